@@ -1,0 +1,1 @@
+"""Turn PyTorch models into ONNX bundles, and prove that nothing was lost."""

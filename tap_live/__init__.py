@@ -1,0 +1,2 @@
+"""TAP Live: hear, and read, only what you ask for."""
+

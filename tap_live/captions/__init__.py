@@ -1,0 +1,1 @@
+"""From speech to captions while it is still being said."""

@@ -1,0 +1,1 @@
+"""Whisper without torch: weights, features, decoding, word times."""

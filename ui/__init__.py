@@ -1,0 +1,1 @@
+"""The PyQt control panel: draws events, sends commands, knows nothing else."""
