@@ -1,2 +1,1 @@
 """TAP Live: hear, and read, only what you ask for."""
-

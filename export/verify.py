@@ -1,0 +1,91 @@
+"""Prove that an export computes what its model computes.
+
+One stream goes through two backends, each with its own state, step by step: an
+error in how state is carried shows only after the first step.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from tap_live.errors import ParityError
+from tap_live.runtime import Backend, Tensors
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How far two backends were apart over a stream, for one output."""
+
+    output: str
+    steps: int
+    largest: float  # of all absolute differences, over the scale below
+    mean: float  # likewise
+    scale: float  # the largest magnitude that the reference gave, at least 1e-6
+
+
+def verify(
+    reference: Backend, candidate: Backend, stream: Iterable[Tensors], *, tolerance: float = 1e-4
+) -> list[Parity]:
+    """Run one stream through both backends and compare every output and state.
+
+    Args:
+        reference: the model as trained.
+        candidate: the export.
+        stream: inputs, a mapping a step; at least one.
+        tolerance: largest difference allowed, relative to the reference's largest magnitude.
+
+    Returns: one `Parity` an output, those of states named by their input.
+    Raises: ParityError naming the output and the step that was furthest off;
+        ValueError if the stream is empty or the backends name different outputs.
+    """
+    totals: dict[str, _Total] = {}
+    expected_state, found_state = reference.initial_state(), candidate.initial_state()
+    for step, inputs in enumerate(stream):
+        expected, expected_state = reference.step(inputs, expected_state)
+        found, found_state = candidate.step(inputs, found_state)
+        _compare({**expected, **expected_state}, {**found, **found_state}, step, totals)
+    if not totals:
+        raise ValueError("the stream is empty: nothing was compared")
+    for name, total in totals.items():
+        difference = total.largest / total.scale
+        if not difference <= tolerance:  # NaN fails too
+            raise ParityError(name, total.worst_step, difference, tolerance)
+    return [total.parity(name) for name, total in totals.items()]
+
+
+class _Total:
+    """Differences of one output, added up over the steps."""
+
+    def __init__(self) -> None:
+        self.largest = 0.0
+        self.worst_step = 0
+        self.scale = 1e-6
+        self._sum = 0.0
+        self._count = 0
+        self._steps = 0
+
+    def add(self, expected: np.ndarray, found: np.ndarray, step: int) -> None:
+        self._steps += 1
+        if expected.size == 0:
+            return
+        difference = np.abs(expected.astype(np.float64) - found.astype(np.float64))
+        largest = float(difference.max())
+        if np.isnan(largest) or largest > self.largest:
+            self.largest, self.worst_step = largest, step
+        self.scale = max(self.scale, float(np.abs(expected).max()))
+        self._sum += float(difference.sum())
+        self._count += expected.size
+
+    def parity(self, name: str) -> Parity:
+        mean = self._sum / max(1, self._count)
+        return Parity(name, self._steps, self.largest / self.scale, mean / self.scale, self.scale)
+
+
+def _compare(expected: Tensors, found: Tensors, step: int, totals: dict[str, _Total]) -> None:
+    if expected.keys() != found.keys():
+        raise ValueError(f"outputs differ: {sorted(expected)} against {sorted(found)}")
+    for name, value in expected.items():
+        if value.shape != found[name].shape:
+            raise ValueError(f"{name!r} is {found[name].shape}, {value.shape} expected")
+        totals.setdefault(name, _Total()).add(value, found[name], step)

@@ -1,0 +1,80 @@
+"""Every error that TAP Live raises for a user or a caller to act on.
+
+    TapError
+    ├── ConfigError         a setting that cannot be
+    ├── AudioError          a file or stream that is not usable audio
+    ├── DeviceError         a sound device that is missing, ambiguous or gone
+    ├── OverrunError        samples overwritten before they were read
+    ├── BundleError         a bundle or weights file that is broken, foreign or absent
+    │   └── ParityError     two backends that disagree
+    ├── RuntimeMissingError a part that is not installed, and how to install it
+    ├── StorageError        a folder that cannot be written, a disk that is full
+    └── WireError           a message that is not one of ours
+
+Text says what was wanted, what was found and what to do; one line, so that a
+command can print it as it is.
+"""
+
+
+class TapError(Exception):
+    """Anything that TAP Live reports in one line instead of a traceback."""
+
+
+class ConfigError(TapError, ValueError):
+    """A setting that cannot be."""
+
+
+class AudioError(TapError):
+    """A file or stream that is not usable audio."""
+
+
+class DeviceError(TapError):
+    """A sound device that is missing, ambiguous or gone."""
+
+
+class OverrunError(TapError):
+    """Samples were overwritten before they were read."""
+
+    def __init__(self, wanted: int, oldest: int) -> None:
+        super().__init__(wanted, oldest)
+        self.wanted = wanted
+        self.oldest = oldest
+
+    def __str__(self) -> str:
+        return (
+            f"{self.oldest - self.wanted} samples lost: "
+            f"reader at {self.wanted}, oldest held {self.oldest}"
+        )
+
+
+class BundleError(TapError):
+    """A bundle or weights file that is broken, foreign or absent."""
+
+
+class ParityError(BundleError):
+    """Two backends gave different results for one stream."""
+
+    def __init__(self, output: str, step: int, difference: float, tolerance: float) -> None:
+        super().__init__(output, step, difference, tolerance)
+        self.output = output
+        self.step = step
+        self.difference = difference
+        self.tolerance = tolerance
+
+    def __str__(self) -> str:
+        return (
+            f"output {self.output!r} differs by {self.difference:.2e} at step {self.step}, "
+            f"{self.tolerance:.0e} allowed; do not ship this export"
+        )
+
+
+class RuntimeMissingError(TapError, ImportError):
+    """A part that is not installed, and how to install it."""
+
+
+class StorageError(TapError):
+    """A folder that cannot be written, a disk that is full."""
+
+
+class WireError(TapError):
+    """A message that is not one of ours."""
