@@ -14,6 +14,10 @@ EVENTS = typing.get_args(events.AnyEvent)
 COMMANDS = typing.get_args(events.AnyCommand)
 
 
+# JSON has neither NaN nor infinity; no message may need them.
+st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False))
+
+
 def tags(types):
     return {msgspec.inspect.type_info(t).tag for t in types}
 
