@@ -1,1 +1,1 @@
-"""Audio on its way: files, rates, levels."""
+"""Audio as samples: files, channels, repair, resampling, loudness and time."""

@@ -1,1 +1,1 @@
-"""Where audio goes: headset, virtual microphone, file, nowhere."""
+"""Where a stream goes: headset, virtual microphone, file, nowhere."""

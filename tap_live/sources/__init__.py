@@ -1,1 +1,1 @@
-"""Where audio comes from: devices, files, standard input."""
+"""Where a stream comes from: microphone, monitor, file, standard input."""

@@ -1,0 +1,57 @@
+"""A WAV or FLAC file as an output."""
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import soundfile
+
+from tap_live.errors import ConfigError, StorageError
+from tap_live.processor import Audio
+
+FORMATS = {".wav": "FLOAT", ".flac": "PCM_24"}  # 32-bit float never clips; FLAC has no float
+
+
+class FileOutput:
+    """Write the stream to a file, whose suffix says how: `.wav` or `.flac`.
+
+    Raises: ConfigError for another suffix; StorageError if it cannot be written. What
+        was written before stays playable.
+    """
+
+    def __init__(self, path: str | Path, rate: int) -> None:
+        self.path = Path(path)
+        self.name = self.path.name
+        subtype = FORMATS.get(self.path.suffix.lower())
+        if subtype is None:
+            raise ConfigError(f"wanted a .wav or .flac file to write, found '{path}'")
+        try:
+            self._file = soundfile.SoundFile(self.path, "w", rate, 1, subtype)
+        except (soundfile.LibsndfileError, OSError) as error:
+            raise StorageError(f"cannot write '{path}': {_reason(self.path, error)}") from error
+
+    def write(self, block: Audio) -> None:
+        try:
+            self._file.write(np.asarray(block, np.float32))
+        except (soundfile.LibsndfileError, OSError) as error:
+            raise StorageError(
+                f"cannot write on to '{self.path}': {_reason(self.path, error)}"
+            ) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+
+def _reason(path: Path, error: Exception) -> str:
+    if not path.parent.is_dir():
+        return f"there is no folder '{path.parent}'"
+    return str(error).removeprefix(f"Error opening {str(path)!r}: ")

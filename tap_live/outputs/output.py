@@ -1,0 +1,46 @@
+"""What every output of a stream has in common."""
+
+from types import TracebackType
+from typing import Protocol, Self
+
+from tap_live.processor import Audio
+
+
+class Output(Protocol):
+    """Takes the stream at the stream rate, inside a `with`; after it no thread is left."""
+
+    @property
+    def name(self) -> str: ...
+
+    def write(self, block: Audio) -> None:
+        """Take (T,) samples, and never wait for a device. One thread only."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None: ...
+
+
+class NullOutput:
+    """Nobody listens."""
+
+    name = "none"
+
+    def write(self, block: Audio) -> None:
+        pass
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        pass
