@@ -1,0 +1,296 @@
+"""PortAudio, loaded when a device is asked for, and the devices that it reaches.
+
+The library keeps one state for a process: its list of devices is made when it is
+loaded, and a new one only while no stream is open.
+"""
+
+import ctypes
+import ctypes.util
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import lru_cache
+from threading import Lock
+from types import ModuleType
+from typing import Any, Literal, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tap_live import pulse
+from tap_live.devices import Device, Role
+from tap_live.errors import DeviceError, RuntimeMissingError
+
+Frames: TypeAlias = NDArray[np.float32]
+"""(T, C) samples."""
+
+Heard: TypeAlias = Callable[[Frames, float, bool], None]
+"""Takes what was recorded, when (the device's seconds, or 0), and whether some was lost."""
+
+Asked: TypeAlias = Callable[[Frames], None]
+"""Fills what a device will play."""
+
+PULSE = "pulse"  # the ALSA device that leads to the server
+LATENCY_BLOCKS = 2  # that a sound server gathers at a time
+_ONE_AT_A_TIME = Lock()
+_IGNORE = ctypes.CFUNCTYPE(  # ALSA's snd_lib_error_handler_t; kept for as long as ALSA is
+    None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p
+)(lambda *_: None)
+USUAL_RATES = (8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000, 192_000)
+
+
+class Stream(Protocol):
+    """An open device, whose callback runs until it is closed."""
+
+    @property
+    def active(self) -> bool:
+        """Whether the callback may still come."""
+        ...
+
+    @property
+    def latency(self) -> float:
+        """Seconds between the device and the callback, as PortAudio knows it."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Backend(Protocol):
+    """What opens devices; tests pass one of their own."""
+
+    def devices(self) -> list[Device]: ...
+
+    def open_input(self, device: Device, rate: int, block: int, heard: Heard) -> Stream:
+        """Record `device.channels` channels in blocks of `block` frames."""
+        ...
+
+    def open_output(self, device: Device, rate: int, block: int, asked: Asked) -> Stream:
+        """Play up to two channels in blocks of `block` frames."""
+        ...
+
+
+class PortAudio:
+    """The machine's devices; `portaudio` returns the one there can be in a process."""
+
+    def __init__(self, library: ModuleType) -> None:
+        self._library = library
+        self._open = 0  # streams
+        self._listed = False
+
+    def devices(self) -> list[Device]:
+        """List the devices there are now; those of a sound server first."""
+        with _process():
+            if self._listed and not self._open:
+                self._library._terminate()
+                self._library._initialize()
+            self._listed = True
+            library = self._of_library()
+        server = _of_server(library)
+        if server:
+            library = [replace(device, default=False) for device in library]
+        return [replace(device, index=i) for i, device in enumerate(server + library)]
+
+    def rates(self, device: Device) -> tuple[int, ...]:
+        """The usual rates that a device takes; a sound server takes any."""
+        if device.pulse is not None:
+            return USUAL_RATES
+        check = getattr(self._library, f"check_{device.role}_settings")
+        good = []
+        for rate in USUAL_RATES:
+            with _process():
+                try:
+                    check(device.portaudio, samplerate=rate)
+                except self._library.PortAudioError:
+                    continue
+            good.append(rate)
+        return tuple(good)
+
+    def open_input(self, device: Device, rate: int, block: int, heard: Heard) -> Stream:
+        def callback(data: Frames, frames: int, time: Any, status: Any) -> None:
+            heard(data, time.inputBufferAdcTime, status.input_overflow)
+
+        return self._opened(device, rate, block, "InputStream", device.channels, callback)
+
+    def open_output(self, device: Device, rate: int, block: int, asked: Asked) -> Stream:
+        def callback(data: Frames, frames: int, time: Any, status: Any) -> None:
+            asked(data)
+
+        channels = min(2, device.channels)
+        return self._opened(device, rate, block, "OutputStream", channels, callback)
+
+    def _opened(
+        self, device: Device, rate: int, block: int, kind: str, channels: int, callback: Any
+    ) -> Stream:
+        try:
+            with _process(), _directed(device, LATENCY_BLOCKS * block / rate):
+                stream = getattr(self._library, kind)(
+                    device=device.portaudio,
+                    samplerate=rate,
+                    blocksize=block,
+                    channels=channels,
+                    dtype="float32",
+                    latency="low",
+                    extra_settings=self._settings(device),
+                    callback=callback,
+                )
+                stream.start()
+                self._open += 1
+        except self._library.PortAudioError as error:
+            raise DeviceError(
+                f"cannot open {device.role} {device.name!r} at {rate} Hz: {_reason(error)}"
+            ) from error
+        return _Opened(stream, self._close)
+
+    def _close(self, stream: Any) -> None:
+        with _process():
+            stream.abort(ignore_errors=True)
+            stream.close(ignore_errors=True)
+            self._open -= 1
+
+    def _settings(self, device: Device) -> Any:
+        """Let Windows convert rates, which it does for shared devices only when asked."""
+        if device.host == "Windows WASAPI":
+            return self._library.WasapiSettings(auto_convert=True)
+        return None
+
+    def _of_library(self) -> list[Device]:
+        hosts = self._library.query_hostapis()
+        default = self._library.default.device  # [input, output]
+        found: list[Device] = []
+        for entry in self._library.query_devices():
+            roles: tuple[tuple[Role, int], ...] = (("input", 0), ("output", 1))
+            for role, side in roles:
+                channels = entry[f"max_{role}_channels"]
+                if channels < 1:
+                    continue
+                found.append(
+                    Device(
+                        index=-1,
+                        name=entry["name"],
+                        description=entry["name"],
+                        role=role,
+                        kind="speaker" if role == "output" else "microphone",
+                        # ALSA's devices that convert claim 32; what stands behind has 2 at most
+                        channels=2 if channels >= 32 else channels,
+                        rate=round(entry["default_samplerate"]),
+                        default=entry["index"] == default[side],
+                        host=hosts[entry["hostapi"]]["name"],
+                        portaudio=entry["index"],
+                    )
+                )
+        return found
+
+
+class _Opened:
+    def __init__(self, stream: Any, close: Callable[[Any], None]) -> None:
+        self._stream = stream
+        self._close = close
+
+    @property
+    def active(self) -> bool:
+        return bool(self._stream.active)
+
+    @property
+    def latency(self) -> float:
+        return float(self._stream.latency)
+
+    def close(self) -> None:
+        self._close(self._stream)
+
+
+@lru_cache
+def portaudio() -> PortAudio:
+    """Load PortAudio. Raises: RuntimeMissingError if it is not installed."""
+    _hush_alsa()
+    try:
+        with _process():
+            import sounddevice
+    except (ImportError, OSError) as error:
+        raise RuntimeMissingError(
+            f"wanted the PortAudio library for sound devices, found none ({error}); install "
+            "libportaudio2 (Debian, Ubuntu), portaudio (Fedora) or portaudio (brew)"
+        ) from error
+    return PortAudio(sounddevice)
+
+
+@contextmanager
+def _directed(device: Device, latency_s: float) -> Iterator[None]:
+    """Tell the sound server's client library which device is meant, and how prompt to be."""
+    if device.pulse is None and device.name not in (PULSE, "default"):
+        yield
+        return
+    names = {"PULSE_LATENCY_MSEC": str(max(1, round(latency_s * 1000)))}
+    if device.pulse is not None:
+        names["PULSE_SOURCE" if device.role == "input" else "PULSE_SINK"] = device.pulse
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(names)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _process() -> Iterator[None]:
+    """Have PortAudio, the environment and stderr to ourselves: each is one for a process.
+
+    PortAudio's chatter goes to stderr, where it would run through the terminal view.
+    """
+    with _ONE_AT_A_TIME:
+        if sys.platform != "linux":
+            yield
+            return
+        sys.stderr.flush()
+        kept = os.dup(2)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, 2)
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            os.close(nowhere)
+
+
+def _hush_alsa() -> None:
+    """Keep ALSA from printing what it tries; its failures reach us as errors anyway."""
+    name = ctypes.util.find_library("asound") if sys.platform == "linux" else None
+    if name is not None:
+        ctypes.CDLL(name).snd_lib_error_set_handler(_IGNORE)
+
+
+def _of_server(library: list[Device]) -> list[Device]:
+    bridges = [device for device in library if device.name == PULSE]
+    return [_of_node(node, bridges[0].portaudio) for node in pulse.nodes()] if bridges else []
+
+
+def _of_node(node: pulse.Node, portaudio: int) -> Device:
+    kind: Literal["microphone", "monitor", "speaker"] = "microphone"
+    if node.role == "output":
+        kind = "speaker"
+    elif node.monitor_of:
+        kind = "monitor"
+    return Device(
+        index=-1,
+        name=node.name,
+        description=node.description,
+        role=node.role,
+        kind=kind,
+        channels=node.channels,
+        rate=node.rate,
+        default=node.default,
+        host="PulseAudio",
+        portaudio=portaudio,
+        pulse=node.name,
+    )
+
+
+def _reason(error: Exception) -> str:
+    text = str(error.args[0]) if error.args else repr(error)
+    return text.partition(": ")[2] or text
