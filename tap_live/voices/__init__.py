@@ -1,0 +1,1 @@
+"""Whose voice is it: enrol somebody once, then tell their words from everybody else's."""
