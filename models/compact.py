@@ -1,0 +1,299 @@
+"""The compact extractor: a causal network that keeps one target out of a mixture, hop by hop.
+
+It sees short-time spectra whose window and hop are fixed in seconds, so its bins lie at the
+same frequencies at any stream rate. Bins are gathered into bands. Each block looks at
+them twice: an LSTM shared by all bands follows each band in time, and a wider LSTM follows
+all bands together. The cue acts on every band of every block (FiLM). Out comes a complex mask.
+
+Sources: band splitting, Luo and Yu, arXiv:2209.15174; sub-band and full-band recurrence,
+Hao et al., arXiv:2010.15508; FiLM, Perez et al., arXiv:1709.07871.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Memory = tuple[Tensor, Tensor]  # h and c of an LSTM, (1, rows, width) each
+
+_FAINTEST = 1e-14  # power a bin; what is fainter is not raised further
+TOP_BINS = 32  # whose mean mask is taken for the bins above those that are seen
+BANDS_16K = ((4, 8), (8, 6), (16, 5), (32, 3))  # (bins, how many such bands): 256 bins of 31.25 Hz
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dims:
+    """What a checkpoint needs to be built again.
+
+    Attributes:
+        bands: (bins, count) from the lowest frequency up; their sum is what the network sees.
+        band_width: numbers that describe a band.
+        full_width: width of the LSTM that follows all bands together.
+        condition_width: width to which a cue is brought before it acts on bands.
+        level_s: time constant of the level that the input is divided by.
+    """
+
+    cue: int = 256
+    bands: tuple[tuple[int, int], ...] = BANDS_16K
+    band_width: int = 48
+    full_width: int = 128
+    blocks: int = 3
+    condition_width: int = 64
+    hop_s: float = 0.016
+    fade_s: float = 0.004
+    level_s: float = 1.5
+
+    @property
+    def bins(self) -> int:
+        return sum(bins * count for bins, count in self.bands)
+
+    @property
+    def band_count(self) -> int:
+        return sum(count for _, count in self.bands)
+
+
+class State(NamedTuple):
+    """What the network remembers between hops; h and c as in an LSTM.
+
+    Shapes: band_h, band_c (blocks, B * bands, band_width); full_h, full_c (blocks, B, full_width);
+    power, heard (B,): running power of the input and the weight it rests on.
+    """
+
+    band_h: Tensor
+    band_c: Tensor
+    full_h: Tensor
+    full_c: Tensor
+    power: Tensor
+    heard: Tensor
+
+
+class PerBand(nn.Module):
+    """A linear layer of its own for each of some equally large bands."""
+
+    def __init__(self, count: int, inputs: int, outputs: int) -> None:
+        super().__init__()
+        bound = inputs**-0.5
+        self.weight = nn.Parameter(torch.empty(count, inputs, outputs).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.zeros(count, 1, outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(R, count, inputs) -> (R, count, outputs)."""
+        return torch.baddbmm(self.bias, x.transpose(0, 1), self.weight).transpose(0, 1)
+
+
+class BandSplit(nn.Module):
+    """Describe each band of a spectrum by `band_width` numbers."""
+
+    def __init__(self, dims: Dims, channels: int) -> None:
+        super().__init__()
+        self.bands = dims.bands
+        self.layers = nn.ModuleList(
+            PerBand(count, bins * channels, dims.band_width) for bins, count in dims.bands
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(R, bins, channels) -> (R, bands, band_width)."""
+        parts = torch.split(x, [bins * count for bins, count in self.bands], dim=1)
+        described = [
+            layer(part.reshape(part.shape[0], count, -1))
+            for layer, part, (_, count) in zip(self.layers, parts, self.bands, strict=True)
+        ]
+        return torch.cat(described, dim=1)
+
+
+class BandMask(nn.Module):
+    """Turn the description of each band into a complex mask over its bins."""
+
+    def __init__(self, dims: Dims) -> None:
+        super().__init__()
+        self.bands = dims.bands
+        width = dims.band_width
+        self.norm = nn.LayerNorm(width)
+        self.expand = PerBand(dims.band_count, width, 2 * width)
+        layers = [PerBand(count, 2 * width, 2 * bins) for bins, count in dims.bands]
+        for layer in layers:  # to begin with, half of everything passes
+            nn.init.normal_(layer.weight, std=0.1 * width**-0.5)
+            nn.init.constant_(layer.bias[..., ::2], 0.5)
+        self.layers = nn.ModuleList(layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(R, bands, band_width) -> (R, bins, 2)."""
+        parts = torch.split(
+            torch.relu(self.expand(self.norm(x))), [count for _, count in self.bands], dim=1
+        )
+        masks = [
+            layer(part).reshape(part.shape[0], -1, 2)
+            for layer, part in zip(self.layers, parts, strict=True)
+        ]
+        return torch.cat(masks, dim=1)
+
+
+class Block(nn.Module):
+    """Follow each band in time, then all bands together; both are told the cue."""
+
+    def __init__(self, dims: Dims) -> None:
+        super().__init__()
+        everything = dims.band_count * dims.band_width
+        self.film = nn.Linear(dims.condition_width, 2 * everything)
+        self.band_norm = nn.LayerNorm(dims.band_width)
+        self.band_lstm = nn.LSTM(dims.band_width, dims.band_width)
+        self.band_out = nn.Linear(dims.band_width, dims.band_width)
+        self.full_norm = nn.LayerNorm(dims.band_width)
+        self.full_in = nn.Linear(everything, dims.full_width)
+        self.full_lstm = nn.LSTM(dims.full_width, dims.full_width)
+        self.full_out = nn.Linear(dims.full_width, everything)
+
+    def forward(
+        self, x: Tensor, condition: Tensor, band: Memory, full: Memory
+    ) -> tuple[Tensor, Memory, Memory]:
+        """(F, B, bands, band_width), (B, condition_width) -> the same shape, and new memories."""
+        steps, batch, bands, width = x.shape
+        scale, shift = self.film(condition).view(batch, bands, 2 * width).chunk(2, dim=-1)
+        y = self.band_norm(x) * (1 + scale) + shift
+        y, band = self.band_lstm(y.view(steps, batch * bands, width), band)
+        x = x + self.band_out(y).view(steps, batch, bands, width)
+        y, full = self.full_lstm(self.full_in(self.full_norm(x).flatten(2)), full)
+        return x + self.full_out(y).view(steps, batch, bands, width), band, full
+
+
+class CompactExtractor(nn.Module):
+    """Spectra of a mixture and a cue in, a complex mask for the target out."""
+
+    def __init__(self, dims: Dims) -> None:
+        super().__init__()
+        self.dims = dims
+        self.condition = nn.Sequential(nn.Linear(dims.cue, dims.condition_width), nn.Tanh())
+        self.split = BandSplit(dims, channels=3)
+        self.blocks = nn.ModuleList(Block(dims) for _ in range(dims.blocks))
+        self.mask = BandMask(dims)
+
+    def initial_state(self, batch: int = 1) -> State:
+        """The state before anything was heard."""
+        dims = self.dims
+        like = self.mask.norm.weight
+        band = like.new_zeros(dims.blocks, batch * dims.band_count, dims.band_width)
+        full = like.new_zeros(dims.blocks, batch, dims.full_width)
+        level = like.new_zeros(batch)
+        return State(band, band, full, full, level, level)
+
+    def forward(self, spectrum: Tensor, cue: Tensor, state: State) -> tuple[Tensor, State]:
+        """Find the mask for F more hops.
+
+        Args:
+            spectrum: (F, B, bins, 2) real and imaginary parts.
+            cue: (B, cue) embedding of the target.
+
+        Returns: (F, B, bins, 2) real and imaginary parts of the mask; the new state.
+        """
+        steps, batch = spectrum.shape[:2]
+        level, power, heard = self._level(spectrum, state)
+        x = self.split(_compressed(spectrum * level[..., None, None]).flatten(0, 1))
+        x = x.view(steps, batch, self.dims.band_count, self.dims.band_width)
+        condition = self.condition(cue)
+        memories = []
+        for block, *memory in zip(
+            self.blocks, *(torch.split(part, 1) for part in state[:4]), strict=True
+        ):
+            x, band, full = block(x, condition, tuple(memory[:2]), tuple(memory[2:]))
+            memories.append((*band, *full))
+        mask = self.mask(x.flatten(0, 1)).view(steps, batch, self.dims.bins, 2)
+        parts = [torch.cat(part) for part in zip(*memories, strict=True)]
+        return mask, State(parts[0], parts[1], parts[2], parts[3], power, heard)
+
+    def _level(self, spectrum: Tensor, state: State) -> tuple[Tensor, Tensor, Tensor]:
+        """One over the running level, (F, B), and the level's new state.
+
+        power(t) = k power(t-1) + (1 - k) energy(t), so
+        power(t) = k^(t+1) power(-1) + sum over s <= t of (1 - k) k^(t-s) energy(s);
+        `heard` follows the same sum over ones, so that their quotient has no bias at the start.
+        """
+        keep = math.exp(-self.dims.hop_s / self.dims.level_s)
+        energy = spectrum.square().sum((2, 3)) / self.dims.bins  # (F, B)
+        age = torch.arange(1, len(energy) + 1, device=energy.device, dtype=energy.dtype)
+        decay = (keep**age)[:, None]
+        weights = torch.tril((1 - keep) * keep ** (age[:, None] - age[None, :]).clamp(min=0))
+        power = weights @ energy + decay * state.power
+        heard = weights.sum(1, keepdim=True) + decay * state.heard
+        return (power / heard + _FAINTEST).rsqrt(), power[-1], heard[-1]
+
+
+class Spectra(nn.Module):
+    """Audio to short-time spectra and back, at any rate, with a short delay.
+
+    The window looks back over two hops, but only its newest hop + fade are given out:
+    a sample leaves hop + fade (20 ms) after it came, not a whole window later.
+
+    Source of such pairs of windows: Mauler and Martin, EUSIPCO 2007.
+    """
+
+    analysis: Tensor
+    synthesis: Tensor
+
+    def __init__(self, dims: Dims, rate: int) -> None:
+        super().__init__()
+        self.hop = round(dims.hop_s * rate)
+        self.fade = round(dims.fade_s * rate)
+        self.bins = dims.bins
+        rising = 2 * self.hop - self.fade
+        rise = torch.sin(torch.pi / 2 * (torch.arange(rising) + 0.5) / rising)
+        fall = torch.cos(torch.pi / 2 * (torch.arange(self.fade) + 0.5) / self.fade)
+        analysis = torch.cat([rise, fall])
+        # What is given out is weighed so that neighbours cross-fade: sin^2 + cos^2 = 1.
+        kept = torch.cat([fall.flip(0) ** 2, torch.ones(self.hop - self.fade), fall**2])
+        self.register_buffer("analysis", analysis / analysis.sum(), persistent=False)
+        self.register_buffer(
+            "synthesis", kept / analysis[-len(kept) :] * analysis.sum(), persistent=False
+        )
+
+    def analyse(self, audio: Tensor) -> Tensor:
+        """(B, T) audio -> complex (F, B, hop + 1) with F = T // hop; silence before the start."""
+        audio = audio[:, : audio.shape[1] // self.hop * self.hop]
+        frames = F.pad(audio, (self.hop, 0)).unfold(-1, 2 * self.hop, self.hop)
+        spectrum: Tensor = torch.fft.rfft(frames * self.analysis)
+        return spectrum.transpose(0, 1)
+
+    def seen(self, spectrum: Tensor) -> Tensor:
+        """What the network sees of a spectrum: (F, B, bins, 2); silence where it has no bins."""
+        parts = torch.view_as_real(spectrum[..., : self.bins].contiguous())
+        return F.pad(parts, (0, 0, 0, self.bins - parts.shape[2]))
+
+    def synthesise(self, spectrum: Tensor) -> Tensor:
+        """complex (F, B, hop + 1) -> (B, F * hop - fade), aligned with what was analysed."""
+        frames: Tensor = torch.fft.irfft(spectrum, 2 * self.hop)
+        frames = frames[..., -self.hop - self.fade :] * self.synthesis
+        late = F.pad(frames[:-1, :, self.hop :], (0, self.hop - self.fade, 0, 0, 1, 0))
+        return (frames[..., : self.hop] + late).transpose(0, 1).flatten(1)[:, self.fade :]
+
+    def apply_mask(self, mask: Tensor, spectrum: Tensor) -> Tensor:
+        """Multiply, the bins above those of the network (F, B, bins, 2) by its top band's mean."""
+        complex_mask = torch.view_as_complex(mask.contiguous())
+        above = max(0, spectrum.shape[-1] - self.bins)
+        top = complex_mask[..., -TOP_BINS:].mean(-1, keepdim=True)
+        whole = torch.cat([complex_mask, top.expand(-1, -1, above)], dim=-1)
+        return spectrum * whole[..., : spectrum.shape[-1]]
+
+
+def extract(net: CompactExtractor, spectra: Spectra, mixture: Tensor, cues: Tensor) -> Tensor:
+    """Extract every cue's target from whole mixtures.
+
+    Args:
+        mixture: (B, T) audio at the rate of `spectra`.
+        cues: (B, C, cue) embeddings.
+
+    Returns: (B, C, T') audio, T' = T less what does not fill a hop and the last fade.
+    """
+    count = cues.shape[1]
+    spectrum = spectra.analyse(mixture).repeat_interleave(count, dim=1)  # (F, B * C, bins)
+    start = net.initial_state(spectrum.shape[1])
+    mask, _ = net(spectra.seen(spectrum), cues.flatten(0, 1), start)
+    target = spectra.synthesise(spectra.apply_mask(mask, spectrum))
+    return target.view(-1, count, target.shape[-1])
+
+
+def _compressed(spectrum: Tensor) -> Tensor:
+    """(..., 2) real and imaginary parts -> (..., 3): those and the magnitude, to the power 0.3."""
+    magnitude: Tensor = (spectrum.square().sum(-1, keepdim=True) + 1e-8).sqrt()
+    return torch.cat([spectrum * magnitude**-0.7, magnitude**0.3], dim=-1)

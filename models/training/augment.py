@@ -1,0 +1,68 @@
+"""What happens to a sound before a microphone hears it: rooms, channels, levels, speed."""
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+from scipy import signal
+
+Audio = NDArray[np.float32]
+
+
+def rms(audio: Audio) -> float:
+    """RMS over the 20 ms parts (320 samples) within 40 dB of the loudest; never zero."""
+    count = len(audio) // 320
+    if count == 0:
+        return float(np.sqrt(np.mean(audio**2))) + 1e-9
+    energy = np.mean(audio[: count * 320].reshape(count, 320) ** 2, axis=1)
+    return float(np.sqrt(np.mean(energy[energy >= energy.max() * 1e-4]))) + 1e-9
+
+
+def at_level(audio: Audio, decibels: float) -> Audio:
+    """Scale to an RMS level in dBFS, pauses not counted; silence stays silence."""
+    level = rms(audio)
+    gain = 1.0 if level < 1e-6 else 10.0 ** (decibels / 20.0) / level
+    return (audio * gain).astype(np.float32)
+
+
+def change_speed(audio: Audio, speed: float, length: int) -> Audio:
+    """Play faster (speed above 1: higher, shorter) or slower, to exactly `length` samples."""
+    if speed != 1.0:
+        audio = np.asarray(soxr.resample(audio, speed, 1.0, quality="MQ"), np.float32)
+    return fit(audio, length)
+
+
+def fit(audio: Audio, length: int) -> Audio:
+    """Cut, or pad with zeros, to a length."""
+    if len(audio) >= length:
+        return audio[:length]
+    return np.concatenate([audio, np.zeros(length - len(audio), np.float32)])
+
+
+def reverberate(audio: Audio, response: Audio) -> Audio:
+    """Put a sound into a room, aligned to and scaled by its direct path; length is kept."""
+    peak = int(np.argmax(np.abs(response)))
+    wet: Audio = signal.oaconvolve(audio, response / np.abs(response[peak]))
+    return wet[peak : peak + len(audio)].astype(np.float32, copy=False)
+
+
+def random_room(rng: np.random.Generator, response: Audio, rate: int) -> Audio:
+    """Vary a room: a random share of its reverberation, fading at a random pace."""
+    peak = int(np.argmax(np.abs(response)))
+    after = np.arange(len(response)) - peak
+    fade = np.exp(-np.maximum(after, 0) / (rate * rng.uniform(0.03, 0.6)))
+    share = np.where(after > 0.0025 * rate, rng.uniform(0.3, 1.2), 1.0)
+    return (response * fade * share).astype(np.float32)
+
+
+def random_channel(rng: np.random.Generator, audio: Audio, rate: int) -> Audio:
+    """Colour as microphones and lines do: a tilt, and at times a telephone's or a codec's band."""
+    tilt = signal.butter(1, rng.uniform(300, 3000) * 2 / rate, "low", output="sos")
+    audio = audio + np.float32(rng.uniform(-0.6, 1.5)) * signal.sosfilt(tilt, audio)
+    kind = rng.random()
+    if kind < 0.3:
+        band = [rng.uniform(80, 300), rng.uniform(3000, 3800)]
+        audio = signal.sosfilt(signal.butter(4, band, "band", fs=rate, output="sos"), audio)
+    elif kind < 0.6:
+        top = rng.uniform(3400, 7000)
+        audio = signal.sosfilt(signal.butter(4, top, "low", fs=rate, output="sos"), audio)
+    return audio.astype(np.float32)

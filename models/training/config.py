@@ -1,0 +1,54 @@
+"""What a training run is told; one frozen part for each concern."""
+
+from dataclasses import dataclass, field
+
+from ..compact import Dims
+from .mixing import Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """How long and how fast; whichever end comes first ends the run.
+
+    Attributes:
+        minutes: training time of all sessions of this run together.
+        warmup: steps in which the learning rate rises.
+        floor: share of the learning rate that is left at the end.
+    """
+
+    steps: int = 1_000_000
+    minutes: float = 1e9
+    batch: int = 8  # mixtures a process and step; each is asked for twice
+    rate: float = 1e-3
+    warmup: int = 200
+    floor: float = 0.02
+    clip: float = 5.0  # of the gradient's norm
+    average: float = 0.999  # of the weights that are evaluated and kept
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.minutes <= 0 or self.batch < 1:
+            raise ValueError(
+                f"wanted steps, minutes and batch above 0, "
+                f"found {self.steps}, {self.minutes} and {self.batch}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """One run.
+
+    Attributes:
+        check_s, save_s: seconds between evaluations and between checkpoints.
+        check_cases: held-out mixtures of an evaluation.
+        compile: use torch.compile (worth it on a GPU).
+    """
+
+    dims: Dims = field(default_factory=Dims)
+    recipe: Recipe = field(default_factory=Recipe)
+    schedule: Schedule = field(default_factory=Schedule)
+    seed: int = 0
+    check_s: float = 240.0
+    save_s: float = 300.0
+    check_cases: int = 32
+    workers: int = 0
+    compile: bool = False

@@ -1,0 +1,86 @@
+"""Find training clips in the folder layouts that corpora come in.
+
+Three layouts give the same list of `Clip`s:
+
+    folder/manifest.jsonl            one clip a line: file, speaker or label, split, ...
+    folder/train-clean-100/19/198/*  LibriSpeech: subset / speaker / chapter / utterance
+    folder/dog barking/*.wav         a folder per class (ESC-50, FSD50K style)
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import soundfile as sf
+
+SUFFIXES = {".ogg", ".opus", ".flac", ".wav", ".mp3"}
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One recording: whose voice, or what sound, and whether it may be trained on."""
+
+    file: Path
+    name: str  # the speaker of a voice, the label of a sound
+    seconds: float
+    split: str  # only "train" is trained on
+    source: str = ""
+    caption: str = ""
+
+
+def read_clips(folder: Path) -> list[Clip]:
+    """List the clips of a folder, whichever of the three layouts it has.
+
+    Raises: FileNotFoundError if the folder holds no audio in any of them.
+    """
+    if (folder / "manifest.jsonl").is_file():
+        clips = list(_from_manifest(folder))
+    elif any(_is_librispeech(path) for path in folder.glob("*/*/*/*.*")):
+        clips = list(_from_librispeech(folder))
+    else:
+        clips = list(_from_class_folders(folder))
+    if not clips:
+        raise FileNotFoundError(
+            f"wanted a manifest.jsonl, LibriSpeech folders or a folder per class, "
+            f"found no audio in {folder}"
+        )
+    return clips
+
+
+def _from_manifest(folder: Path) -> Iterator[Clip]:
+    for number, line in enumerate((folder / "manifest.jsonl").read_text().splitlines(), 1):
+        row = json.loads(line)
+        file = folder / row["file"]
+        if not file.is_file():
+            raise FileNotFoundError(f"{file} is named in line {number} of manifest.jsonl")
+        yield Clip(
+            file=file,
+            name=row.get("speaker") or row.get("label") or file.stem,
+            seconds=row["seconds"],
+            split=row.get("split", "train"),
+            source=row.get("source", ""),
+            caption=row.get("caption", ""),
+        )
+
+
+def _is_librispeech(path: Path) -> bool:
+    """Whether a file is named speaker-chapter-utterance, in folders that agree."""
+    match = re.fullmatch(r"(\d+)-(\d+)-\d+", path.stem)
+    return bool(match) and path.parts[-3:-1] == match.groups()  # type: ignore[union-attr]
+
+
+def _from_librispeech(folder: Path) -> Iterator[Clip]:
+    for path in sorted(folder.glob("*/*/*/*.*")):
+        if path.suffix in SUFFIXES and _is_librispeech(path):
+            subset, speaker = path.parts[-4], path.parts[-3]
+            split = "train" if subset.startswith("train") else "dev"
+            yield Clip(path, f"ls{speaker}", sf.info(path).duration, split, subset)
+
+
+def _from_class_folders(folder: Path) -> Iterator[Clip]:
+    for path in sorted(folder.glob("*/*")):
+        if path.suffix in SUFFIXES:
+            label = path.parent.name.replace("_", " ")
+            yield Clip(path, label, sf.info(path).duration, "train", folder.name)

@@ -1,0 +1,159 @@
+"""Mix training examples, each one a pure function of a seed and a number."""
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .augment import Audio, at_level, random_channel, reverberate
+from .voices import SPEEDS, Surroundings, Voices
+
+CUES = 2  # cues that each mixture is asked with
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How mixtures are made; shares are probabilities, levels decibels."""
+
+    seconds: float = 2.5
+    rate: int = 16_000
+    speeds: bool = True  # False: voices at their own speed only
+    alone: float = 0.05  # one voice
+    third: float = 0.1  # three voices
+    absent: float = 0.15  # the second cue is of a voice that is not there
+    partial: float = 0.25  # the second voice speaks in a part of the time
+    near: float = 0.3  # the second voice is one of the most alike
+    gap_db: float = 5.0  # the second voice is up to this much louder or softer
+    noise: float = 0.5
+    noise_db: tuple[float, float] = (-30.0, -5.0)  # beside the first voice
+    room: float = 0.4
+    channel: float = 0.2
+    ramp: int = (
+        20_000  # examples over which `near`, `third`, `noise`, `room`, `channel` rise from 0
+    )
+    level_db: tuple[float, float] = (-38.0, -18.0)  # of the first voice
+
+    def at(self, number: int) -> "Recipe":
+        """The recipe of example `number`: easy to begin with."""
+        share = min(1.0, number / self.ramp) if self.ramp else 1.0
+        risen = {name: share * getattr(self, name) for name in _RISING}
+        return replace(self, **risen, ramp=0)
+
+
+_RISING = ("near", "third", "noise", "room", "channel")
+
+
+class Example(NamedTuple):
+    """One mixture with the cues it is asked with; a target that is absent is silence."""
+
+    mixture: Audio  # (T,)
+    targets: Audio  # (CUES, T)
+    cues: NDArray[np.float32]  # (CUES, 256)
+
+
+class Mixer:
+    """Make example number n, always the same for the same seed and recipe."""
+
+    def __init__(self, voices: Voices, around: Surroundings, recipe: Recipe, seed: int) -> None:
+        self._voices = voices
+        self._around = around
+        self._recipe = recipe
+        self._seed = seed
+        self._speeds = range(len(SPEEDS)) if recipe.speeds else [SPEEDS.index(1.0)]
+        self._likeness = _likeness(voices.centroids)
+        self._length = round(recipe.seconds * recipe.rate)
+
+    def example(self, number: int) -> Example:
+        """Mix: two voices most of the time; each is asked for, or the second is one not there."""
+        recipe = self._recipe.at(number)
+        rng = np.random.default_rng([self._seed, number])
+        first, second, third = self._cast(rng, recipe.near)
+        target, cue = self._voice(rng, first, recipe)
+        other, other_cue = self._voice(rng, second, recipe)
+        other *= np.float32(10.0 ** (rng.uniform(-recipe.gap_db, recipe.gap_db) / 20.0))
+        if rng.random() < recipe.partial:
+            other = self._in_part(rng, other)
+        kind = rng.random()
+        rest = np.zeros_like(target)
+        if kind < recipe.alone:
+            other = np.zeros_like(other)
+        elif kind < recipe.alone + recipe.third:
+            rest = self._voice(rng, third, recipe)[0] * np.float32(
+                10.0 ** (rng.uniform(-10, 0) / 20.0)
+            )
+        if rng.random() < recipe.noise:
+            rest = rest + at_level(
+                self._around.noise(rng, self._length), rng.uniform(*recipe.noise_db)
+            )
+        if rng.random() < recipe.absent or not other.any():
+            wanted, other_cue = np.zeros_like(other), self._voices.cue(rng, *third)
+            if kind >= recipe.alone and kind < recipe.alone + recipe.third:
+                wanted = np.zeros_like(other)
+                other_cue = self._voices.cue(rng, *self._stranger(rng, [first, second, third]))
+        else:
+            wanted = other
+        return self._levelled(rng, target + other + rest, [target, wanted], [cue, other_cue])
+
+    def _levelled(
+        self,
+        rng: np.random.Generator,
+        mixture: Audio,
+        targets: list[Audio],
+        cues: list[NDArray[np.float32]],
+    ) -> Example:
+        gain = 10.0 ** (rng.uniform(*self._recipe.level_db) / 20.0)
+        gain = np.float32(min(gain, 0.99 / (np.abs(mixture).max() + 1e-9)))
+        return Example(mixture * gain, np.stack(targets) * gain, np.stack(cues))
+
+    def _voice(
+        self, rng: np.random.Generator, voice: tuple[int, int], recipe: Recipe
+    ) -> tuple[Audio, NDArray[np.float32]]:
+        """Speech at 0 dBFS RMS, in a room and through a channel at times, and its cue."""
+        audio, cue = self._voices.draw(rng, *voice, self._length)
+        if rng.random() < recipe.room:
+            audio = reverberate(audio, self._around.room(rng))
+        if rng.random() < recipe.channel:
+            audio = random_channel(rng, audio, recipe.rate)
+        return at_level(audio, 0.0), cue
+
+    def _in_part(self, rng: np.random.Generator, audio: Audio) -> Audio:
+        start, stop = sorted(rng.integers(0, self._length, 2))
+        keep = np.zeros_like(audio)
+        keep[start:stop] = audio[start:stop]
+        return keep
+
+    def _cast(self, rng: np.random.Generator, near: float) -> list[tuple[int, int]]:
+        """Three voices of three people; the second is much like the first at times."""
+        first = self._anyone(rng)
+        second = self._stranger(rng, [first])
+        if rng.random() < near:
+            second = self._alike(rng, first)
+        return [first, second, self._stranger(rng, [first, second])]
+
+    def _anyone(self, rng: np.random.Generator) -> tuple[int, int]:
+        speed = self._speeds[int(rng.integers(len(self._speeds)))]
+        return int(rng.integers(len(self._voices.speakers))), speed
+
+    def _stranger(self, rng: np.random.Generator, known: list[tuple[int, int]]) -> tuple[int, int]:
+        while True:
+            voice = self._anyone(rng)
+            if all(voice[0] != speaker for speaker, _ in known):
+                return voice
+
+    def _alike(self, rng: np.random.Generator, voice: tuple[int, int]) -> tuple[int, int]:
+        """One of the most alike voices of other people, among those that the recipe allows."""
+        likeness = self._likeness[voice].copy()  # (speakers, speeds)
+        likeness[voice[0]] = -1.0
+        shut = [s for s in range(len(SPEEDS)) if s not in self._speeds]
+        likeness[:, shut] = -1.0
+        count = max(1, len(self._voices.speakers) * len(self._speeds) // 12)
+        nearest = np.argpartition(likeness.ravel(), -count)[-count:]
+        choice = int(nearest[rng.integers(count)])
+        return choice // len(SPEEDS), choice % len(SPEEDS)
+
+
+def _likeness(centroids: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(speakers, speeds, speakers, speeds) cosines."""
+    likeness: NDArray[np.float32] = np.einsum("ise,jte->isjt", centroids, centroids)
+    return likeness

@@ -1,0 +1,291 @@
+"""Train one network: on one CPU or GPU, or on several through torchrun.
+
+Every process mixes its own examples (number = step * processes + rank), so a run with the
+same seed and the same number of processes sees the same mixtures. Weights averaged over
+steps are what is evaluated and kept.
+"""
+
+import copy
+import json
+import logging
+import math
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from ..compact import CompactExtractor, Spectra, extract
+from ..losses import extraction_loss, si_sdr
+from . import checkpoint
+from .config import TrainConfig
+from .corpus import RATE, Corpus
+from .mixing import Mixer, Recipe
+
+log = logging.getLogger(__name__)
+
+HELD_OUT_RECIPE = Recipe(
+    seconds=4.0, speeds=False, alone=0.0, third=0.0, absent=0.25, partial=0.0,
+    near=0.25, gap_db=2.5, noise=0.0, room=0.0, channel=0.0, ramp=0,
+)  # fmt: skip
+
+
+class Batch(NamedTuple):
+    """Mixtures (B, T), targets (B, C, T) and cues (B, C, 256)."""
+
+    mixture: Tensor
+    targets: Tensor
+    cues: Tensor
+
+    def to(self, device: torch.device) -> "Batch":
+        return Batch(*(part.to(device, non_blocking=True) for part in self))
+
+
+class Mixtures(torch.utils.data.Dataset[Batch]):
+    """Batch n of a process; any n at any time, so resuming skips nothing and repeats nothing."""
+
+    def __init__(self, mixer: Mixer, size: int, rank: int = 0, processes: int = 1) -> None:
+        self._mixer = mixer
+        self._size = size
+        self._rank = rank
+        self._processes = processes
+
+    def __getitem__(self, number: int) -> Batch:
+        first = (number * self._processes + self._rank) * self._size
+        examples = [self._mixer.example(first + i) for i in range(self._size)]
+        return Batch(*(torch.from_numpy(np.stack(part)) for part in zip(*examples, strict=True)))
+
+
+class Objective(nn.Module):
+    """The loss of a batch, as one module, so that it can be compiled and distributed."""
+
+    def __init__(self, net: CompactExtractor) -> None:
+        super().__init__()
+        self.net = net
+        self.spectra = Spectra(net.dims, RATE)
+
+    def forward(self, batch: Batch) -> Tensor:
+        estimate = extract(self.net, self.spectra, batch.mixture, batch.cues).flatten(0, 1)
+        length, count = estimate.shape[-1], batch.cues.shape[1]
+        mixture = batch.mixture[:, :length].repeat_interleave(count, dim=0)
+        targets = batch.targets[..., :length].flatten(0, 1)
+        return extraction_loss(estimate.float(), targets, mixture)
+
+
+class Place(NamedTuple):
+    """Where this process runs, and among how many."""
+
+    device: torch.device
+    rank: int
+    processes: int
+
+    @classmethod
+    def find(cls) -> "Place":
+        """Take a GPU if there is one; join the other processes if torchrun started us."""
+        cuda = torch.cuda.is_available()
+        processes = int(os.environ.get("WORLD_SIZE", "1"))
+        if processes == 1:
+            return cls(torch.device("cuda" if cuda else "cpu"), 0, 1)
+        torch.distributed.init_process_group("nccl" if cuda else "gloo")
+        local = int(os.environ["LOCAL_RANK"])
+        device = torch.device("cuda", local) if cuda else torch.device("cpu")
+        return cls(device, torch.distributed.get_rank(), processes)
+
+
+class Trainer:
+    """Run, save, resume.
+
+    Writes into its folder: last.pt (everything, to resume from), best.pt (dims and averaged
+    weights), log.jsonl (one line a check).
+    """
+
+    def __init__(self, config: TrainConfig, corpus: Corpus, folder: Path, place: Place) -> None:
+        torch.manual_seed(config.seed)
+        self.config = config
+        self.folder = folder
+        self.place = place
+        self.step = 0
+        self.stopping = False  # set by a signal handler: save and end after this step
+        self.elapsed = 0.0  # seconds of training, all sessions together
+        self.best = -math.inf
+        self.net = CompactExtractor(config.dims).to(place.device)
+        self.average = copy.deepcopy(self.net).requires_grad_(False)
+        self.optimizer = torch.optim.AdamW(
+            self.net.parameters(), lr=config.schedule.rate, betas=(0.9, 0.98), weight_decay=0.01
+        )
+        mixer = Mixer(corpus.voices, corpus.around, config.recipe, config.seed)
+        self._mixtures = Mixtures(mixer, config.schedule.batch, place.rank, place.processes)
+        held_out = Mixer(corpus.held_out, corpus.around, HELD_OUT_RECIPE, seed=1)
+        self._checks = [
+            Mixtures(held_out, 4)[number].to(place.device)
+            for number in range(config.check_cases // 4 if place.rank == 0 else 0)
+        ]
+        self._objective = self._distributed(Objective(self.net).to(place.device))
+
+    def run(self) -> None:
+        """Train to the end of the schedule, or until `stopping` is set; save at the end."""
+        losses: list[float] = []
+        checked = saved = began = time.monotonic()
+        before = self.elapsed
+        for batch in self._batches():
+            losses.append(self._learn(batch.to(self.place.device)))
+            now = time.monotonic()
+            self.elapsed = before + now - began
+            if self.place.rank == 0 and now - checked > self.config.check_s:
+                checked = now
+                self._check(losses)
+            if self.place.rank == 0 and now - saved > self.config.save_s:
+                saved = now
+                self.save()
+            if self._ended():
+                break
+        if self.place.rank == 0:
+            self._check(losses)
+            self.save()
+
+    def resume(self) -> bool:
+        """Go on from last.pt, if there is one."""
+        file = self.folder / "last.pt"
+        if not file.exists():
+            return False
+        content = checkpoint.load(file, self.place.device)
+        self.net.load_state_dict(content["net"])
+        self.average.load_state_dict(content["average"])
+        self.optimizer.load_state_dict(content["optimizer"])
+        self.step, self.elapsed = content["step"], content["elapsed"]
+        self.best = content["best"]
+        return True
+
+    def warm_start(self, file: Path) -> None:
+        """Begin with the weights of another run's best.pt."""
+        weights = checkpoint.load(file, self.place.device)["weights"]
+        self.net.load_state_dict(weights)
+        self.average.load_state_dict(weights)
+
+    def save(self) -> None:
+        """Write everything that resuming needs."""
+        content = {
+            "net": self.net.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "elapsed": self.elapsed,
+            "best": self.best,
+        }
+        checkpoint.save(self.folder / "last.pt", content)
+
+    @torch.no_grad()
+    def measure(self) -> dict[str, float]:
+        """SI-SDR improvement on held-out voices, and what is let through of absent ones."""
+        spectra = Spectra(self.config.dims, RATE).to(self.place.device)
+        gains, leaks = [], []
+        for mixture, targets, cues in self._checks:
+            estimate = extract(self.average, spectra, mixture, cues)
+            target = targets[..., : estimate.shape[-1]]
+            mixed = mixture[:, None, : estimate.shape[-1]].expand_as(target)
+            present = target.square().sum(-1) > 0
+            gains.append((si_sdr(estimate, target) - si_sdr(mixed, target))[present])
+            share = estimate.square().sum(-1) / mixed.square().sum(-1)
+            leaks.append(10 * torch.log10(share + 1e-9)[~present])
+        gain, leak = torch.cat(gains), torch.cat(leaks)
+        return {
+            "gain_db": gain.mean().item(),
+            "worse": (gain < 0).float().mean().item(),
+            "leak_db": leak.mean().item(),
+        }
+
+    def _batches(self) -> Iterator[Batch]:
+        return iter(
+            torch.utils.data.DataLoader(
+                self._mixtures,
+                batch_size=None,
+                sampler=range(self.step, self.config.schedule.steps),
+                num_workers=self.config.workers,
+                pin_memory=self.place.device.type == "cuda",
+                prefetch_factor=4 if self.config.workers else None,
+            )
+        )
+
+    def _learn(self, batch: Batch) -> float:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._rate()
+        with torch.autocast(
+            self.place.device.type, torch.bfloat16, enabled=self.place.device.type == "cuda"
+        ):
+            loss = self._objective(batch)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.net.parameters(), self.config.schedule.clip)
+        self.optimizer.step()
+        self.step += 1
+        self._follow()
+        return float(loss.detach())
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Let the averaged weights follow, faster at the start."""
+        share = 1 - min(self.config.schedule.average, (1 + self.step) / (10 + self.step))
+        for mean, newest in zip(self.average.parameters(), self.net.parameters(), strict=True):
+            mean.lerp_(newest, share)
+
+    def progress(self) -> float:
+        """How much of the schedule is done, 0 to 1."""
+        schedule = self.config.schedule
+        return min(1.0, max(self.step / schedule.steps, self.elapsed / 60 / schedule.minutes))
+
+    def _rate(self) -> float:
+        schedule = self.config.schedule
+        fall = schedule.floor + (1 - schedule.floor) * (1 + math.cos(math.pi * self.progress())) / 2
+        return schedule.rate * fall * min(1.0, (self.step + 1) / schedule.warmup)
+
+    def _ended(self) -> bool:
+        """Whether to stop; processes that were given different answers would wait for ever."""
+        ends = self.stopping or self.progress() >= 1.0
+        ended = torch.tensor(float(ends), device=self.place.device)
+        if self.place.processes > 1:
+            torch.distributed.broadcast(ended, 0)
+        return bool(ended)
+
+    def _check(self, losses: list[float]) -> None:
+        figures = {
+            "step": self.step,
+            "minutes": self.elapsed / 60,
+            "rate": self._rate(),
+            "loss": float(np.mean(losses)) if losses else math.nan,
+            **self.measure(),
+        }
+        losses.clear()
+        log.info("%s", " ".join(f"{name} {value:.4g}" for name, value in figures.items()))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with open(self.folder / "log.jsonl", "a") as file:
+            file.write(json.dumps(figures) + "\n")
+        # A decibel less of what is absent is worth a fifth of one more of what is there.
+        score = figures["gain_db"] - 0.2 * max(-20.0, figures["leak_db"])
+        if score > self.best:
+            self.best = score
+            self._keep(figures)
+
+    def _keep(self, figures: dict[str, Any]) -> None:
+        content = {
+            "dims": asdict(self.config.dims),
+            "weights": self.average.state_dict(),
+            "figures": figures,
+        }
+        checkpoint.save(self.folder / "best.pt", content)
+
+    def _distributed(self, objective: Objective) -> nn.Module:
+        module: nn.Module = objective
+        if self.config.compile:
+            module = torch.compile(module)  # type: ignore[assignment]
+        if self.place.processes > 1:
+            cuda = self.place.device.type == "cuda"
+            module = DistributedDataParallel(
+                module, device_ids=[self.place.device] if cuda else None
+            )
+        return module

@@ -1,0 +1,216 @@
+"""Voices to train on: their clips, at several speeds, and embeddings of enrolment pieces.
+
+A clip played faster or slower is another voice: its pitch and formants move. Each of these
+voices has embeddings of its own, two for every piece: as it is, and as a poor enrolment (a
+room, noise, a narrow band, another level).
+"""
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..speaker import SpeakerEncoder
+from .augment import (
+    Audio,
+    at_level,
+    change_speed,
+    fit,
+    random_channel,
+    random_room,
+    reverberate,
+)
+from .store import AudioStore
+
+log = logging.getLogger(__name__)
+
+SPEEDS = (0.84, 0.92, 1.0, 1.08, 1.17)
+VARIANTS = 2  # as it is, and poor
+PIECES_PER_SPEAKER = 4
+PIECE_S = 4
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a clip that serves as an enrolment; positions are samples of the clip."""
+
+    clip: int
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What voices are put into: noises and room responses, by clip."""
+
+    noises: AudioStore
+    rooms: AudioStore
+
+    def noise(self, rng: np.random.Generator, length: int) -> Audio:
+        """A random part of a random noise, repeated where it is too short."""
+        clip = int(rng.integers(len(self.noises)))
+        whole = self.noises.length(clip)
+        start = int(rng.integers(max(1, whole - length)))
+        audio = self.noises.read(clip, start, start + length)
+        return fit(np.tile(audio, -(-length // max(1, len(audio)))), length)
+
+    def room(self, rng: np.random.Generator) -> Audio:
+        """A random room, its reverberation varied."""
+        clip = int(rng.integers(len(self.rooms)))
+        response = self.rooms.read(clip, 0, self.rooms.length(clip))
+        return random_room(rng, response, self.rooms.rate)
+
+
+class Voices:
+    """Draw speech of a speaker and an enrolment that does not overlap it.
+
+    Attributes:
+        speakers: names, in order.
+        cues: for each speaker, (pieces, speeds, variants, 256) embeddings.
+    """
+
+    def __init__(
+        self,
+        store: AudioStore,
+        speakers: dict[str, list[int]],
+        pieces: dict[str, list[Piece]],
+        cues: dict[str, NDArray[np.float32]],
+    ) -> None:
+        self.speakers = [name for name in speakers if pieces[name]]
+        self.cues = [cues[name] for name in self.speakers]
+        self._store = store
+        self._clips = [speakers[name] for name in self.speakers]
+        self._pieces = [pieces[name] for name in self.speakers]
+
+    @property
+    def centroids(self) -> NDArray[np.float32]:
+        """(speakers, speeds, 256) mean embeddings, as unit vectors."""
+        means = np.stack([cue[:, :, 0].mean(axis=0) for cue in self.cues])
+        unit: NDArray[np.float32] = means / np.linalg.norm(means, axis=-1, keepdims=True)
+        return unit
+
+    def cue(self, rng: np.random.Generator, speaker: int, speed: int) -> NDArray[np.float32]:
+        """An embedding of a random piece, without speech."""
+        cues = self.cues[speaker]
+        cue: NDArray[np.float32] = cues[rng.integers(len(cues)), speed, rng.integers(VARIANTS)]
+        return cue
+
+    def draw(
+        self, rng: np.random.Generator, speaker: int, speed: int, length: int
+    ) -> tuple[Audio, NDArray[np.float32]]:
+        """Draw `length` samples of speech, and an embedding of another part of the voice."""
+        number = int(rng.integers(len(self._pieces[speaker])))
+        piece = self._pieces[speaker][number]
+        needed = int(np.ceil(length * SPEEDS[speed])) + 1
+        audio = self._speech(rng, speaker, piece, needed)
+        cue = self.cues[speaker][number, speed, rng.integers(VARIANTS)]
+        return change_speed(audio, SPEEDS[speed], length), cue
+
+    def _speech(self, rng: np.random.Generator, speaker: int, piece: Piece, needed: int) -> Audio:
+        others = [clip for clip in self._clips[speaker] if clip != piece.clip]
+        if not others:
+            return self._beside(rng, piece, needed)
+        parts: list[Audio] = []
+        while sum(map(len, parts)) < needed:
+            clip = others[rng.integers(len(others))]
+            spare = self._store.length(clip) - needed
+            start = int(rng.integers(spare)) if spare > 0 else 0
+            parts.append(self._store.read(clip, start, start + needed))
+        return np.concatenate(parts)[:needed]
+
+    def _beside(self, rng: np.random.Generator, piece: Piece, needed: int) -> Audio:
+        gaps = [(0, piece.start), (piece.stop, self._store.length(piece.clip))]
+        fitting = [gap for gap in gaps if gap[1] - gap[0] >= needed]
+        start, stop = (
+            fitting[rng.integers(len(fitting))] if fitting else max(gaps, key=lambda g: g[1] - g[0])
+        )
+        start += int(rng.integers(max(1, stop - start - needed + 1)))
+        return self._store.read(piece.clip, start, min(stop, start + needed))
+
+
+def cut_pieces(store: AudioStore, clips: Sequence[int], seed: int = 0) -> list[Piece]:
+    """Choose enrolment pieces of 2 to 4 s so that at least 3 s of the voice stay beside each."""
+    rate, size = store.rate, PIECE_S * store.rate
+    lengths = {clip: store.length(clip) for clip in clips}
+    total = sum(lengths.values())
+    pieces = []
+    for clip, length in lengths.items():
+        if length < 7 * rate:
+            if length >= 2 * rate and total - length >= 3 * rate:
+                pieces.append(Piece(clip, 0, min(length, size)))
+            continue
+        for start in range(0, length - size + 1, size):
+            if max(start, length - start - size, total - length) >= 3 * rate:
+                pieces.append(Piece(clip, start, start + size))
+    order = np.random.default_rng(seed).permutation(len(pieces))[:PIECES_PER_SPEAKER]
+    return [pieces[i] for i in sorted(order)]
+
+
+class CueMaker:
+    """Embed the pieces of every speaker at every speed, once; kept in a folder."""
+
+    def __init__(self, encoder: SpeakerEncoder, around: Surroundings, folder: Path) -> None:
+        self._encoder = encoder
+        self._around = around
+        self._folder = folder
+
+    def cues(
+        self, store: AudioStore, pieces: dict[str, list[Piece]]
+    ) -> dict[str, NDArray[np.float32]]:
+        """Embeddings of each speaker's pieces: (pieces, speeds, variants, 256)."""
+        key = hashlib.sha256(repr((sorted(pieces.items()), SPEEDS)).encode()).hexdigest()[:16]
+        file = self._folder / f"cues-{key}.npz"
+        if not file.exists():
+            made = {}
+            for name, its in pieces.items():
+                if its:
+                    made[name] = self._embed_speaker(store, name, its)
+                    log.info("embedded %d of %d voices", len(made), len(pieces))
+            self._folder.mkdir(parents=True, exist_ok=True)
+            halves: dict[str, Any] = {name: cue.astype(np.float16) for name, cue in made.items()}
+            np.savez(file, **halves)
+        with np.load(file) as saved:
+            return {name: saved[name].astype(np.float32) for name in saved.files}
+
+    def _embed_speaker(
+        self, store: AudioStore, name: str, pieces: list[Piece]
+    ) -> NDArray[np.float32]:
+        seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "little")
+        rng = np.random.default_rng(seed)
+        windows, owners = [], []
+        for number, piece in enumerate(pieces):
+            whole = store.read(piece.clip, piece.start, piece.stop)
+            for column, speed in enumerate(SPEEDS):
+                audio = change_speed(whole, speed, int(len(whole) / speed))
+                for variant in range(VARIANTS):
+                    heard = self._poor(rng, audio, store.rate) if variant else audio
+                    # Half of the overlapping windows are enough here.
+                    window = self._encoder.windows(torch.from_numpy(heard))[::2]
+                    windows.append(window)
+                    slot = (number * len(SPEEDS) + column) * VARIANTS + variant
+                    owners += [slot] * len(window)
+        with torch.no_grad():
+            vectors = torch.cat(
+                [self._encoder(part) for part in torch.split(torch.cat(windows), 16)]
+            )
+        sums = torch.zeros(len(pieces) * len(SPEEDS) * VARIANTS, vectors.shape[1])
+        sums.index_add_(0, torch.tensor(owners), vectors)
+        unit = torch.nn.functional.normalize(sums, dim=-1)
+        return unit.view(len(pieces), len(SPEEDS), VARIANTS, -1).numpy()
+
+    def _poor(self, rng: np.random.Generator, audio: Audio, rate: int) -> Audio:
+        if rng.random() < 0.5:
+            audio = reverberate(audio, self._around.room(rng))
+        audio = at_level(audio, -26.0)
+        if rng.random() < 0.6:
+            noise = at_level(self._around.noise(rng, len(audio)), -26.0 - rng.uniform(5, 25))
+            audio = audio + noise
+        if rng.random() < 0.6:
+            audio = random_channel(rng, audio, rate)
+        return at_level(audio, rng.uniform(-35, -18))
