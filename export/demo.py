@@ -1,0 +1,224 @@
+"""Make the recording that `tap-live demo` plays: two people in a cafe, one microphone.
+
+It is the same for the same seed, but for the last bits of floating point. To make it again:
+
+    pip install -e ".[export]" hibari-tts==0.2.1 pyworld==0.3.5 "setuptools<81"
+    python -m tap_live.export.demo --out tap_live/bundles/demo
+
+pyworld needs setuptools below 81. With `--check MODEL` (pip install faster-whisper jiwer) a
+CTranslate2 Whisper listens to the result and the card tells its word error rate.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import numpy as np
+import soundfile
+import soxr
+import typer
+
+from tap_live.bundle import FORMAT, Manifest, file_spec, write_manifest
+from tap_live.export.studio import (
+    RATE,
+    VOICE_RATE,
+    Recording,
+    Scene,
+    Transcript,
+    Turn,
+    Voice,
+    hibari_speaker,
+    pitch_of,
+    record,
+)
+from tap_live.processor import Audio
+
+QUALITY = 0.4  # of Vorbis, 0 is best and 1 worst
+RECORDING = "conversation.ogg"
+TRANSCRIPT = "transcript.json"
+CARD = "card.md"
+LICENCE = "Apache-2.0"
+NEEDS = 'pip install -e ".[export]" hibari-tts==0.2.1 pyworld==0.3.5 "setuptools<81"'
+COMMAND = "python -m tap_live.export.demo --out tap_live/bundles/demo"
+SOURCES = (
+    "hibari-tts 0.2.1, voice heart (Apache-2.0; distilled from Kokoro-82M, Apache-2.0)",
+    "WORLD through pyworld 0.3.5, a tool of which nothing is in the bundle (MIT; BSD-3-Clause)",
+)
+
+CAFE = Scene(
+    voices={
+        "Maya": Voice(),
+        "Ben": Voice(pitch=0.58, tract=0.86, speed=1.05, level=-26.5, reverberation=-11.0),
+    },
+    turns=(
+        Turn(
+            "Maya",
+            "Sorry I'm late, Ben. The number nine bus never came. "
+            "Did you get my message about the budget?",
+        ),
+        Turn(
+            "Ben",
+            "I did. Twelve thousand euros for the whole spring. "
+            "That's four thousand more than last year, isn't it?",
+            gap=0.45,
+        ),
+        Turn(
+            "Maya",
+            "Yes, and half of it is for microphones. "
+            "Laura wants six of them in the big meeting room before the end of March.",
+            gap=0.35,
+        ),
+        Turn(
+            "Ben",
+            "Six of them? I could hardly follow her last Tuesday. "
+            "The room is as loud as this cafe.",
+        ),
+        Turn(
+            "Maya",
+            "That is exactly why. With the music and the coffee machine, "
+            "I only want to hear the person in front of me.",
+            gap=0.3,
+        ),
+        Turn("Ben", "Then let's show her. When do we meet, Wednesday or Thursday?", gap=0.55),
+        Turn(
+            "Maya",
+            "Thursday, the nineteenth of March, at half past two. "
+            "Can you bring the numbers for the first three months?",
+        ),
+        Turn(
+            "Ben",
+            "Sure. I'll send them to you and Martin tonight, so you can read them on the train.",
+            gap=0.4,
+        ),
+        Turn("Maya", "Perfect. Now, what would you like? The coffee is on me.", gap=0.45),
+    ),
+    cups=(0.5, 12.5, 34.8, 49.2),
+)
+
+
+def word_error_rate(audio: Audio, transcript: Transcript, model: str) -> float:
+    """Let a Whisper model in CTranslate2's format listen, greedily, and compare."""
+    from faster_whisper import WhisperModel
+    from jiwer import wer
+    from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
+
+    normalise: Callable[[str], str] = EnglishTextNormalizer({})  # type: ignore[no-untyped-call]
+    segments, _ = WhisperModel(model, compute_type="int8").transcribe(
+        soxr.resample(audio, RATE, 16_000), language="en", beam_size=1
+    )
+    found = normalise(" ".join(segment.text for segment in segments))
+    return float(wer(normalise(" ".join(turn.text for turn in transcript.turns)), found))
+
+
+def write_bundle(out: Path, recording: Recording, notes: Sequence[str]) -> None:
+    """Write the recording, the transcript, the card and the manifest over them.
+
+    Args:
+        notes: lines of the card under "Figures".
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    _write_vorbis(out / RECORDING, recording.audio)
+    encoded = msgspec.json.encode(recording.transcript)
+    (out / TRANSCRIPT).write_bytes(msgspec.json.format(encoded, indent=2) + b"\n")
+    (out / CARD).write_text(_card(recording, notes), encoding="utf-8")
+    manifest = Manifest(
+        format=FORMAT,
+        name="demo",
+        kind="demo",
+        licence=LICENCE,
+        made_by=COMMAND,
+        sources=SOURCES,
+        files={name: file_spec(out / name) for name in (RECORDING, TRANSCRIPT, CARD)},
+        rate=RATE,
+        settings={
+            "recording": RECORDING,
+            "transcript": TRANSCRIPT,
+            "seconds": recording.transcript.seconds,
+        },
+    )
+    write_manifest(out, manifest)
+
+
+def _write_vorbis(path: Path, audio: Audio) -> None:
+    """Write an Ogg file that every soundfile reads; libvorbis crashes on one block of it all."""
+    with soundfile.SoundFile(
+        path, "w", RATE, 1, "VORBIS", format="OGG", compression_level=QUALITY
+    ) as file:
+        for start in range(0, len(audio), RATE):
+            file.write(audio[start : start + RATE])
+
+
+def _figures(scene: Scene, recording: Recording) -> list[str]:
+    audio, transcript = recording.audio, recording.transcript
+    peak = 20 * np.log10(np.abs(audio).max())
+    words = sum(len(turn.text.split()) for turn in transcript.turns)
+    lines = [
+        f"{transcript.seconds:.1f} s, {RATE} Hz, mono; "
+        f"{len(transcript.turns)} turns, {words} words",
+        f"peak {peak:.1f} dBFS; room noise {scene.bed:.0f} dBFS RMS",
+    ]
+    for name, voice in scene.voices.items():
+        pitch = pitch_of(soxr.resample(recording.clean[name], RATE, VOICE_RATE), VOICE_RATE)
+        lines.append(f"{name}: median pitch {pitch:.0f} Hz, {voice.level} dBFS RMS while speaking")
+    return lines
+
+
+def _card(recording: Recording, notes: Sequence[str]) -> str:
+    turns = "\n".join(
+        f"| {turn.start:.2f} | {turn.end:.2f} | {turn.speaker} | {turn.text} |"
+        for turn in recording.transcript.turns
+    )
+    return f"""# The demo recording
+
+Two colleagues, Maya and Ben, talk in a cafe; one microphone stands on the table. `tap-live demo`
+plays `{RECORDING}` through the live path. `{TRANSCRIPT}` says who speaks when: times are those of
+the dry voices, before the room.
+
+Nobody was recorded. Both voices, the room, its noise and the cups are synthesised by
+`export/demo.py` and `export/studio.py`, from a fixed seed:
+
+    {NEEDS}
+    {COMMAND}
+
+The second voice is the first one transposed (pitch and vocal tract separately). An Ogg file gets
+a new serial number each time it is written: another run has other sums and the same sound.
+
+## Licence
+
+The recording and the transcript: {LICENCE}, like the rest of TAP Live. Made with:
+
+{chr(10).join(f"- {source}" for source in SOURCES)}
+
+## Figures
+
+{chr(10).join(f"- {note}" for note in notes)}
+
+## What is said
+
+| from, s | to, s | who | words |
+|---|---|---|---|
+{turns}
+"""
+
+
+def main(
+    out: Annotated[Path, typer.Option(help="The folder to write the bundle into.")],
+    check: Annotated[
+        list[str], typer.Option(help="A CTranslate2 Whisper folder that shall listen; repeatable.")
+    ] = [],  # noqa: B006 - typer copies it
+) -> None:
+    """Make the demo bundle."""
+    recording = record(CAFE, hibari_speaker())
+    notes = _figures(CAFE, recording)
+    for model in check:
+        rate = word_error_rate(recording.audio, recording.transcript, model)
+        notes.append(
+            f"word error rate of {Path(model).name} (faster-whisper, int8, greedy): {rate:.1%}"
+        )
+    write_bundle(out, recording, notes)
+    print("\n".join(notes))
+
+
+if __name__ == "__main__":
+    typer.run(main)
