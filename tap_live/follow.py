@@ -12,47 +12,58 @@ from tap_live.ring import RingBuffer
 POLL_S = 0.004  # a quarter of the shortest hop
 
 
-def follow(
-    ring: RingBuffer,
-    ended: Callable[[], bool],
-    *,
-    block: int,
-    on_gap: Callable[[int, int], None],
-    keep: int = 0,
-    wait: Callable[[float], None] = time.sleep,
-) -> Iterator[Audio]:
-    """Yield all samples written to a ring, until it has ended and all are read.
-
-    Samples that were overwritten are yielded as silence, so that positions stay true,
-    after `on_gap(start, stop)` was told.
+class Follower:
+    """Read all that is written to a ring, once.
 
     Args:
-        ended: whether nothing more will be written.
         block: most samples in one piece.
         keep: after an overrun go on this many samples behind the newest; 0 goes on
             with the oldest held. A reader that was slow needs room to catch up.
-        wait: called with seconds when there is nothing to read.
+        on_gap: told (start, stop) before silence of that length takes the place of
+            samples that were overwritten, so that positions stay true.
     """
-    position = 0
-    while True:
-        finished = ended()  # asked before `end` is read: nothing can come in between
-        stop = min(ring.end, position + block)
-        if stop == position:
-            if finished:
+
+    def __init__(
+        self, ring: RingBuffer, *, block: int, on_gap: Callable[[int, int], None], keep: int = 0
+    ) -> None:
+        self.position = 0  # after the newest sample read
+        self._ring = ring
+        self._block = block
+        self._on_gap = on_gap
+        self._keep = keep
+
+    def blocks(
+        self, ended: Callable[[], bool], wait: Callable[[float], None] = time.sleep
+    ) -> Iterator[Audio]:
+        """Yield everything in order, until nothing more will be written and all is read.
+
+        Args:
+            ended: whether nothing more will be written.
+            wait: called with seconds when there is nothing to read.
+        """
+        while True:
+            finished = ended()  # asked before `end` is read: nothing can come in between
+            stop = min(self._ring.end, self.position + self._block)
+            if stop > self.position:
+                yield from self._read(stop)
+            elif finished:
                 return
-            wait(POLL_S)
-            continue
+            else:
+                wait(POLL_S)
+
+    def _read(self, stop: int) -> Iterator[Audio]:
         try:
-            audio = ring.read(position, stop)
+            audio = self._ring.read(self.position, stop)
         except OverrunError as error:
-            stop = max(error.oldest, ring.end - keep if keep else 0)
-            on_gap(position, stop)
-            yield from _silence(stop - position, block)
+            resume = self._ring.end - self._keep if self._keep else 0
+            yield from self._silence(max(error.oldest, resume))
         else:
+            self.position = stop
             yield audio
-        position = stop
 
-
-def _silence(length: int, block: int) -> Iterator[Audio]:
-    for start in range(0, length, block):
-        yield np.zeros(min(block, length - start), np.float32)
+    def _silence(self, stop: int) -> Iterator[Audio]:
+        self._on_gap(self.position, stop)
+        while self.position < stop:
+            length = min(self._block, stop - self.position)
+            self.position += length
+            yield np.zeros(length, np.float32)

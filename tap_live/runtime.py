@@ -11,16 +11,12 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from tap_live import INSTALL
 from tap_live.bundle import Bundle, GraphSpec
 from tap_live.errors import BundleError, RuntimeMissingError
 
 Tensors: TypeAlias = Mapping[str, NDArray[Any]]
 State: TypeAlias = Mapping[str, NDArray[Any]]
-
-INSTALL = (
-    "no ONNX Runtime is installed: `pip install 'tap-live[cpu]'`, "
-    "or `pip install 'tap-live[gpu]'` for an NVIDIA card"
-)
 
 
 class Backend(Protocol):

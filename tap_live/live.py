@@ -1,0 +1,209 @@
+"""The path of one live stream.
+
+    source ─ring─▶ extraction ─▶ output
+                      ├─ring──▶ transcription ─▶ captions ─▶ events
+                      └─queue─▶ recorder
+
+Threads: the source's own writes the ring. The extraction thread (`_run`) reads it, feeds
+everybody else, and when the source has ended closes them in order. Transcription and
+recorder have a thread each. Events are read by whoever holds the subscription.
+"""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from types import TracebackType
+from typing import Protocol, Self
+
+from tap_live import __version__
+from tap_live.bus import EventBus
+from tap_live.errors import TapError
+from tap_live.events import AnyEvent, Bye, Caption, Failed, Hello, Stats, Warned
+from tap_live.extraction import Extraction, Mixed
+from tap_live.follow import Follower
+from tap_live.late import caption_late
+from tap_live.meter import Meter
+from tap_live.outputs.output import NullOutput, Output
+from tap_live.recorder import Recorder
+from tap_live.ring import RingBuffer
+from tap_live.sources.source import RingSink, Source
+from tap_live.transcription import MakeCaptioner, Transcription
+from tap_live.workload import Workload
+
+RING_S = 4  # what extraction may be behind before samples are lost
+HOP_MS = 16
+STATS_S = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What a stream is made of; None leaves a part out."""
+
+    source: Source
+    output: Output | None = None
+    extraction: Extraction | None = None
+    make_captioner: MakeCaptioner | None = None
+    record: Path | None = None
+    seconds: float | None = None  # of the stream, then it stops
+    bundles: tuple[str, ...] = ()
+
+
+class Stage(Protocol):
+    """What the extraction thread feeds, with a thread of its own."""
+
+    def write(self, mixed: Mixed) -> None: ...
+
+    def end(self) -> None: ...
+
+    def run(self) -> None: ...
+
+
+class Live:
+    """Run a stream inside a `with`; read `events` up to `bye`. No thread is left after it.
+
+    Raises: on entering, what the devices raise when they cannot be opened.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self.error: TapError | None = None  # why the stream ended before its time
+        self._parts = parts
+        self._rate = rate = parts.source.rate
+        self._ring = RingBuffer(RING_S * rate)
+        self._reader = Follower(self._ring, block=rate * HOP_MS // 1000, on_gap=self._lose)
+        self._bus = EventBus(now=lambda: self._ring.end / rate)
+        self.events = self._bus.subscribe()
+        self._extraction = parts.extraction or Extraction()
+        self._output = parts.output or NullOutput()
+        self._transcription = (
+            Transcription(parts.make_captioner, rate, self._publish)
+            if parts.make_captioner
+            else None
+        )
+        self._recorder = Recorder(parts.record, rate, self._publish) if parts.record else None
+        stages: tuple[Stage | None, ...] = (self._transcription, self._recorder)
+        self._stages = [
+            (stage, Thread(target=stage.run, name=type(stage).__name__.lower()))
+            for stage in stages
+            if stage
+        ]
+        self._thread = Thread(target=self._run, name="extraction")
+        self._meter = Meter(rate)
+        self._workload = Workload()
+        self._lost = 0
+        self._stats_due = 0.0
+        self._stopping = False
+
+    def __enter__(self) -> Self:
+        self._publish(self._hello())
+        sink = RingSink(self._ring, lambda: self._reader.position)
+        with ExitStack() as opening:  # closed again if one of them does not open
+            opening.enter_context(self._output)
+            opening.enter_context(self._parts.source.feed(sink, self._publish))
+            self._devices = opening.pop_all()
+        for _, thread in self._stages:
+            thread.start()
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """End the stream; what was captured is still captioned and kept."""
+        self._stopping = True
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.stop()
+        self._thread.join()
+
+    def _run(self) -> None:
+        """The extraction thread."""
+        for block in self._reader.blocks(self._is_over):
+            with self._workload:
+                mixed = self._extraction.push(block)
+            self._hand_on(mixed)
+        self._hand_on(self._extraction.flush())
+        self._close()
+
+    def _is_over(self) -> bool:
+        length = self._parts.seconds
+        if length is not None and self._reader.position >= length * self._rate:
+            self.stop()
+        return self._parts.source.ended or self._stopping
+
+    def _hand_on(self, mixed: Mixed) -> None:
+        self._play(mixed)
+        for stage, _ in self._stages:
+            stage.write(mixed)
+        for level in self._meter.push(mixed):
+            self._publish(level)
+        if self._reader.position >= self._stats_due * self._rate:
+            self._stats_due += STATS_S
+            self._publish(self._stats())
+
+    def _play(self, mixed: Mixed) -> None:
+        try:
+            self._output.write(mixed.output)
+        except TapError as error:
+            self._publish(Failed(code="output-stopped", text=str(error)))
+            self._output = NullOutput()
+
+    def _lose(self, start: int, stop: int) -> None:
+        self._lost += stop - start
+        text = f"extraction was over {RING_S} s late: {stop - start} samples are lost"
+        begin, end = start / self._rate, stop / self._rate
+        self._publish(Warned(code="samples-lost", text=text, start=begin, stop=end))
+
+    def _close(self) -> None:
+        """Close the devices, then each stage once it has done all that it was given."""
+        self._devices.close()
+        for stage, thread in self._stages:
+            if stage is self._recorder:
+                self._caption_late()
+            stage.end()
+            thread.join()
+        self.error = self._parts.source.error
+        if self.error:
+            self._publish(Failed(code="source", text=str(self.error)))
+        self._publish(self._stats())
+        self._publish(Bye(reason="stopped" if self._stopping else "end of the input"))
+
+    def _caption_late(self) -> None:
+        """Caption from the recording what captions had to skip."""
+        if not (self._recorder and self._transcription and self._parts.make_captioner):
+            return
+        if self._transcription.skipped:
+            audio = self._recorder.finish_audio()
+            first_id = self._transcription.next_id
+            for caption in caption_late(
+                audio, self._transcription.skipped, self._parts.make_captioner, first_id
+            ):
+                self._publish(caption)
+
+    def _publish(self, event: AnyEvent) -> None:
+        self._bus.publish(event)
+        if self._recorder and isinstance(event, Caption) and event.state == "final":
+            self._recorder.caption(event)
+
+    def _hello(self) -> Hello:
+        return Hello(
+            version=__version__,
+            rate=self._rate,
+            bundles=self._parts.bundles,
+            capabilities=("captions",) if self._transcription else (),
+            role="controller",
+        )
+
+    def _stats(self) -> Stats:
+        stages = {"extraction": self._workload.stats(self._extraction.lookahead / self._rate)}
+        if self._transcription:
+            stages["captions"] = self._transcription.stats()
+        return Stats(
+            stages=stages,
+            backlog=self._transcription.backlog if self._transcription else 0.0,
+            lost=self._lost + self._parts.source.lost,
+            overload=0.0,  # declared overload: nothing in a normal stream injects a fault
+        )

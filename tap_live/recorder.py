@@ -1,0 +1,169 @@
+"""Keep a stream on disk: what was heard, what was played, and the finals.
+
+`write` and `caption` run on other stages' threads and never wait; `run` is the
+recorder's own thread. Between them lies a queue of at most `QUEUE_S` of audio: a
+disk slower than that ends the recording with an error, and nothing else.
+
+Audio is 24-bit WAV, which stays readable up to the last second if the process is killed.
+"""
+
+import queue
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from threading import Event
+
+import soundfile
+
+from tap_live.captions.formats import open_writer
+from tap_live.errors import StorageError
+from tap_live.events import AnyEvent, Caption, Failed, decode_event
+from tap_live.extraction import Mixed
+
+MIXTURE, OUTPUT = "mixture.wav", "output.wav"
+LINES = "captions.jsonl"
+CAPTIONS = (LINES, "captions.vtt", "captions.srt", "captions.txt")
+QUEUE_S = 60
+FULL = 64 * 1024  # bytes; a disk with less is full
+
+
+class Recorder:
+    """Write a stream into a folder of its own.
+
+    Raises: StorageError if the folder cannot be written or holds a recording already.
+    """
+
+    def __init__(self, folder: Path, rate: int, publish: Callable[[AnyEvent], None]) -> None:
+        self._folder = folder
+        self._rate = rate
+        self._publish = publish
+        self._queue: queue.SimpleQueue[Mixed | Caption | Event | None] = queue.SimpleQueue()
+        self._queued = 0  # samples ever put into the queue
+        self._written = 0  # samples ever taken out of it
+        self._failed = False
+        self._late = False
+        _prepare(folder)
+        with _storage(folder):
+            self._mixture, self._output = (
+                soundfile.SoundFile(folder / name, "w", rate, 1, "PCM_24")
+                for name in (MIXTURE, OUTPUT)
+            )
+            self._captions = [open_writer(folder / name) for name in CAPTIONS]
+
+    def write(self, mixed: Mixed) -> None:
+        """Keep a block of audio; never waits."""
+        if self._failed:
+            return
+        self._queued += len(mixed.mixture)
+        if self._queued - self._written > QUEUE_S * self._rate:
+            self._fail(f"the disk is more than {QUEUE_S} s behind")
+        else:
+            self._queue.put(mixed)
+
+    def caption(self, caption: Caption) -> None:
+        """Keep a final; never waits."""
+        self._queue.put(caption)
+
+    def finish_audio(self) -> Path:
+        """Wait until all audio is on disk; return the file with the mixture, closed."""
+        done = Event()
+        self._queue.put(done)
+        done.wait()
+        return self._folder / MIXTURE
+
+    def end(self) -> None:
+        """Let `run` return once everything is on disk."""
+        self._queue.put(None)
+
+    def run(self) -> None:
+        """Write what comes, until the end."""
+        while (item := self._queue.get()) is not None:
+            self._guarded(partial(self._take, item))
+        self._guarded(self._close)
+
+    def _take(self, item: Mixed | Caption | Event) -> None:
+        if isinstance(item, Mixed):
+            self._keep(item)
+        elif isinstance(item, Caption):
+            self._late |= item.late
+            for writer in self._captions:
+                writer.write(item)
+        else:
+            try:
+                self._close_audio()
+            finally:
+                item.set()  # somebody waits
+
+    def _keep(self, mixed: Mixed) -> None:
+        before, self._written = self._written, self._written + len(mixed.mixture)
+        if self._failed:
+            return
+        self._mixture.write(mixed.mixture)
+        self._output.write(mixed.output)
+        if self._written // self._rate > before // self._rate:  # once a second
+            self._mixture.flush()
+            self._output.flush()
+
+    def _close(self) -> None:
+        self._close_audio()
+        for writer in self._captions:
+            writer.close()
+        if self._late:
+            _sort_captions(self._folder)
+
+    def _close_audio(self) -> None:
+        self._mixture.close()
+        self._output.close()
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            with _storage(self._folder):
+                work()
+        except StorageError as error:
+            self._fail(str(error))
+
+    def _fail(self, why: str) -> None:
+        if not self._failed:
+            self._failed = True
+            text = f"recording stopped, what was written is kept: {why}"
+            self._publish(Failed(code="recording-stopped", text=text))
+
+
+def _prepare(folder: Path) -> None:
+    """Make the folder, unless it holds a recording, which is never overwritten."""
+    if (folder / MIXTURE).exists():
+        raise StorageError(f"{folder} holds a recording already: name another folder")
+    with _storage(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def _sort_captions(folder: Path) -> None:
+    """Write the captions again in the order in which they were said."""
+    lines = (folder / LINES).read_bytes().splitlines()
+    finals = [event for line in lines if isinstance(event := decode_event(line), Caption)]
+    finals.sort(key=lambda final: final.start)
+    for name in CAPTIONS:
+        sorted_file = folder / f"sorted-{name}"
+        writer = open_writer(sorted_file)
+        for final in finals:
+            writer.write(final)
+        writer.close()
+        sorted_file.replace(folder / name)
+
+
+@contextmanager
+def _storage(folder: Path) -> Iterator[None]:
+    """Name the folder in whatever the disk complains about."""
+    try:
+        yield
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise StorageError(f"cannot write to {folder}: {_reason(folder, error)}") from error
+
+
+def _reason(folder: Path, error: Exception) -> str:
+    """libsndfile calls a full disk a system error."""
+    if folder.exists() and shutil.disk_usage(folder).free < FULL:
+        return "the disk is full"
+    return getattr(error, "strerror", None) or str(error)

@@ -1,0 +1,130 @@
+import threading
+
+import msgspec
+import numpy as np
+import pytest
+import soundfile
+
+from tap_live.errors import AudioError, StorageError
+from tap_live.events import Bye, Caption, Failed, Hello, Level, Stats, Word
+from tap_live.live import Live, Parts
+from tap_live.outputs.file import FileOutput
+from tap_live.sources.file import FileSource
+
+RATE = 48_000
+AUDIO = np.random.default_rng(0).uniform(-0.5, 0.5, 3 * RATE).astype(np.float32)
+
+
+class Length:
+    """A captioner whose one word, at the end, is how much it heard."""
+
+    lookahead = 0
+
+    def __init__(self, start, first_id):
+        self.start, self.id, self.heard = start, first_id, 0
+
+    def push(self, block):
+        self.heard += len(block)
+        return []
+
+    def flush(self):
+        end = self.start + self.heard / 16_000
+        words = (Word(f" {self.heard}", self.start, end, 1.0),)
+        return [Caption(id=self.id, revision=0, state="final", start=0, end=end, words=words)]
+
+
+@pytest.fixture
+def clip(tmp_path):
+    soundfile.write(tmp_path / "clip.wav", AUDIO, RATE, "FLOAT")
+    return tmp_path / "clip.wav"
+
+
+def run(parts):
+    with Live(parts) as live:
+        events = list(live.events)
+    return live, events
+
+
+def test_a_stream_says_hello_first_bye_last_and_numbers_all_between(clip):
+    _, events = run(Parts(source=FileSource(clip), make_captioner=Length))
+    assert isinstance(events[0], Hello)
+    assert events[0].rate == RATE
+    assert isinstance(events[-1], Bye)
+    assert [e.seq for e in events] == list(range(1, len(events) + 1))
+    assert any(isinstance(e, Level) for e in events)
+    assert [e for e in events if isinstance(e, Stats)][-1].lost == 0
+
+
+def test_every_sample_reaches_output_recording_and_captions(clip, tmp_path):
+    parts = Parts(
+        source=FileSource(clip),
+        output=FileOutput(tmp_path / "out.wav", RATE),
+        make_captioner=Length,
+        record=tmp_path / "kept",
+    )
+    _, events = run(parts)
+    np.testing.assert_array_equal(soundfile.read(tmp_path / "out.wav", dtype="float32")[0], AUDIO)
+    for name in ("mixture.wav", "output.wav"):
+        kept = soundfile.read(tmp_path / "kept" / name, dtype="float32")[0]
+        np.testing.assert_allclose(kept, AUDIO, atol=2**-23)
+    assert [e.text for e in events if isinstance(e, Caption)] == ["48000"]
+    assert "48000" in (tmp_path / "kept" / "captions.txt").read_text()
+
+
+def test_no_thread_is_left(clip, tmp_path):
+    before = threading.active_count()
+    run(Parts(source=FileSource(clip), make_captioner=Length, record=tmp_path / "kept"))
+    assert threading.active_count() == before
+
+
+def test_a_stopped_stream_keeps_what_was_captured(clip, tmp_path):
+    with Live(
+        Parts(source=FileSource(clip, paced=True), make_captioner=Length, record=tmp_path / "kept")
+    ) as live:
+        for event in live.events:
+            if isinstance(event, Level):
+                live.stop()
+    assert event.reason == "stopped"
+    kept = soundfile.read(tmp_path / "kept" / "mixture.wav", dtype="float32")[0]
+    assert RATE // 20 <= len(kept) < len(AUDIO)
+    np.testing.assert_allclose(kept, AUDIO[: len(kept)], atol=2**-23)
+    assert (tmp_path / "kept" / "captions.txt").read_text().strip()
+
+
+def test_a_stream_ends_when_its_seconds_are_over(clip):
+    _, events = run(Parts(source=FileSource(clip), make_captioner=Length, seconds=1))
+    (caption,) = [e for e in events if isinstance(e, Caption)]
+    assert 16_000 <= int(caption.text) < 16_600
+
+
+def test_an_input_that_breaks_off_ends_the_stream_with_its_reason(clip):
+    source = FileSource(clip)
+
+    def broken(tell, stopping):
+        yield AUDIO[:RATE]
+        raise AudioError("the file broke off")
+
+    source._blocks = broken
+    live, events = run(Parts(source=source, make_captioner=Length))
+    assert isinstance(live.error, AudioError)
+    assert [e.text for e in events if isinstance(e, Failed)] == ["the file broke off"]
+    assert [e.text for e in events if isinstance(e, Caption)] == ["16000"]
+
+
+def test_an_output_that_breaks_costs_nothing_else(clip, tmp_path):
+    class Full(FileOutput):
+        def write(self, block):
+            raise StorageError("the disk is full")
+
+    parts = Parts(
+        source=FileSource(clip), output=Full(tmp_path / "out.wav", RATE), make_captioner=Length
+    )
+    _, events = run(parts)
+    (failure,) = [e for e in events if isinstance(e, Failed)]
+    assert (failure.code, failure.text) == ("output-stopped", "the disk is full")
+    assert [e.text for e in events if isinstance(e, Caption)] == ["48000"]
+
+
+def test_events_can_be_written_as_json(clip):
+    _, events = run(Parts(source=FileSource(clip), make_captioner=Length))
+    assert all(msgspec.json.decode(msgspec.json.encode(e))["type"] for e in events)

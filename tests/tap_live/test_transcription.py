@@ -1,0 +1,113 @@
+import numpy as np
+import pytest
+
+from tap_live.captions.vad import RATE
+from tap_live.events import Caption, Failed, Warned, Word
+from tap_live.extraction import Mixed
+from tap_live.late import caption_late
+from tap_live.transcription import BACKLOG_S, FAILURES, RESUME_S, Transcription
+
+
+class Counter:
+    """A captioner that says how much it heard: a final for each second that is not silent."""
+
+    lookahead = 0
+
+    def __init__(self, start, first_id, fails=lambda second: False):
+        self.start, self.id, self.fails = start, first_id, fails
+        self.heard = np.empty(0, np.float32)
+        self.second = 0
+
+    def push(self, block):
+        self.heard = np.concatenate([self.heard, block])
+        captions = []
+        while len(self.heard) >= RATE:
+            second, self.heard = self.heard[:RATE], self.heard[RATE:]
+            captions += self.caption(second)
+        return captions
+
+    def caption(self, audio):
+        at = self.start + self.second
+        self.second += 1
+        if self.fails(at):
+            raise RuntimeError("out of words")
+        if not np.abs(audio).max() > 0.01:
+            return []
+        self.id += 1
+        words = (Word(f" {at:g}", at, at + 1, 1.0),)
+        return [
+            Caption(id=self.id - 1, revision=0, state="final", start=at, end=at + 1, words=words)
+        ]
+
+    def flush(self):
+        rest, self.heard = self.heard, np.empty(0, np.float32)
+        return self.caption(rest) if len(rest) else []
+
+
+def sound(seconds, rate=RATE):
+    return np.full(round(seconds * rate), 0.5, np.float32)
+
+
+def mixed(block):
+    return Mixed(block, block, np.empty((0, len(block)), np.float32))
+
+
+def transcribe(blocks, make=Counter, rate=RATE):
+    events = []
+    transcription = Transcription(make, rate, events.append)
+    for block in blocks:
+        transcription.write(mixed(block))
+    transcription.end()
+    transcription.run()
+    return transcription, events
+
+
+def times(events):
+    return [e.start for e in events if isinstance(e, Caption)]
+
+
+@pytest.mark.parametrize("rate", [8000, 16_000, 44_100, 48_000])
+def test_all_that_was_written_is_captioned_at_its_time(rate):
+    transcription, events = transcribe([sound(3.5, rate)], rate=rate)
+    assert times(events) == [0, 1, 2, 3]
+    assert transcription.backlog == 0
+
+
+def test_what_is_too_far_behind_is_skipped_and_said_and_later_times_stay_true():
+    transcription, events = transcribe([sound(50)])
+    (warning,) = [e for e in events if isinstance(e, Warned)]
+    assert (warning.code, warning.start, warning.stop) == ("captions-behind", 0, 50 - RESUME_S)
+    assert times(events) == list(range(50 - RESUME_S, 50))
+    assert transcription.skipped == [(0, (50 - RESUME_S) * RATE)]
+    assert BACKLOG_S < 50
+
+
+def test_a_captioner_that_fails_begins_anew_at_the_same_place_with_new_ids():
+    def make(start, first_id):
+        return Counter(start, first_id, fails=lambda second: second == 3 and start == 0)
+
+    _, events = transcribe([sound(1)] * 8, make)
+    (warning,) = [e for e in events if isinstance(e, Warned)]
+    assert warning.code == "captions-restarted"
+    assert "out of words" in warning.text
+    ids = [e.id for e in events if isinstance(e, Caption)]
+    assert ids == sorted(set(ids))
+    assert times(events)[:3] == [0, 1, 2]
+    assert times(events)[-1] == pytest.approx(7, abs=0.2)
+
+
+def test_a_captioner_that_keeps_failing_stays_off_and_says_so():
+    _, events = transcribe(
+        [sound(1)] * 8, lambda start, id: Counter(start, id, fails=lambda second: True)
+    )
+    assert [type(e) for e in events] == [Warned] * (FAILURES - 1) + [Failed]
+    assert events[-1].code == "captions-off"
+
+
+def test_what_was_skipped_is_captioned_from_the_recording_marked_late(tmp_path):
+    soundfile = pytest.importorskip("soundfile")
+    rate = 48_000
+    soundfile.write(tmp_path / "mixture.wav", sound(10, rate), rate, "PCM_24")
+    spans = [(2 * rate, 4 * rate), (7 * rate, 8 * rate)]
+    captions = list(caption_late(tmp_path / "mixture.wav", spans, Counter, first_id=5))
+    assert [(c.id, c.start, c.late) for c in captions] == [(5, 2, True), (6, 3, True), (7, 7, True)]
