@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tap_live.bundle import open_bundle
 from tap_live.errors import ConfigError
 from tap_live.processor import Audio
-from tap_live.runtime import Engine
+from tap_live.runtime import Engine, State
 
 RATE = 16_000
 WINDOW = 512  # samples, 32 ms
@@ -23,6 +23,8 @@ CONTEXT = 64  # samples of the window before, which the network also sees
 
 Probabilities: TypeAlias = NDArray[np.float32]
 """(N,) that somebody speaks; entry n describes samples n WINDOW to (n + 1) WINDOW."""
+
+EdgeKind = Literal["start", "pause", "resume", "end"]
 
 BUNDLE = Path(__file__).parents[1] / "bundles" / "vad"
 
@@ -36,6 +38,8 @@ class Vad:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.lookahead = WINDOW
+        self._waiting: Audio
+        self._state: State
         self._restart()
 
     @classmethod
@@ -74,29 +78,31 @@ class SegmenterConfig:
     speech: float = 0.1  # shorter sounds are none
     pause: float = 0.25  # silence after which a pause is announced
     endpoint: float = 0.5  # silence that ends a region
-    before: float = 0.25  # kept before speech,
-    after: float = 0.15  # and after it
+    before: float = 0.25  # kept before speech; after it, as much as a pause
 
     def __post_init__(self) -> None:
         if not 0 < self.off <= self.on < 1:
             raise ConfigError(f"speech thresholds off={self.off} and on={self.on}: want off <= on")
         if not 0 < self.pause <= self.endpoint:
             raise ConfigError(f"pause={self.pause} must be at most endpoint={self.endpoint}")
-        if min(self.speech, self.before, self.after) < 0:
-            raise ConfigError("lengths of speech, before and after cannot be negative")
+        if min(self.speech, self.before) < 0:
+            raise ConfigError(f"speech={self.speech} and before={self.before} cannot be negative")
 
 
 @dataclass(frozen=True)
 class Edge:
     """Something changed at `position`, and was noticed at `noticed`.
 
-    A region is `start`, any number of `pause` and `resume`, then `end`. The positions
-    of `start` and `end` include the audio that is kept around speech.
+    A region is `start`, any number of `pause` and `resume`, then `end`. Its positions
+    include the audio that is kept around speech, so that of a `pause` is the region's
+    `end` if no `resume` follows.
     """
 
-    kind: Literal["start", "pause", "resume", "end"]
+    kind: EdgeKind
     position: int
     noticed: int
+    speaker: str | None = None  # who speaks from here on; only a gate knows
+    confidence: float | None = None
 
 
 class Segmenter:
@@ -108,7 +114,6 @@ class Segmenter:
         self._min_speech = _windows(config.speech)
         self._pause, self._endpoint = _windows(config.pause), _windows(config.endpoint)
         self._before = round(config.before * RATE)
-        self._after = round(config.after * RATE)
         self._restart()
 
     def push(self, probabilities: Probabilities) -> list[Edge]:
@@ -137,7 +142,7 @@ class Segmenter:
         self._silence += 1
         if self._silence == self._pause:
             self._paused = True
-            return [self._edge("pause", self._position - self._silence * WINDOW)]
+            return [self._edge("pause", self._position)]
         return [self._end()] if self._silence >= self._endpoint else []
 
     def _listen(self, p: float) -> list[Edge]:
@@ -154,11 +159,11 @@ class Segmenter:
 
     def _end(self) -> Edge:
         last = self._position - self._silence * WINDOW
-        self._free = min(last + self._after, self._position)
+        self._free = min(last + self._pause * WINDOW, self._position)
         self._open = self._paused = False
         return self._edge("end", self._free)
 
-    def _edge(self, kind: Literal["start", "pause", "resume", "end"], position: int) -> Edge:
+    def _edge(self, kind: EdgeKind, position: int) -> Edge:
         return Edge(kind, position, self._position)
 
 
