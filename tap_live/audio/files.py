@@ -19,6 +19,13 @@ OGG_LAST_PAGE = 4  # flag in the header of a stream's last page (RFC 3533, secti
 UNKNOWN_SIZE = 0x7FFF_0000  # a WAV written to a pipe claims at least this many bytes
 
 
+class _Forward(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no types
+    """A file that is only read on: soundfile seeks after every block, which breaks MP3 frames."""
+
+    def seekable(self) -> bool:
+        return False
+
+
 class AudioFile:
     """A file as mono blocks; memory does not grow with its length.
 
@@ -118,7 +125,7 @@ def _open(path: Path) -> soundfile.SoundFile:
     if path.stat().st_size == 0:
         raise AudioError(f"{wanted}, found an empty file")
     try:
-        return soundfile.SoundFile(path)
+        return _Forward(path)
     except soundfile.LibsndfileError as error:
         if "SF_INFO" in str(error):
             raise AudioError(
