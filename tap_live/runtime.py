@@ -6,6 +6,7 @@ outputs, state = engine.step({"block": block}, state)
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -36,7 +37,7 @@ class Engine:
 
     def __init__(self, bundle: Bundle, graph: str, *, threads: int = 1) -> None:
         self.spec: GraphSpec = bundle.graph(graph)
-        self._session = _session(bundle, self.spec, threads)
+        self._session = session(bundle.path(self.spec.file), threads)
         self._names = [spec.name for spec in self.spec.outputs]
         self._names += [spec.output for spec in self.spec.state]
 
@@ -59,7 +60,11 @@ class Engine:
         return results, following
 
 
-def _session(bundle: Bundle, spec: GraphSpec, threads: int) -> Any:
+def session(graph: Path, threads: int) -> Any:
+    """Load one ONNX file into ONNX Runtime on the CPU.
+
+    Raises: BundleError if it cannot; RuntimeMissingError if ONNX Runtime is not installed.
+    """
     try:
         import onnxruntime as ort
     except ImportError as error:
@@ -71,8 +76,6 @@ def _session(bundle: Bundle, spec: GraphSpec, threads: int) -> Any:
     # A worker that spins between steps would take a core from the other stages.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return ort.InferenceSession(
-            bundle.path(spec.file), options, providers=["CPUExecutionProvider"]
-        )
+        return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # as above
-        raise BundleError(f"cannot load {bundle.path(spec.file)}: {error}") from error
+        raise BundleError(f"cannot load {graph}: {error}") from error

@@ -1,0 +1,270 @@
+"""Whisper as ONNX graphs: log-mel frames in, logits and cross-attention out.
+
+    model = Whisper.open("tiny.en")
+    encoded = model.encode(mel)
+    logits, align, state = model.decode(tokens, model.start(encoded))
+
+Nothing is hidden: a `DecoderState` may be kept, cut, reordered and gone on from twice.
+Letters in shapes: B rows, A rows of audio, F mel frames, T = F / 2 positions, N token columns,
+S columns in the cache, P prompt length, W width, H heads, D = W / H, V vocabulary.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from tap_live.errors import BundleError, ConfigError
+from tap_live.runtime import session
+
+Precision: TypeAlias = Literal["int8", "fp32"]
+Float32: TypeAlias = NDArray[np.float32]
+Int64: TypeAlias = NDArray[np.int64]
+Progress: TypeAlias = Callable[[str, int, int], None]
+"""Told what is being done, how much of it is done, and how much there is."""
+
+DIMS = "dims.json"
+
+
+class WhisperDims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Sizes of one model, and what its tokens mean."""
+
+    n_mels: int
+    n_audio_ctx: int  # encoder positions of 20 ms; F is at most twice this
+    n_text_ctx: int  # token columns, prompts included
+    n_vocab: int
+    width: int
+    heads: int
+    encoder_layers: int
+    decoder_layers: int
+    multilingual: bool
+    alignment_heads: tuple[tuple[int, int], ...]  # (layer, head)
+    prompt_length: int
+
+    @property
+    def previous(self) -> int:
+        """The token that a prompted sequence begins with, `<|startofprev|>`."""
+        return self.n_vocab - 1504  # 1501 timestamps and two more tokens come after it
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """Whom to transcribe, for each row, as soft prompts; `on` says which rows have one."""
+
+    encoder: Float32  # (B, encoder layers, 1 + P, W); row 0 is the projected speaker vector
+    decoder: Float32  # (B, decoder layers, P, W)
+    on: NDArray[np.bool_]  # (B,)
+
+    def rows(self, rows: Sequence[int]) -> "Prompt":
+        chosen = list(rows)
+        return Prompt(self.encoder[chosen], self.decoder[chosen], self.on[chosen])
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What the decoder attends to, for A stretches of audio."""
+
+    hidden: Float32  # (A, T, W)
+    cross_k: Float32  # (decoder layers, A, H, T, D)
+    cross_v: Float32  # (decoder layers, A, H, T, D)
+
+    def rows(self, rows: Sequence[int]) -> "Encoded":
+        chosen = list(rows)
+        return Encoded(self.hidden[chosen], self.cross_k[:, chosen], self.cross_v[:, chosen])
+
+
+@dataclass(frozen=True)
+class DecoderState:
+    """What the decoder has read: one hypothesis a row, B of them, from A stretches of audio."""
+
+    encoded: Encoded
+    audio: tuple[int, ...]  # which audio each row belongs to
+    prompt: Prompt  # of the rows
+    cache: tuple[Float32, ...]  # keys and values of each layer, (B, H, S, D)
+    length: int = 0  # tokens that the caller gave, which is less than S after a prompt
+    opening: int = 0  # columns that stand before the caller's
+    _cross: tuple[Float32, ...] = field(default=(), repr=False)
+
+    def reorder(self, rows: Sequence[int]) -> "DecoderState":
+        """Go on with these rows, any of them more than once."""
+        chosen = list(rows)
+        if chosen == [*range(len(self.audio))]:
+            return self
+        audio = tuple(self.audio[row] for row in chosen)
+        cache = tuple(part[chosen] for part in self.cache)
+        kept = replace(self, audio=audio, prompt=self.prompt.rows(chosen), cache=cache)
+        return replace(kept, _cross=_cross(self.encoded, audio, self._cross, self.audio))
+
+    def truncate(self, length: int) -> "DecoderState":
+        """Forget what was read after the caller's first `length` tokens."""
+        if length >= self.length:
+            return self
+        columns = self.opening + length
+        cache = tuple(np.ascontiguousarray(part[:, :, :columns]) for part in self.cache)
+        return replace(self, cache=cache, length=length)
+
+
+class Whisper:
+    """One model in one precision; calls on several threads must be kept apart by the caller."""
+
+    def __init__(self, folder: Path, *, threads: int = 1) -> None:
+        """Load an assembled folder. Raises: BundleError if it is incomplete."""
+        self.folder = folder
+        try:
+            self.dims = msgspec.json.decode((folder / DIMS).read_bytes(), type=WhisperDims)
+        except (OSError, msgspec.DecodeError) as error:
+            raise BundleError(f"no assembled Whisper at {folder}: {error}") from error
+        self._encoder = session(folder / "encoder.onnx", threads)
+        self._decoder = session(folder / "decoder.onnx", threads)
+        layers = range(self.dims.decoder_layers)
+        self._cache_names = [f"self_{kind}.{layer}" for layer in layers for kind in "kv"]
+        self._cross_names = [f"cross_{kind}.{layer}" for layer in layers for kind in "kv"]
+        self._results = ["logits", "align", *(f"{name}.next" for name in self._cache_names)]
+
+    @classmethod
+    def open(
+        cls,
+        source: str | Path,
+        *,
+        precision: Precision = "int8",
+        threads: int = 1,
+        progress: Progress | None = None,
+    ) -> "Whisper":
+        """Load a model by name ("tiny.en", "base.en", "base") or from a folder of weights.
+
+        The first time, weights are found, checked and assembled into the user's cache.
+
+        Raises: BundleError if there are none, or broken ones; StorageError if the cache
+            cannot be written.
+        """
+        from tap_live.whisper.assemble import assembled
+
+        return cls(assembled(source, precision=precision, progress=progress), threads=threads)
+
+    def encode(self, mel: Float32, prompt: Prompt | None = None) -> Encoded:
+        """Encode (A, mels, F) log-mel frames, F even: 3000 for 30 s, or only as many as there are.
+
+        With a prompt the first 2 (1 + P) frames are zeros, whose places it takes.
+
+        Raises: ConfigError if F is odd, too many, or too few for a prompt.
+        """
+        self._check(mel)
+        given = self.no_prompt(mel.shape[0]) if prompt is None else prompt
+        feeds = {"mel": mel, "prompt": given.encoder, "prompt_on": given.on}
+        return Encoded(*self._encoder.run(["hidden", "cross_k", "cross_v"], feeds))
+
+    def _check(self, mel: Float32) -> None:
+        most, least = 2 * self.dims.n_audio_ctx, 2 * (1 + self.dims.prompt_length)
+        frames = mel.shape[-1]
+        if mel.ndim != 3 or mel.shape[1] != self.dims.n_mels or frames % 2:
+            raise ConfigError(
+                f"wanted log-mel frames of shape (rows, {self.dims.n_mels}, an even number), "
+                f"found {mel.shape}"
+            )
+        if not least <= frames <= most:
+            raise ConfigError(f"wanted {least} to {most} mel frames, found {frames}")
+
+    def no_prompt(self, rows: int) -> Prompt:
+        """Return the prompt of plain Whisper."""
+        dims = self.dims
+        return Prompt(
+            np.zeros((rows, dims.encoder_layers, 1 + dims.prompt_length, dims.width), np.float32),
+            np.zeros((rows, dims.decoder_layers, dims.prompt_length, dims.width), np.float32),
+            np.zeros(rows, np.bool_),
+        )
+
+    def start(self, encoded: Encoded, prompt: Prompt | None = None) -> DecoderState:
+        """Return the state before the first token, one hypothesis for each audio.
+
+        A prompt's own columns are put in front by `decode`; the caller never sees them.
+        """
+        rows = encoded.hidden.shape[0]
+        given = self.no_prompt(rows) if prompt is None else prompt
+        heads, width = self.dims.heads, self.dims.width // self.dims.heads
+        empty = np.zeros((rows, heads, 0, width), np.float32)
+        audio = tuple(range(rows))
+        return DecoderState(
+            encoded,
+            audio,
+            given,
+            (empty,) * len(self._cache_names),
+            opening=1 + self.dims.prompt_length if given.on.any() else 0,
+            _cross=_cross(encoded, audio, (), ()),
+        )
+
+    def decode(
+        self, tokens: Int64, state: DecoderState, *, last: int | None = None
+    ) -> tuple[Float32, Float32, DecoderState]:
+        """Read (B, N) tokens, N at least 1: start tokens, the next one, or a draft.
+
+        Args:
+            tokens: what comes after those that `state` has read, for each row.
+            state: from `start` or an earlier call; it is left as it was.
+            last: how many columns' logits are wanted, counted from the end; None: all N.
+
+        Returns: (B, last, V) logits of what follows each of them, (B, alignment heads, N, T)
+            where each column looks, the state after them.
+        Raises: ConfigError if the text context has no room for N more.
+        """
+        columns = tokens.shape[1]
+        if state.opening + state.length + columns > self.dims.n_text_ctx:
+            raise ConfigError(
+                f"wanted room for {columns} tokens, found "
+                f"{self.dims.n_text_ctx - state.opening - state.length}: decode a shorter text"
+            )
+        first = state.cache[0].shape[2]
+        given = tokens if first or not state.opening else self._opened(tokens)
+        feeds: dict[str, Any] = {
+            "tokens": given,
+            "last": np.array([columns if last is None else last]),
+            "prompt": state.prompt.decoder,
+            "prompt_on": state.prompt.on,
+            # Rows without a prompt begin where the others' prompts end.
+            "position": first - np.where(state.prompt.on, 0, state.opening),
+        }
+        feeds.update(zip(self._cross_names, state._cross, strict=True))
+        feeds.update(zip(self._cache_names, state.cache, strict=True))
+        logits, align, *cache = self._decoder.run(self._results, feeds)
+        after = replace(state, cache=tuple(cache), length=state.length + columns)
+        return logits, align[:, :, -columns:], after
+
+    def _opened(self, tokens: Int64) -> Int64:
+        """Put a prompt's columns in front; which tokens stand at 1 to P does not matter."""
+        opening = np.full((tokens.shape[0], 1 + self.dims.prompt_length), self.dims.previous)
+        return np.concatenate([opening, tokens], axis=1)
+
+
+def _cross(
+    encoded: Encoded,
+    audio: tuple[int, ...],
+    known: tuple[Float32, ...],
+    known_audio: tuple[int, ...],
+) -> tuple[Float32, ...]:
+    """Return cross keys and values layer by layer, as the graph takes them.
+
+    Rows come in equal groups, one for each audio that is passed in: where they do not (a beam
+    search in which one audio has ended), every row gets its own copy.
+    """
+    groups = _groups(audio)
+    if known and groups == _groups(known_audio):
+        return known
+    layers = zip(encoded.cross_k, encoded.cross_v, strict=True)
+    if groups == tuple(range(encoded.hidden.shape[0])):
+        return tuple(part for layer in layers for part in layer)
+    chosen = list(groups)
+    return tuple(part[chosen] for layer in layers for part in layer)
+
+
+def _groups(audio: tuple[int, ...]) -> tuple[int, ...]:
+    """Name the audio of each group of rows, the longest groups that all have one length."""
+    runs = [1]
+    for before, after in zip(audio, audio[1:], strict=False):
+        if before == after:
+            runs[-1] += 1
+        else:
+            runs.append(1)
+    return audio[:: runs[0]] if len(set(runs)) == 1 else audio

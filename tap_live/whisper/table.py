@@ -1,0 +1,100 @@
+"""The table of a Whisper bundle: which weight lies where in `weights.bin`, made from what.
+
+The graphs hold no weights; their initialisers point into a file that is assembled on the
+user's machine from published weights, by this table.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from tap_live.errors import BundleError
+
+Array = NDArray[Any]
+BLOCK = 64  # neighbouring inputs of one output that share a scale, in `blocks`
+
+
+class WeightSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One initialiser: `form` of `variable`, at `offset` of the weights file."""
+
+    name: str
+    variable: str  # CTranslate2's name
+    form: str  # a key of FORMS
+    dtype: str
+    shape: tuple[int, ...]
+    offset: int
+
+    @property
+    def bytes(self) -> int:
+        return np.dtype(self.dtype).itemsize * int(np.prod(self.shape))
+
+
+class WeightTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything in one weights file."""
+
+    bytes: int
+    weights: tuple[WeightSpec, ...]
+
+
+def made(spec: WeightSpec, variables: Mapping[str, Array]) -> Array:
+    """Make one initialiser from published weights.
+
+    Raises: BundleError if the variable is missing or has another shape.
+    """
+    try:
+        value = variables[spec.variable]
+    except KeyError:
+        raise BundleError(
+            f"wanted {spec.variable!r} in the weights, found none: these are not the weights "
+            "of this bundle, give those of the model it is named for"
+        ) from None
+    result = FORMS[spec.form](np.asarray(value, np.float32))
+    if result.shape != spec.shape:
+        raise BundleError(
+            f"{spec.variable!r} gives {result.shape}, wanted {spec.shape}: these are the weights "
+            "of another model"
+        )
+    return np.ascontiguousarray(result, spec.dtype)
+
+
+def _same(value: Array) -> Array:
+    return value
+
+
+def _transposed(value: Array) -> Array:
+    return value.T
+
+
+def _scale(value: Array) -> Array:
+    """One scale for each output: (N, K) -> (N,)."""
+    return np.maximum(np.abs(value).max(axis=1), 1e-12) / 127
+
+
+def _codes(value: Array) -> Array:
+    """Eight bits with 128 for zero, inputs first: (N, K) -> (K, N)."""
+    return np.rint(value / _scale(value)[:, None]).T + 128
+
+
+def _block_scale(value: Array) -> Array:
+    """One scale for each output and block of inputs: (N, K) -> (N * K / BLOCK,)."""
+    blocks = value.reshape(-1, BLOCK)
+    return np.maximum(np.abs(blocks).max(axis=1), 1e-12) / 127
+
+
+def _block_codes(value: Array) -> Array:
+    """Eight bits with 128 for zero: (N, K) -> (N, K / BLOCK, BLOCK)."""
+    codes = np.rint(value.reshape(-1, BLOCK) / _block_scale(value)[:, None]) + 128
+    return codes.reshape(value.shape[0], -1, BLOCK)
+
+
+FORMS: dict[str, Callable[[Array], Array]] = {
+    "same": _same,
+    "transposed": _transposed,
+    "codes": _codes,
+    "scale": _scale,
+    "block codes": _block_codes,
+    "block scale": _block_scale,
+}
