@@ -81,5 +81,6 @@ class Rules:
 
 def log_softmax(logits: Logits) -> Logits:
     """Turn logits into log-probabilities, row by row."""
-    shifted = logits - logits.max(axis=-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    shifted: Logits = logits - logits.max(axis=-1, keepdims=True)
+    shifted -= np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return shifted
