@@ -196,7 +196,7 @@ def _attention(
 def _timed(
     tokenizer: Tokenizer,
     groups: Sequence[Sequence[int]],
-    boundaries: NDArray[np.float64],
+    boundaries: NDArray[np.floating],
     probabilities: NDArray[np.floating],
 ) -> list[TimedWord]:
     words = []
