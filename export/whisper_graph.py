@@ -7,7 +7,7 @@ for one thought. `tests/export/test_whisper.py` holds them against `models.whisp
 Letters in shapes as in `models.whisper`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -435,3 +435,14 @@ def _by_row(g: Graph, looks: list[str], rows: str, columns: str, heads: int) -> 
 
 def _onnx_type(dtype: str) -> int:
     return helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+
+
+def tensors(values: Iterable[onnx.ValueInfoProto]) -> list[tuple[str, str, tuple[int | str, ...]]]:
+    """Say name, type and shape of a graph's inputs or outputs."""
+    described = []
+    for value in values:
+        kind = value.type.tensor_type
+        dtype = helper.tensor_dtype_to_np_dtype(kind.elem_type).name
+        shape = tuple(axis.dim_param or axis.dim_value for axis in kind.shape.dim)
+        described.append((value.name, dtype, shape))
+    return described
