@@ -59,7 +59,7 @@ class View:
                 self._partials[event.id] = event
             case Caption():
                 self._partials.pop(event.id, None)
-                self._console.print(_final(event))
+                self._console.print(final_line(event))
             case Hello(rate=rate):
                 self._title += f" · {rate / 1000:g} kHz"
             case Warned(text=text):
@@ -112,7 +112,8 @@ def _cell(level: Decibels) -> int:
     return max(0, min(METER_CELLS, round(METER_CELLS * (1 - level / FLOOR_DB))))
 
 
-def _final(caption: Caption) -> Text:
+def final_line(caption: Caption) -> Text:
+    """Write a final as a line: time, speaker, words."""
     clock = time.strftime("%H:%M:%S", time.gmtime(caption.start))
     line = Text(f"{clock}  ", style="bright_black")
     if caption.speaker:

@@ -1,0 +1,48 @@
+"""All commands in one place; each imports what it needs when it is called."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tap_live import __version__
+from tap_live.commands.demo import demo
+from tap_live.commands.doctor import doctor
+from tap_live.commands.run import run
+from tap_live.commands.transcribe import transcribe
+from tap_live.profile import load_profile
+
+app = typer.Typer(
+    name="tap-live",
+    help="Hear, and read, only what you ask for.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"tap-live {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    context: typer.Context,
+    profile: Annotated[
+        Path | None,
+        typer.Option(help="TOML file with a table of settings for each command."),
+    ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Settings of a profile stand in for options that are not given."""
+    context.default_map = load_profile(profile)
+
+
+app.command()(demo)
+app.command()(run)
+app.command()(transcribe)
+app.command()(doctor)

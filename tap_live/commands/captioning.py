@@ -1,0 +1,64 @@
+"""Load what captions need, once, with a progress bar where it takes long."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.progress import Progress, TaskID
+
+from tap_live.captions.streaming import StreamingCaptioner, StreamingConfig
+from tap_live.captions.vad import Vad
+from tap_live.captions.whisper import WhisperRecogniser
+from tap_live.commands.options import DEFAULT_WHISPER
+from tap_live.transcription import MakeCaptioner
+from tap_live.whisper.model import Progress as Told
+from tap_live.whisper.model import Whisper
+
+
+@dataclass(frozen=True)
+class Captioning:
+    """A loaded model, and what makes captioners of it."""
+
+    model: Whisper
+    make: MakeCaptioner
+    bundles: tuple[str, ...]
+
+
+def captioning(whisper: str | None, language: str | None) -> Captioning:
+    """Load a Whisper model and warm it up, so that the first words are not late.
+
+    Raises: BundleError if its weights are not to be had.
+    """
+    name = whisper or DEFAULT_WHISPER
+    model = load_whisper(name)
+    recogniser = WhisperRecogniser(model)
+    config = StreamingConfig(language=language)
+
+    def make(start: float, first_id: int) -> StreamingCaptioner:
+        return StreamingCaptioner(
+            recogniser, Vad.open(), config=config, start=start, first_id=first_id
+        )
+
+    return Captioning(model, make, (f"whisper-{name}", "vad"))
+
+
+def load_whisper(name: str, threads: int = 1) -> Whisper:
+    """Open a model; assembling it the first time is shown on stderr."""
+    with progress_bar() as tell:
+        return Whisper.open(name, threads=threads, progress=tell)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Told]:
+    """Show on stderr what a long task tells; gone when it is done."""
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def tell(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total)
+            bar.update(tasks[what], completed=done)
+
+        yield tell

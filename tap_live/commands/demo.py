@@ -1,0 +1,75 @@
+"""`tap-live demo`: the live engine on a shipped recording, as if it came from the microphone."""
+
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+
+from tap_live import __version__
+from tap_live.bundle import Bundle, open_bundle
+from tap_live.commands.captioning import captioning
+from tap_live.commands.options import Json, Language, Whisper
+from tap_live.commands.watch import watch
+from tap_live.journal import Journal
+from tap_live.live import Live, Parts
+from tap_live.recorder import MIXTURE, OUTPUT
+from tap_live.report import Report, Utterance, write_report
+from tap_live.sources.file import FileSource
+
+BUNDLE = Path(__file__).parents[1] / "bundles" / "demo"
+FOLDER = Path("tap-live-demo")
+
+
+def demo(
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the recording, captions and report. [default: a new one]"),
+    ] = None,
+    whisper: Whisper = None,
+    language: Language = None,
+    json: Json = False,
+) -> None:
+    """Play a shipped conversation through the live path, and report on it."""
+    bundle = open_bundle(BUNDLE, "demo")
+    listener = captioning(whisper, language)
+    folder = out or _new_folder()
+    source = FileSource(bundle.path(str(bundle.manifest.settings["recording"])), paced=True)
+    journal = Journal()
+    parts = Parts(
+        source=source,
+        make_captioner=listener.make,
+        record=folder,
+        bundles=("demo", *listener.bundles),
+    )
+    watch(Live(parts), "demo", json=json, take=journal.take)
+    report = Report(
+        title="TAP Live demo",
+        journal=journal,
+        mixture=folder / MIXTURE,
+        output=folder / OUTPUT,
+        made=datetime.now(UTC),
+        facts={
+            "Version": __version__,
+            "Input": f"the demo bundle, {source.rate / 1000:g} kHz",
+            "Captions": listener.bundles[0],
+        },
+        said=_transcript(bundle),
+    )
+    write_report(folder / "report.html", report)
+    Console(stderr=True).print(f"The recording, captions and report.html are in {folder}")
+
+
+def _transcript(bundle: Bundle) -> tuple[Utterance, ...]:
+    path = bundle.path(str(bundle.manifest.settings["transcript"]))
+    turns = msgspec.json.decode(path.read_bytes())["turns"]
+    return tuple(msgspec.convert(turn, Utterance) for turn in turns)
+
+
+def _new_folder() -> Path:
+    """Name a folder that is not there yet: an earlier demo is kept."""
+    names = (FOLDER if n == 1 else FOLDER.with_name(f"{FOLDER.name}-{n}") for n in count(1))
+    return next(name for name in names if not name.exists())

@@ -1,0 +1,58 @@
+"""Turn what a user wrote into the parts of a stream."""
+
+import sys
+from pathlib import Path
+
+from tap_live.errors import ConfigError
+from tap_live.sources.file import FileSource
+from tap_live.sources.source import Source
+from tap_live.sources.stdin import PcmFormat, PcmSource
+
+PCM_RATE = 16_000
+SUFFIXES = tuple(
+    [
+        ".wav",
+        ".flac",
+        ".ogg",
+        ".oga",
+        ".opus",
+        ".mp3",
+        ".aif",
+        ".aiff",
+        ".aifc",
+        ".au",
+        ".caf",
+        ".w64",
+        ".rf64",
+    ]
+)
+
+
+def open_input(
+    wanted: str | None,
+    *,
+    channel: int | None = None,
+    rate: int | None = None,
+    block_ms: int = 10,
+    pcm: PcmFormat = "s16",
+    channels: int = 1,
+) -> Source:
+    """Open a microphone by name, `monitor`, a file, or - for standard input.
+
+    Raises: what the source raises.
+    """
+    if wanted == "-":
+        return PcmSource(sys.stdin.buffer, rate or PCM_RATE, pcm, channels, channel)
+    if wanted is not None and is_file(wanted):
+        if rate is not None:
+            raise ConfigError(f"the rate of '{wanted}' is its own: leave --rate out")
+        return FileSource(wanted, channel, paced=True)
+    from tap_live.sources.device import MicrophoneSource
+
+    return MicrophoneSource(wanted, channel, rate, block_ms)
+
+
+def is_file(wanted: str) -> bool:
+    """Whether a user means a file rather than a device: it is there, or is written as one."""
+    path = Path(wanted)
+    return path.exists() or path.suffix.lower() in SUFFIXES or wanted.startswith(("/", "./"))

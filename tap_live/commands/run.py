@@ -1,0 +1,69 @@
+"""`tap-live run`: a stream from a microphone, a file or a pipe, live."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tap_live.commands.options import Channel, Json, Language, Whisper
+
+Seconds = Annotated[float | None, typer.Option(help="Stop after this much of the stream.", min=0.1)]
+
+
+def run(
+    input: Annotated[
+        str | None,
+        typer.Option(
+            "--input",
+            "-i",
+            help="A microphone by name or number, `monitor` for what the computer plays, "
+            "a file, or - for raw PCM on standard input. [default: the system's microphone]",
+        ),
+    ] = None,
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output",
+            "-o",
+            help="`none`, `headset` for the system's output, a device by name or number, "
+            "`virtual-mic`, or a .wav or .flac file.",
+        ),
+    ] = "none",
+    caption: Annotated[bool, typer.Option(help="Caption what is heard.")] = True,
+    whisper: Whisper = None,
+    language: Language = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(help="Folder for mixture.wav, output.wav and captions.*; made if needed."),
+    ] = None,
+    channel: Channel = None,
+    rate: Annotated[
+        int | None, typer.Option(help="Hz; of raw PCM, or asked of the microphone.")
+    ] = None,
+    channels: Annotated[int, typer.Option(help="Channels of raw PCM.")] = 1,
+    pcm: Annotated[str, typer.Option(help="Samples of raw PCM: s16 or f32.")] = "s16",
+    block_ms: Annotated[
+        int, typer.Option(help="Length of the microphone's blocks.", min=1, max=200)
+    ] = 10,
+    seconds: Seconds = None,
+    json: Json = False,
+) -> None:
+    """Run a live stream: hear it, caption it, keep it. Ctrl-C ends it."""
+    from tap_live.commands.captioning import captioning
+    from tap_live.commands.parts import open_input, open_output
+    from tap_live.commands.watch import watch
+    from tap_live.live import Live, Parts
+
+    source = open_input(
+        input, channel=channel, rate=rate, block_ms=block_ms, pcm=pcm, channels=channels
+    )
+    listener = captioning(whisper, language) if caption else None
+    parts = Parts(
+        source=source,
+        output=open_output(output, source.rate),
+        make_captioner=listener.make if listener else None,
+        record=record,
+        seconds=seconds,
+        bundles=listener.bundles if listener else (),
+    )
+    watch(Live(parts), source.name, json=json)

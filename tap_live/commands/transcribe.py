@@ -1,0 +1,150 @@
+"""`tap-live transcribe`: captions of a file, as fast as it goes."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from tap_live.audio.files import AudioFile
+from tap_live.audio.resample import StreamResampler
+from tap_live.captions.formats import CaptionWriter, open_writer
+from tap_live.captions.vad import RATE
+from tap_live.commands.captioning import Captioning, captioning
+from tap_live.commands.options import Channel, Json, Language, Whisper
+from tap_live.errors import StorageError
+from tap_live.events import AnyEvent, Caption, encode
+from tap_live.processor import Audio
+from tap_live.terminal import final_line
+from tap_live.whisper.batch import BatchOptions, Segment
+from tap_live.whisper.batch import transcribe as transcribe_batch
+from tap_live.whisper.decoding import FALLBACK, DecodingOptions
+
+
+def transcribe(
+    file: Annotated[Path, typer.Argument(help="WAV, FLAC, OGG or MP3.")],
+    out: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="Write .vtt, .srt, .txt or .jsonl; may be given more than once. [default: print]",
+        ),
+    ] = None,
+    streaming: Annotated[
+        bool,
+        typer.Option("--streaming", help="Caption as a live run does, rather than 30 s at a time."),
+    ] = False,
+    beam: Annotated[int, typer.Option(help="Beams of the search; 1 is greedy.", min=1)] = 5,
+    whisper: Whisper = None,
+    language: Language = None,
+    channel: Channel = None,
+    json: Json = False,
+) -> None:
+    """Caption a file."""
+    with ExitStack() as stack:
+        audio = stack.enter_context(AudioFile(file, channel))
+        listener = captioning(whisper, language)
+        writers = [stack.enter_context(closing(_writer(path))) for path in out or ()]
+        page = _Page(json=json, quiet=bool(out))
+        blocks = stack.enter_context(_Tape(audio, page))
+        captions = (
+            _streamed(blocks.read(), listener)
+            if streaming
+            else _batched(blocks.read(), listener, language, beam)
+        )
+        for caption in captions:
+            page.show(caption)
+            _write(writers, caption)
+
+
+def _streamed(blocks: Iterator[Audio], listener: Captioning) -> Iterator[Caption]:
+    captioner = listener.make(0.0, 0)
+    for block in blocks:
+        yield from _finals(captioner.push(block))
+    yield from _finals(captioner.flush())
+
+
+def _finals(captions: list[Caption]) -> list[Caption]:
+    return [caption for caption in captions if caption.state == "final"]
+
+
+def _batched(
+    blocks: Iterator[Audio], listener: Captioning, language: str | None, beam: int
+) -> Iterator[Caption]:
+    decoding = DecodingOptions(language=language, beam=beam, temperatures=FALLBACK)
+    segments = transcribe_batch(listener.model, blocks, BatchOptions(decoding=decoding))
+    for number, segment in enumerate(segments):
+        yield _caption(number, segment)
+
+
+def _caption(number: int, segment: Segment) -> Caption:
+    return Caption(
+        id=number,
+        revision=0,
+        state="final",
+        start=segment.start,
+        end=segment.end,
+        words=segment.words,
+        language=segment.language,
+    )
+
+
+class _Tape:
+    """A file as 16 kHz blocks, with a progress bar of what has been read."""
+
+    def __init__(self, audio: AudioFile, page: "_Page") -> None:
+        self._audio, self._page = audio, page
+        console = Console(stderr=True)
+        self._bar = Progress(console=console, transient=True, disable=not console.is_terminal)
+
+    def __enter__(self) -> "_Tape":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def read(self) -> Iterator[Audio]:
+        task = self._bar.add_task(self._audio.name, total=self._audio.samples)
+        resampler = StreamResampler(self._audio.rate, RATE)
+        for block in self._audio.blocks(self._audio.rate, self._page.show):
+            yield resampler.push(block)
+            self._bar.advance(task, len(block))
+        yield resampler.flush()
+
+
+class _Page:
+    """Where captions and warnings are shown."""
+
+    def __init__(self, *, json: bool, quiet: bool) -> None:
+        self._json, self._quiet = json, quiet
+        self._out, self._err = Console(), Console(stderr=True)
+
+    def show(self, event: AnyEvent) -> None:
+        if self._json:
+            sys.stdout.buffer.write(encode(event) + b"\n")
+            sys.stdout.buffer.flush()
+        elif not isinstance(event, Caption):
+            self._err.print(f"tap-live: {event.text}", markup=False)
+        elif not self._quiet:
+            self._out.print(final_line(event), soft_wrap=True)
+
+
+def _writer(path: Path) -> CaptionWriter:
+    try:
+        return open_writer(path)
+    except OSError as error:
+        raise StorageError(f"cannot write captions to {path}: {error.strerror}") from error
+
+
+def _write(writers: list[CaptionWriter], caption: Caption) -> None:
+    try:
+        for writer in writers:
+            writer.write(caption)
+    except OSError as error:
+        raise StorageError(f"cannot write on, what is written is kept: {error.strerror}") from error
