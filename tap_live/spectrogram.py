@@ -8,6 +8,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TypeAlias
 
@@ -138,10 +139,15 @@ def _windows(source: _Memory | _Disk, column: int, columns: int, length: int) ->
 def _bands(window: Audio, edges: NDArray[np.float64]) -> NDArray[np.float64]:
     """Power between edges in bins; a full-scale sine that lies in one band has 1."""
     length = len(window)
-    shaped = window * np.hanning(length)
+    shaped = window * _taper(length)
     power = np.square(np.abs(np.fft.rfft(shaped))) * (32 / 3 / length**2)  # its leakage added up
     upto = np.concatenate([[0.0], np.cumsum(power)])  # power below each bin's lower edge
     return np.diff(np.interp(edges + 0.5, np.arange(len(upto)), upto))
+
+
+@cache
+def _taper(length: int) -> NDArray[np.float64]:
+    return np.hanning(length)
 
 
 def _between(palette: Sequence[tuple[int, int, int]], count: int) -> NDArray[np.uint8]:

@@ -70,7 +70,7 @@ def test_a_file_looks_as_it_does_in_memory(tmp_path: Path) -> None:
 
 
 def test_an_hour_has_no_more_columns_than_a_minute(tmp_path: Path) -> None:
-    path = tmp_path / "hour.flac"
+    path = tmp_path / "hour.wav"
     minute = tone(1000, 8_000, 60.0, 0.5)
     with soundfile.SoundFile(path, "w", 8_000, 1) as file:
         for _ in range(60):
