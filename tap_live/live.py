@@ -9,6 +9,7 @@ everybody else, and when the source has ended closes them in order. Transcriptio
 recorder have a thread each. Events are read by whoever holds the subscription.
 """
 
+import math
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +91,7 @@ class Live:
         self._thread = Thread(target=self._run, name="extraction")
         self._meter = Meter(rate)
         self._workload = Workload()
+        self._limit = math.inf if parts.seconds is None else parts.seconds * rate
         self._lost = 0
         self._stats_due = 0.0
         self._stopping = False
@@ -125,13 +127,13 @@ class Live:
             with self._workload:
                 mixed = self._extraction.push(block)
             self._hand_on(mixed)
+            if self._reader.position >= self._limit:
+                self.stop()
+                break
         self._hand_on(self._extraction.flush())
         self._close()
 
     def _is_over(self) -> bool:
-        length = self._parts.seconds
-        if length is not None and self._reader.position >= length * self._rate:
-            self.stop()
         return self._parts.source.ended or self._stopping
 
     def _hand_on(self, mixed: Mixed) -> None:
