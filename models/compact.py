@@ -131,18 +131,46 @@ class BandMask(nn.Module):
         return torch.cat(masks, dim=1)
 
 
+class Condition(nn.Module):
+    """Bring a cue to unit variance and to the width that the blocks take.
+
+    Unit-length embeddings of voices differ by some hundredths in each number; left so, the
+    network hears the cue as good as not at all for its first thousand steps.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, dims: Dims) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(dims.cue))
+        self.register_buffer("scale", torch.ones(dims.cue))
+        self.linear = nn.Linear(dims.cue, dims.condition_width)
+
+    def fit(self, cues: Tensor) -> None:
+        """Take mean and deviation from (N, cue) training cues; dead numbers stay small."""
+        deviation, mean = torch.std_mean(cues, dim=0)
+        self.mean.copy_(mean)
+        self.scale.copy_(1.0 / deviation.clamp(min=0.5 * deviation.mean()))
+
+    def forward(self, cue: Tensor) -> Tensor:
+        """(B, cue) -> (B, condition_width), between -1 and 1."""
+        return torch.tanh(self.linear((cue - self.mean) * self.scale))
+
+
 class Block(nn.Module):
     """Follow each band in time, then all bands together; both are told the cue."""
 
     def __init__(self, dims: Dims) -> None:
         super().__init__()
         everything = dims.band_count * dims.band_width
-        self.film = nn.Linear(dims.condition_width, 2 * everything)
+        self.band_film = nn.Linear(dims.condition_width, 2 * everything)
         self.band_norm = nn.LayerNorm(dims.band_width)
         self.band_lstm = nn.LSTM(dims.band_width, dims.band_width)
         self.band_out = nn.Linear(dims.band_width, dims.band_width)
         self.full_norm = nn.LayerNorm(dims.band_width)
         self.full_in = nn.Linear(everything, dims.full_width)
+        self.full_film = nn.Linear(dims.condition_width, 2 * dims.full_width)
         self.full_lstm = nn.LSTM(dims.full_width, dims.full_width)
         self.full_out = nn.Linear(dims.full_width, everything)
 
@@ -151,11 +179,13 @@ class Block(nn.Module):
     ) -> tuple[Tensor, Memory, Memory]:
         """(F, B, bands, band_width), (B, condition_width) -> the same shape, and new memories."""
         steps, batch, bands, width = x.shape
-        scale, shift = self.film(condition).view(batch, bands, 2 * width).chunk(2, dim=-1)
+        scale, shift = self.band_film(condition).view(batch, bands, 2 * width).chunk(2, dim=-1)
         y = self.band_norm(x) * (1 + scale) + shift
         y, band = self.band_lstm(y.view(steps, batch * bands, width), band)
         x = x + self.band_out(y).view(steps, batch, bands, width)
-        y, full = self.full_lstm(self.full_in(self.full_norm(x).flatten(2)), full)
+        scale, shift = self.full_film(condition).chunk(2, dim=-1)
+        y = self.full_in(self.full_norm(x).flatten(2)) * (1 + scale) + shift
+        y, full = self.full_lstm(y, full)
         return x + self.full_out(y).view(steps, batch, bands, width), band, full
 
 
@@ -165,7 +195,7 @@ class CompactExtractor(nn.Module):
     def __init__(self, dims: Dims) -> None:
         super().__init__()
         self.dims = dims
-        self.condition = nn.Sequential(nn.Linear(dims.cue, dims.condition_width), nn.Tanh())
+        self.condition = Condition(dims)
         self.split = BandSplit(dims, channels=3)
         self.blocks = nn.ModuleList(Block(dims) for _ in range(dims.blocks))
         self.mask = BandMask(dims)
@@ -215,7 +245,8 @@ class CompactExtractor(nn.Module):
         age = torch.arange(1, len(energy) + 1, device=energy.device, dtype=energy.dtype)
         decay = (keep**age)[:, None]
         weights = torch.tril((1 - keep) * keep ** (age[:, None] - age[None, :]).clamp(min=0))
-        power = weights @ energy + decay * state.power
+        # A product summed, not a matrix product, which autocast would round to bfloat16.
+        power = (weights[:, :, None] * energy).sum(1) + decay * state.power
         heard = weights.sum(1, keepdim=True) + decay * state.heard
         return (power / heard + _FAINTEST).rsqrt(), power[-1], heard[-1]
 
@@ -269,7 +300,7 @@ class Spectra(nn.Module):
 
     def apply_mask(self, mask: Tensor, spectrum: Tensor) -> Tensor:
         """Multiply, the bins above those of the network (F, B, bins, 2) by its top band's mean."""
-        complex_mask = torch.view_as_complex(mask.contiguous())
+        complex_mask = torch.view_as_complex(mask.float().contiguous())
         above = max(0, spectrum.shape[-1] - self.bins)
         top = complex_mask[..., -TOP_BINS:].mean(-1, keepdim=True)
         whole = torch.cat([complex_mask, top.expand(-1, -1, above)], dim=-1)

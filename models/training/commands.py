@@ -1,8 +1,9 @@
 """The training commands; `torchrun -m tap_live.models.training fit ...` uses several processes."""
 
+import json
 import logging
 import signal
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -11,14 +12,19 @@ import typer
 
 from ..compact import Dims
 from ..speaker import SpeakerEncoder
+from .checkpoint import load, open_network, write_half
 from .config import Schedule, TrainConfig
 from .corpus import open_corpus
+from .evaluate import HEADING, Case, VoiceMeter, measure_list, open_render, summarise
 from .mixing import Recipe
+from .pack import MIB, add_cues, folder_size
+from .pack import pack as write_pack
+from .plot import bars, curves
 from .trainer import Place, Trainer
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+DEFAULT_LISTS = "voice_2mix,voice_noisy,voice_partial,voice_absent"
 
-Folder = Annotated[Path, typer.Argument(exists=True, file_okay=False)]
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
 
 @app.callback()
@@ -51,7 +57,7 @@ def fit(
     torch.set_num_threads(threads)
     place = Place.find()
     encoder = SpeakerEncoder.open(speaker or data / "speaker.safetensors")
-    corpus = open_corpus(data, encoder, cache)
+    corpus = open_corpus(data, encoder.to(place.device), cache)
     config = TrainConfig(
         dims=Dims(band_width=band_width, full_width=full_width, blocks=blocks),
         recipe=replace(Recipe(), seconds=seconds),
@@ -66,3 +72,75 @@ def fit(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: setattr(trainer, "stopping", True))
     trainer.run()
+
+
+@app.command()
+def evaluate(
+    weights: Annotated[Path, typer.Argument(help="best.pt, or a .safetensors with its .json")],
+    lists: Annotated[Path, typer.Argument(help="folder of lists with their render.py")],
+    speaker: Annotated[Path, typer.Option(help="pretrained.pt or speaker.safetensors")],
+    names: Annotated[str, typer.Option(help="lists, with commas")] = DEFAULT_LISTS,
+    out: Annotated[Path | None, typer.Option(help="folder for the table, cases and plots")] = None,
+) -> None:
+    """Measure a voice extractor on lists of mixtures; prints a Markdown table."""
+    torch.set_num_threads(1)
+    meter = VoiceMeter(open_network(weights), SpeakerEncoder.open(speaker))
+    render = open_render(lists)
+    cases = {name: list(measure_list(meter, render, name)) for name in names.split(",")}
+    table = [HEADING] + [line for name, its in cases.items() for line in summarise(name, its)]
+    typer.echo("\n".join(table))
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "evaluation.md").write_text("\n".join(table) + "\n")
+        _write_cases(cases, out)
+
+
+def _write_cases(cases: dict[str, list[Case]], out: Path) -> None:
+    rows = [json.dumps({"list": name, **asdict(case)}) for name in cases for case in cases[name]]
+    (out / "cases.jsonl").write_text("\n".join(rows) + "\n")
+    for name, its in cases.items():
+        gains = [case.gain for case in its if case.gain is not None]
+        if gains:
+            (out / f"{name}.svg").write_text(bars(name, "SI-SDR improvement, dB", gains, width=1.0))
+
+
+@app.command()
+def curve(
+    run: Annotated[Path, typer.Argument(help="folder of a run")],
+    out: Annotated[Path | None, typer.Option(help="default: curve.svg in that folder")] = None,
+) -> None:
+    """Draw how a run went, from its log.jsonl."""
+    rows = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    lines = {
+        "held-out gain, dB": [row["gain_db"] for row in rows],
+        "held-out leak, dB": [row["leak_db"] for row in rows],
+        "training loss": [row["loss"] for row in rows],
+    }
+    drawing = curves(run.name, "step", [row["step"] for row in rows], lines)
+    (out or run / "curve.svg").write_text(drawing)
+
+
+@app.command()
+def half(
+    weights: Annotated[Path, typer.Argument(help="best.pt")],
+    out: Annotated[Path, typer.Argument(help="a .safetensors; its .json lies beside")],
+) -> None:
+    """Write a checkpoint's weights in fp16, with dims and held-out figures beside them."""
+    write_half(open_network(weights), out, {"figures": load(weights)["figures"]})
+
+
+@app.command()
+def pack(
+    data: Annotated[Path, typer.Argument(help="folder with speech, sounds and rir")],
+    out: Annotated[Path, typer.Argument(help="an empty or new folder")],
+    speaker: Annotated[Path, typer.Option(help="Resemblyzer's pretrained.pt")],
+    mib: Annotated[float, typer.Option(help="the most that the pack may take")] = 30.0,
+    embed: Annotated[bool, typer.Option(help="add the embeddings of enrolments")] = True,
+) -> None:
+    """Gather what training needs into a small folder, to train elsewhere from it alone."""
+    encoder = SpeakerEncoder.open(speaker)
+    write_pack(data, out, encoder, int(mib * MIB))
+    if embed:
+        torch.set_num_threads(1)
+        add_cues(out, encoder)
+    typer.echo(f"{folder_size(out) / MIB:.1f} MiB in {out}")

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..speaker import SpeakerEncoder
 from .data import Clip, read_clips
+from .mixing import FEWEST
 from .store import AudioStore
 from .voices import CueMaker, Surroundings, Voices, cut_pieces
 
@@ -46,7 +47,8 @@ def open_corpus(folder: Path, encoder: SpeakerEncoder, cache: Path) -> Corpus:
     for number, clip in enumerate(clips):
         speakers[clip.name].append(number)
     pieces = {name: cut_pieces(store, its) for name, its in speakers.items()}
-    cues = CueMaker(encoder, around, cache).cues(store, pieces)
+    brought = folder / "cues"  # a pack may have them made already
+    cues = CueMaker(encoder, around, [cache, brought]).cues(store, pieces)
     usable = [name for name, its in pieces.items() if its]
     held_out = _held_out(usable, speakers)
 
@@ -87,4 +89,4 @@ def _held_out(names: list[str], speakers: dict[str, list[int]]) -> list[str]:
     """Some voices of one recording each, chosen by a hash of their names."""
     single = [name for name in names if len(speakers[name]) == 1] or names
     ranked = sorted(single, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
-    return ranked[: min(HELD_OUT, len(names) // 4)]
+    return ranked[: max(FEWEST, min(HELD_OUT, len(names) // 8))]

@@ -10,6 +10,8 @@ from .augment import Audio, at_level, random_channel, reverberate
 from .voices import SPEEDS, Surroundings, Voices
 
 CUES = 2  # cues that each mixture is asked with
+FEWEST = 4  # voices: three that speak and one that is absent
+QUIETEST = 0.003  # RMS of what still counts as speech
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,24 +26,23 @@ class Recipe:
     absent: float = 0.15  # the second cue is of a voice that is not there
     partial: float = 0.25  # the second voice speaks in a part of the time
     near: float = 0.3  # the second voice is one of the most alike
+    far: float = 0.7  # it is one of the least alike, at the start; falls as the others rise
     gap_db: float = 5.0  # the second voice is up to this much louder or softer
     noise: float = 0.5
     noise_db: tuple[float, float] = (-30.0, -5.0)  # beside the first voice
     room: float = 0.4
     channel: float = 0.2
-    ramp: int = (
-        20_000  # examples over which `near`, `third`, `noise`, `room`, `channel` rise from 0
-    )
+    ramp: int = 20_000  # examples over which the shares of what is hard rise from 0
     level_db: tuple[float, float] = (-38.0, -18.0)  # of the first voice
 
     def at(self, number: int) -> "Recipe":
         """The recipe of example `number`: easy to begin with."""
         share = min(1.0, number / self.ramp) if self.ramp else 1.0
         risen = {name: share * getattr(self, name) for name in _RISING}
-        return replace(self, **risen, ramp=0)
+        return replace(self, **risen, far=(1.0 - share) * self.far, ramp=0)
 
 
-_RISING = ("near", "third", "noise", "room", "channel")
+_RISING = ("near", "third", "absent", "partial", "noise", "room", "channel")
 
 
 class Example(NamedTuple):
@@ -56,6 +57,11 @@ class Mixer:
     """Make example number n, always the same for the same seed and recipe."""
 
     def __init__(self, voices: Voices, around: Surroundings, recipe: Recipe, seed: int) -> None:
+        if len(voices.speakers) < FEWEST:
+            raise ValueError(
+                f"wanted at least {FEWEST} voices to mix, found {len(voices.speakers)}; "
+                f"each needs 2 s of enrolment and 3 s beside it"
+            )
         self._voices = voices
         self._around = around
         self._recipe = recipe
@@ -68,31 +74,27 @@ class Mixer:
         """Mix: two voices most of the time; each is asked for, or the second is one not there."""
         recipe = self._recipe.at(number)
         rng = np.random.default_rng([self._seed, number])
-        first, second, third = self._cast(rng, recipe.near)
+        first, second, third = self._cast(rng, recipe)
         target, cue = self._voice(rng, first, recipe)
         other, other_cue = self._voice(rng, second, recipe)
         other *= np.float32(10.0 ** (rng.uniform(-recipe.gap_db, recipe.gap_db) / 20.0))
         if rng.random() < recipe.partial:
             other = self._in_part(rng, other)
         kind = rng.random()
-        rest = np.zeros_like(target)
+        heard, rest = [first, second], np.zeros_like(target)
         if kind < recipe.alone:
-            other = np.zeros_like(other)
+            heard, other = [first], np.zeros_like(other)
         elif kind < recipe.alone + recipe.third:
-            rest = self._voice(rng, third, recipe)[0] * np.float32(
-                10.0 ** (rng.uniform(-10, 0) / 20.0)
-            )
+            heard = [first, second, third]
+            rest = self._voice(rng, third, recipe)[0]
+            rest *= np.float32(10.0 ** (rng.uniform(-10, 0) / 20.0))
         if rng.random() < recipe.noise:
-            rest = rest + at_level(
-                self._around.noise(rng, self._length), rng.uniform(*recipe.noise_db)
-            )
-        if rng.random() < recipe.absent or not other.any():
-            wanted, other_cue = np.zeros_like(other), self._voices.cue(rng, *third)
-            if kind >= recipe.alone and kind < recipe.alone + recipe.third:
-                wanted = np.zeros_like(other)
-                other_cue = self._voices.cue(rng, *self._stranger(rng, [first, second, third]))
-        else:
-            wanted = other
+            noise = self._around.noise(rng, self._length)
+            rest = rest + at_level(noise, rng.uniform(*recipe.noise_db))
+        wanted = other
+        if rng.random() < recipe.absent or len(heard) == 1:
+            wanted = np.zeros_like(other)
+            other_cue = self._voices.cue(rng, *self._stranger(rng, heard))
         return self._levelled(rng, target + other + rest, [target, wanted], [cue, other_cue])
 
     def _levelled(
@@ -110,7 +112,10 @@ class Mixer:
         self, rng: np.random.Generator, voice: tuple[int, int], recipe: Recipe
     ) -> tuple[Audio, NDArray[np.float32]]:
         """Speech at 0 dBFS RMS, in a room and through a channel at times, and its cue."""
-        audio, cue = self._voices.draw(rng, *voice, self._length)
+        for _ in range(4):  # a pause may be drawn
+            audio, cue = self._voices.draw(rng, *voice, self._length)
+            if np.sqrt(np.mean(audio**2)) > QUIETEST:
+                break
         if rng.random() < recipe.room:
             audio = reverberate(audio, self._around.room(rng))
         if rng.random() < recipe.channel:
@@ -118,17 +123,22 @@ class Mixer:
         return at_level(audio, 0.0), cue
 
     def _in_part(self, rng: np.random.Generator, audio: Audio) -> Audio:
-        start, stop = sorted(rng.integers(0, self._length, 2))
+        """Keep 30 % or more of a voice, silence before and after."""
+        length = int(self._length * rng.uniform(0.3, 1.0))
+        start = int(rng.integers(self._length - length + 1))
         keep = np.zeros_like(audio)
-        keep[start:stop] = audio[start:stop]
+        keep[start : start + length] = audio[start : start + length]
         return keep
 
-    def _cast(self, rng: np.random.Generator, near: float) -> list[tuple[int, int]]:
+    def _cast(self, rng: np.random.Generator, recipe: Recipe) -> list[tuple[int, int]]:
         """Three voices of three people; the second is much like the first at times."""
         first = self._anyone(rng)
         second = self._stranger(rng, [first])
-        if rng.random() < near:
-            second = self._alike(rng, first)
+        draw = rng.random()
+        if draw < recipe.near:
+            second = self._alike(rng, first, most=True)
+        elif draw > 1.0 - recipe.far:
+            second = self._alike(rng, first, most=False)
         return [first, second, self._stranger(rng, [first, second])]
 
     def _anyone(self, rng: np.random.Generator) -> tuple[int, int]:
@@ -141,13 +151,16 @@ class Mixer:
             if all(voice[0] != speaker for speaker, _ in known):
                 return voice
 
-    def _alike(self, rng: np.random.Generator, voice: tuple[int, int]) -> tuple[int, int]:
-        """One of the most alike voices of other people, among those that the recipe allows."""
-        likeness = self._likeness[voice].copy()  # (speakers, speeds)
-        likeness[voice[0]] = -1.0
-        shut = [s for s in range(len(SPEEDS)) if s not in self._speeds]
-        likeness[:, shut] = -1.0
-        count = max(1, len(self._voices.speakers) * len(self._speeds) // 12)
+    def _alike(
+        self, rng: np.random.Generator, voice: tuple[int, int], most: bool
+    ) -> tuple[int, int]:
+        """One of the most, or least, alike voices of other people that the recipe allows."""
+        likeness = self._likeness[voice] if most else -self._likeness[voice]
+        likeness = likeness.copy()  # (speakers, speeds)
+        likeness[voice[0]] = -np.inf
+        likeness[:, [s for s in range(len(SPEEDS)) if s not in self._speeds]] = -np.inf
+        allowed = (len(self._voices.speakers) - 1) * len(self._speeds)
+        count = max(1, allowed // (12 if most else 3))
         nearest = np.argpartition(likeness.ravel(), -count)[-count:]
         choice = int(nearest[rng.integers(count)])
         return choice // len(SPEEDS), choice % len(SPEEDS)

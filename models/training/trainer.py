@@ -51,14 +51,14 @@ class Mixtures(torch.utils.data.Dataset[Batch]):
     """Batch n of a process; any n at any time, so resuming skips nothing and repeats nothing."""
 
     def __init__(self, mixer: Mixer, size: int, rank: int = 0, processes: int = 1) -> None:
-        self._mixer = mixer
+        self.mixer = mixer
         self._size = size
         self._rank = rank
         self._processes = processes
 
     def __getitem__(self, number: int) -> Batch:
         first = (number * self._processes + self._rank) * self._size
-        examples = [self._mixer.example(first + i) for i in range(self._size)]
+        examples = [self.mixer.example(first + i) for i in range(self._size)]
         return Batch(*(torch.from_numpy(np.stack(part)) for part in zip(*examples, strict=True)))
 
 
@@ -115,12 +115,14 @@ class Trainer:
         self.elapsed = 0.0  # seconds of training, all sessions together
         self.best = -math.inf
         self.net = CompactExtractor(config.dims).to(place.device)
+        cues = np.concatenate([cue.reshape(-1, cue.shape[-1]) for cue in corpus.voices.cues])
+        self.net.condition.fit(torch.from_numpy(cues).to(place.device))
         self.average = copy.deepcopy(self.net).requires_grad_(False)
         self.optimizer = torch.optim.AdamW(
             self.net.parameters(), lr=config.schedule.rate, betas=(0.9, 0.98), weight_decay=0.01
         )
         mixer = Mixer(corpus.voices, corpus.around, config.recipe, config.seed)
-        self._mixtures = Mixtures(mixer, config.schedule.batch, place.rank, place.processes)
+        self.mixtures = Mixtures(mixer, config.schedule.batch, place.rank, place.processes)
         held_out = Mixer(corpus.held_out, corpus.around, HELD_OUT_RECIPE, seed=1)
         self._checks = [
             Mixtures(held_out, 4)[number].to(place.device)
@@ -134,7 +136,7 @@ class Trainer:
         checked = saved = began = time.monotonic()
         before = self.elapsed
         for batch in self._batches():
-            losses.append(self._learn(batch.to(self.place.device)))
+            losses.append(self.learn(batch.to(self.place.device)))
             now = time.monotonic()
             self.elapsed = before + now - began
             if self.place.rank == 0 and now - checked > self.config.check_s:
@@ -203,7 +205,7 @@ class Trainer:
     def _batches(self) -> Iterator[Batch]:
         return iter(
             torch.utils.data.DataLoader(
-                self._mixtures,
+                self.mixtures,
                 batch_size=None,
                 sampler=range(self.step, self.config.schedule.steps),
                 num_workers=self.config.workers,
@@ -212,9 +214,10 @@ class Trainer:
             )
         )
 
-    def _learn(self, batch: Batch) -> float:
+    def learn(self, batch: Batch) -> float:
+        """Take one step; returns the loss before it."""
         for group in self.optimizer.param_groups:
-            group["lr"] = self._rate()
+            group["lr"] = self.rate()
         with torch.autocast(
             self.place.device.type, torch.bfloat16, enabled=self.place.device.type == "cuda"
         ):
@@ -239,7 +242,8 @@ class Trainer:
         schedule = self.config.schedule
         return min(1.0, max(self.step / schedule.steps, self.elapsed / 60 / schedule.minutes))
 
-    def _rate(self) -> float:
+    def rate(self) -> float:
+        """The learning rate of the next step: up in a line, down in a cosine."""
         schedule = self.config.schedule
         fall = schedule.floor + (1 - schedule.floor) * (1 + math.cos(math.pi * self.progress())) / 2
         return schedule.rate * fall * min(1.0, (self.step + 1) / schedule.warmup)
@@ -256,7 +260,7 @@ class Trainer:
         figures = {
             "step": self.step,
             "minutes": self.elapsed / 60,
-            "rate": self._rate(),
+            "rate": self.rate(),
             "loss": float(np.mean(losses)) if losses else math.nan,
             **self.measure(),
         }

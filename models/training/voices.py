@@ -153,36 +153,45 @@ def cut_pieces(store: AudioStore, clips: Sequence[int], seed: int = 0) -> list[P
 
 
 class CueMaker:
-    """Embed the pieces of every speaker at every speed, once; kept in a folder."""
+    """Embed the pieces of every speaker at every speed, once.
 
-    def __init__(self, encoder: SpeakerEncoder, around: Surroundings, folder: Path) -> None:
+    What was made is looked for in all `folders` and written to the first.
+    """
+
+    def __init__(
+        self, encoder: SpeakerEncoder, around: Surroundings, folders: Sequence[Path]
+    ) -> None:
         self._encoder = encoder
         self._around = around
-        self._folder = folder
+        self._folders = folders
 
     def cues(
         self, store: AudioStore, pieces: dict[str, list[Piece]]
     ) -> dict[str, NDArray[np.float32]]:
         """Embeddings of each speaker's pieces: (pieces, speeds, variants, 256)."""
         key = hashlib.sha256(repr((sorted(pieces.items()), SPEEDS)).encode()).hexdigest()[:16]
-        file = self._folder / f"cues-{key}.npz"
+        files = [folder / f"cues-{key}.npz" for folder in self._folders]
+        file = next((file for file in files if file.exists()), files[0])
         if not file.exists():
-            made = {}
-            for name, its in pieces.items():
-                if its:
-                    made[name] = self._embed_speaker(store, name, its)
-                    log.info("embedded %d of %d voices", len(made), len(pieces))
-            self._folder.mkdir(parents=True, exist_ok=True)
-            halves: dict[str, Any] = {name: cue.astype(np.float16) for name, cue in made.items()}
-            np.savez(file, **halves)
+            self._make(store, pieces, file)
         with np.load(file) as saved:
             return {name: saved[name].astype(np.float32) for name in saved.files}
+
+    def _make(self, store: AudioStore, pieces: dict[str, list[Piece]], file: Path) -> None:
+        made: dict[str, Any] = {}
+        for name, its in pieces.items():
+            if its:
+                made[name] = self._embed_speaker(store, name, its).astype(np.float16)
+                log.info("embedded %d of %d voices", len(made), len(pieces))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(file, **made)
 
     def _embed_speaker(
         self, store: AudioStore, name: str, pieces: list[Piece]
     ) -> NDArray[np.float32]:
         seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "little")
         rng = np.random.default_rng(seed)
+        device = self._encoder.filters.device
         windows, owners = [], []
         for number, piece in enumerate(pieces):
             whole = store.read(piece.clip, piece.start, piece.stop)
@@ -191,14 +200,13 @@ class CueMaker:
                 for variant in range(VARIANTS):
                     heard = self._poor(rng, audio, store.rate) if variant else audio
                     # Half of the overlapping windows are enough here.
-                    window = self._encoder.windows(torch.from_numpy(heard))[::2]
+                    window = self._encoder.windows(torch.from_numpy(heard).to(device))[::2]
                     windows.append(window)
                     slot = (number * len(SPEEDS) + column) * VARIANTS + variant
                     owners += [slot] * len(window)
         with torch.no_grad():
-            vectors = torch.cat(
-                [self._encoder(part) for part in torch.split(torch.cat(windows), 16)]
-            )
+            parts = torch.split(torch.cat(windows), 16 if device.type == "cpu" else 1024)
+            vectors = torch.cat([self._encoder(part) for part in parts]).cpu()
         sums = torch.zeros(len(pieces) * len(SPEEDS) * VARIANTS, vectors.shape[1])
         sums.index_add_(0, torch.tensor(owners), vectors)
         unit = torch.nn.functional.normalize(sums, dim=-1)
