@@ -1,4 +1,4 @@
-"""The recogniser that captions use: Whisper, greedy, with only as much context as there is audio."""
+"""The recogniser that captions use: Whisper, greedy, given no more context than there is audio."""
 
 from collections.abc import Iterator, Sequence
 
