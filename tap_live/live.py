@@ -10,12 +10,13 @@ recorder have a thread each. Events are read by whoever holds the subscription.
 """
 
 import math
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeAlias
 
 from tap_live import __version__
 from tap_live.bus import EventBus
@@ -28,7 +29,7 @@ from tap_live.meter import Meter
 from tap_live.outputs.output import NullOutput, Output
 from tap_live.recorder import Recorder
 from tap_live.ring import RingBuffer
-from tap_live.sources.source import RingSink, Source
+from tap_live.sources.source import RingSink, Source, Tell
 from tap_live.transcription import MakeCaptioner, Transcription
 from tap_live.workload import Workload
 
@@ -37,12 +38,16 @@ HOP_MS = 16
 STATS_S = 1.0
 
 
+MakeOutput: TypeAlias = Callable[[int, Tell], Output]
+"""Makes an output for a stream rate, that tells what happens to it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Parts:
     """What a stream is made of; None leaves a part out."""
 
     source: Source
-    output: Output | None = None
+    make_output: MakeOutput | None = None
     extraction: Extraction | None = None
     make_captioner: MakeCaptioner | None = None
     record: Path | None = None
@@ -75,7 +80,8 @@ class Live:
         self._bus = EventBus(now=lambda: self._ring.end / rate)
         self.events = self._bus.subscribe()
         self._extraction = parts.extraction or Extraction()
-        self._output = parts.output or NullOutput()
+        make_output = parts.make_output or (lambda rate, tell: NullOutput())
+        self._output = make_output(rate, self._publish)
         self._transcription = (
             Transcription(parts.make_captioner, rate, self._publish)
             if parts.make_captioner

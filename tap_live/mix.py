@@ -19,8 +19,8 @@ def mix(mixture: Audio, targets: Targets, gains: Sequence[float], rest_gain: flo
         rest_gain: factor of all that is no target.
     """
     weights = np.asarray(gains, np.float32) - np.float32(rest_gain)  # (K,)
-    mixed: Audio = np.float32(rest_gain) * mixture + weights @ targets
-    return mixed
+    mixed = np.float32(rest_gain) * mixture + weights @ targets
+    return mixed.astype(np.float32, copy=False)
 
 
 def factor(gain: Decibels) -> float:

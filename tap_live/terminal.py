@@ -8,6 +8,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from tap_live.captions.cues import Cue, Cues, fits_a_line
 from tap_live.events import (
     AnyEvent,
     Caption,
@@ -21,29 +22,35 @@ from tap_live.events import (
 )
 
 FLOOR_DB = -60
+FINISHED_S = 3.0  # after its last word a line has grown to its end
 METER_CELLS = 24
 
 
 def show(events: Iterable[AnyEvent], console: Console, title: str) -> None:
-    """Draw events until the last; on a terminal live, elsewhere finals as lines."""
+    """Draw events until the last; elsewhere than on a terminal, finished lines only."""
     view = View(console, title)
-    if not console.is_terminal:
-        for event in events:
-            view.take(event)
-        return
-    with Live(view, console=console, refresh_per_second=10, transient=True):
-        for event in events:
-            view.take(event)
+    if console.is_terminal:
+        with Live(view, console=console, refresh_per_second=10, transient=True):
+            _take_all(view, events)
+    else:
+        _take_all(view, events)
+
+
+def _take_all(view: "View", events: Iterable[AnyEvent]) -> None:
+    for event in events:
+        view.take(event)
+    view.finish()
 
 
 class View:
-    """The newest of everything that changes; finals are printed above it and stay."""
+    """The newest of everything that changes; finished lines are printed above it and stay."""
 
     def __init__(self, console: Console, title: str) -> None:
         self._console = console
         self._title = title
         self._level: Level | None = None
         self._stats: Stats | None = None
+        self._cues = Cues(fits_a_line)
         self._partials: dict[int, Caption] = {}
         self._at = 0.0
 
@@ -59,19 +66,30 @@ class View:
                 self._partials[event.id] = event
             case Caption():
                 self._partials.pop(event.id, None)
-                self._console.print(final_line(event))
+                for cue in self._cues.push(event):
+                    self._console.print(cue_line(cue), soft_wrap=True)
             case Hello(rate=rate):
                 self._title += f" · {rate / 1000:g} kHz"
             case Warned(text=text):
-                self._console.print(Text(f"warning: {text}", style="yellow"))
+                self._console.print(Text(f"warning: {text}", style="yellow"), soft_wrap=True)
             case Failed(text=text):
-                self._console.print(Text(f"error: {text}", style="bold red"))
+                self._console.print(Text(f"error: {text}", style="bold red"), soft_wrap=True)
             case Device(text=text):
-                self._console.print(Text(text, style="cyan"))
+                self._console.print(Text(text, style="cyan"), soft_wrap=True)
+        if self._cues.open and self._at > self._cues.open.end + FINISHED_S:
+            self.finish()
+
+    def finish(self) -> None:
+        """Print the line that was still growing."""
+        if self._cues.open:
+            self._console.print(cue_line(self._cues.open), soft_wrap=True)
+        self._cues = Cues(fits_a_line)
 
     def __rich__(self) -> Group:
-        lines = [Text(c.text, style="dim italic") for c in self._partials.values() if c.words]
-        return Group(*lines, self._meters(), self._status())
+        line = cue_line(self._cues.open) if self._cues.open else Text()
+        for partial in self._partials.values():
+            line.append(f" {partial.text}", style="dim italic")
+        return Group(line, self._meters(), self._status())
 
     def _meters(self) -> Table:
         table = Table.grid(padding=(0, 1))
@@ -112,11 +130,10 @@ def _cell(level: Decibels) -> int:
     return max(0, min(METER_CELLS, round(METER_CELLS * (1 - level / FLOOR_DB))))
 
 
-def final_line(caption: Caption) -> Text:
-    """Write a final as a line: time, speaker, words."""
-    clock = time.strftime("%H:%M:%S", time.gmtime(caption.start))
-    line = Text(f"{clock}  ", style="bright_black")
-    if caption.speaker:
-        line.append(f"{caption.speaker}: ", style="bold cyan")
-    line.append(caption.text, style="default")
+def cue_line(cue: Cue) -> Text:
+    """Write what is read at once as a line: time, speaker, words."""
+    line = Text(time.strftime("%H:%M:%S  ", time.gmtime(cue.start)), style="bright_black")
+    if cue.speaker:
+        line.append(f"{cue.speaker}: ", style="bold cyan")
+    line.append(cue.text, style="default")
     return line

@@ -8,6 +8,7 @@ import typer
 from tap_live import __version__
 from tap_live.commands.demo import demo
 from tap_live.commands.doctor import doctor
+from tap_live.commands.models import models
 from tap_live.commands.run import run
 from tap_live.commands.transcribe import transcribe
 from tap_live.profile import load_profile
@@ -46,3 +47,4 @@ app.command()(demo)
 app.command()(run)
 app.command()(transcribe)
 app.command()(doctor)
+app.add_typer(models, name="models")

@@ -17,8 +17,9 @@ from tap_live.commands.watch import watch
 from tap_live.journal import Journal
 from tap_live.live import Live, Parts
 from tap_live.recorder import MIXTURE, OUTPUT
-from tap_live.report import Report, Utterance, write_report
+from tap_live.report import Report, write_report
 from tap_live.sources.file import FileSource
+from tap_live.timeline import Utterance
 
 BUNDLE = Path(__file__).parents[1] / "bundles" / "demo"
 FOLDER = Path("tap-live-demo")

@@ -4,6 +4,8 @@ import sys
 from pathlib import Path
 
 from tap_live.errors import ConfigError
+from tap_live.live import MakeOutput
+from tap_live.outputs.file import FileOutput
 from tap_live.sources.file import FileSource
 from tap_live.sources.source import Source
 from tap_live.sources.stdin import PcmFormat, PcmSource
@@ -50,6 +52,20 @@ def open_input(
     from tap_live.sources.device import MicrophoneSource
 
     return MicrophoneSource(wanted, channel, rate, block_ms)
+
+
+def output_maker(wanted: str) -> MakeOutput | None:
+    """Choose an output: `none`, `headset`, a device by name, `virtual-mic`, or a file."""
+    if wanted == "none":
+        return None
+    if is_file(wanted):
+        return lambda rate, tell: FileOutput(wanted, rate)
+    if wanted == "virtual-mic":
+        return VirtualMicrophone
+    from tap_live.outputs.device import DeviceOutput
+
+    device = None if wanted == "headset" else wanted
+    return lambda rate, tell: DeviceOutput(device, rate, tell)
 
 
 def is_file(wanted: str) -> bool:

@@ -5,7 +5,12 @@ from typing import Annotated
 
 import typer
 
+from tap_live.commands.captioning import captioning
 from tap_live.commands.options import Channel, Json, Language, Whisper
+from tap_live.commands.parts import open_input, output_maker
+from tap_live.commands.watch import watch
+from tap_live.live import Live, Parts
+from tap_live.sources.stdin import PcmFormat
 
 Seconds = Annotated[float | None, typer.Option(help="Stop after this much of the stream.", min=0.1)]
 
@@ -41,7 +46,7 @@ def run(
         int | None, typer.Option(help="Hz; of raw PCM, or asked of the microphone.")
     ] = None,
     channels: Annotated[int, typer.Option(help="Channels of raw PCM.")] = 1,
-    pcm: Annotated[str, typer.Option(help="Samples of raw PCM: s16 or f32.")] = "s16",
+    pcm: Annotated[PcmFormat, typer.Option(help="Samples of raw PCM.")] = "s16",
     block_ms: Annotated[
         int, typer.Option(help="Length of the microphone's blocks.", min=1, max=200)
     ] = 10,
@@ -49,18 +54,13 @@ def run(
     json: Json = False,
 ) -> None:
     """Run a live stream: hear it, caption it, keep it. Ctrl-C ends it."""
-    from tap_live.commands.captioning import captioning
-    from tap_live.commands.parts import open_input, open_output
-    from tap_live.commands.watch import watch
-    from tap_live.live import Live, Parts
-
     source = open_input(
         input, channel=channel, rate=rate, block_ms=block_ms, pcm=pcm, channels=channels
     )
     listener = captioning(whisper, language) if caption else None
     parts = Parts(
         source=source,
-        output=open_output(output, source.rate),
+        make_output=output_maker(output),
         make_captioner=listener.make if listener else None,
         record=record,
         seconds=seconds,

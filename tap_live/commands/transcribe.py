@@ -12,14 +12,15 @@ from rich.progress import Progress
 
 from tap_live.audio.files import AudioFile
 from tap_live.audio.resample import StreamResampler
+from tap_live.captions.cues import Cues, fits_a_line
 from tap_live.captions.formats import CaptionWriter, open_writer
 from tap_live.captions.vad import RATE
 from tap_live.commands.captioning import Captioning, captioning
 from tap_live.commands.options import Channel, Json, Language, Whisper
 from tap_live.errors import StorageError
-from tap_live.events import AnyEvent, Caption, encode
+from tap_live.events import Caption, Warned, encode
 from tap_live.processor import Audio
-from tap_live.terminal import final_line
+from tap_live.terminal import cue_line
 from tap_live.whisper.batch import BatchOptions, Segment
 from tap_live.whisper.batch import transcribe as transcribe_batch
 from tap_live.whisper.decoding import FALLBACK, DecodingOptions
@@ -60,6 +61,7 @@ def transcribe(
         for caption in captions:
             page.show(caption)
             _write(writers, caption)
+        page.finish()
 
 
 def _streamed(blocks: Iterator[Audio], listener: Captioning) -> Iterator[Caption]:
@@ -124,15 +126,22 @@ class _Page:
     def __init__(self, *, json: bool, quiet: bool) -> None:
         self._json, self._quiet = json, quiet
         self._out, self._err = Console(), Console(stderr=True)
+        self._cues = Cues(fits_a_line)
 
-    def show(self, event: AnyEvent) -> None:
+    def show(self, event: Caption | Warned) -> None:
         if self._json:
             sys.stdout.buffer.write(encode(event) + b"\n")
             sys.stdout.buffer.flush()
         elif not isinstance(event, Caption):
-            self._err.print(f"tap-live: {event.text}", markup=False)
+            self._err.print(f"tap-live: {event.text}", markup=False, soft_wrap=True)
         elif not self._quiet:
-            self._out.print(final_line(event), soft_wrap=True)
+            for cue in self._cues.push(event):
+                self._out.print(cue_line(cue), soft_wrap=True)
+
+    def finish(self) -> None:
+        """Print the line that was still growing."""
+        if self._cues.open:
+            self._out.print(cue_line(self._cues.open), soft_wrap=True)
 
 
 def _writer(path: Path) -> CaptionWriter:

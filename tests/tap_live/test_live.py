@@ -58,7 +58,7 @@ def test_a_stream_says_hello_first_bye_last_and_numbers_all_between(clip):
 def test_every_sample_reaches_output_recording_and_captions(clip, tmp_path):
     parts = Parts(
         source=FileSource(clip),
-        output=FileOutput(tmp_path / "out.wav", RATE),
+        make_output=lambda rate, tell: FileOutput(tmp_path / "out.wav", rate),
         make_captioner=Length,
         record=tmp_path / "kept",
     )
@@ -117,7 +117,9 @@ def test_an_output_that_breaks_costs_nothing_else(clip, tmp_path):
             raise StorageError("the disk is full")
 
     parts = Parts(
-        source=FileSource(clip), output=Full(tmp_path / "out.wav", RATE), make_captioner=Length
+        source=FileSource(clip),
+        make_output=lambda rate, tell: Full(tmp_path / "out.wav", rate),
+        make_captioner=Length,
     )
     _, events = run(parts)
     (failure,) = [e for e in events if isinstance(e, Failed)]

@@ -1,5 +1,6 @@
 import io
 
+import msgspec
 import pytest
 from rich.console import Console
 
@@ -55,6 +56,22 @@ def test_a_final_takes_the_place_of_its_partials():
     page.print(view)
     assert "helo" not in page.file.getvalue()
     assert "hello" in page.file.getvalue()
+
+
+def test_finals_of_a_few_words_become_lines_of_a_sentence():
+    page = console(terminal=False)
+    events = [caption("final", text, id=n) for n, text in enumerate([" One", " two.", " Three."])]
+    show([*events, Bye(reason="")], page, "demo")
+    assert page.file.getvalue() == "00:01:01  One two.\n00:01:01  Three.\n"
+
+
+def test_a_line_is_printed_when_nothing_more_will_come_to_it():
+    page = console(terminal=False)
+    view = View(page, "demo")
+    view.take(caption("final", " alone"))
+    assert page.file.getvalue() == ""
+    view.take(msgspec.structs.replace(LEVEL, at=66.0))
+    assert page.file.getvalue() == "00:01:01  alone\n"
 
 
 def test_words_from_outside_cannot_draw_on_the_terminal():
