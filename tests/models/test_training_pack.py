@@ -41,7 +41,7 @@ def test_a_pack_holds_what_may_be_trained_on_and_nothing_else(
 def test_every_voice_comes_in_before_any_comes_in_twice(
     corpus_folder: Path, encoder: SpeakerEncoder, tmp_path: Path
 ) -> None:
-    pack(corpus_folder, tmp_path / "pack", encoder, int(3.6 * MIB))
+    pack(corpus_folder, tmp_path / "pack", encoder, int(3.25 * MIB))
     names = [clip.name for clip in read_clips(tmp_path / "pack" / "speech")]
     assert len(set(names)) == len(names) < 11
 
