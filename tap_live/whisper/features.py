@@ -5,6 +5,7 @@ bands (Slaney, Auditory Toolbox, 1998), log10 with a floor 8 decades under the l
 value of the window.
 """
 
+import math
 from functools import cache
 from typing import TypeAlias
 
@@ -21,6 +22,8 @@ HOP = 160  # samples a frame
 WINDOW = 400  # samples
 FRAMES_PER_SECOND = RATE // HOP
 MAX_FRAMES = 30 * FRAMES_PER_SECOND
+CONTEXT_MARGIN = 2.0
+MIN_CONTEXT = 500
 TOKEN_FRAMES = 2  # frames that the encoder's second convolution merges into one position
 
 
@@ -40,6 +43,12 @@ def log_mel(audio: Audio, frames: int | None = None, bands: int = 80) -> Mel:
     logs = np.log10(np.maximum(_powers(_padded(audio, frames)) @ _filters(bands).T, 1e-10))
     logs = np.maximum(logs, logs.max() - 8.0)  # (F, bands)
     return np.ascontiguousarray((logs.T + 4.0) / 4.0, np.float32)
+
+
+def context_frames(seconds: float) -> int:
+    """Return how many frames of context Whisper needs to hear `seconds` of audio well."""
+    wanted = (seconds + CONTEXT_MARGIN) * FRAMES_PER_SECOND / TOKEN_FRAMES
+    return min(MAX_FRAMES, max(MIN_CONTEXT, math.ceil(wanted) * TOKEN_FRAMES))
 
 
 def _padded(audio: Audio, frames: int) -> Audio:
