@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from tap_live import __version__
+from tap_live.commands.bench import bench
 from tap_live.commands.demo import demo
 from tap_live.commands.doctor import doctor
 from tap_live.commands.models import models
@@ -46,5 +47,6 @@ def common(
 app.command()(demo)
 app.command()(run)
 app.command()(transcribe)
+app.command()(bench)
 app.command()(doctor)
 app.add_typer(models, name="models")
