@@ -43,7 +43,7 @@ def test_delays_are_counted_from_the_true_end_of_a_word_to_where_the_stream_was(
 
 
 def test_words_are_paired_in_order_past_what_was_misheard():
-    said = [SaidWord(f" {w}", 0, 1, None, 1, 1) for w in ("the", "cat", "sad", "down")]
+    said = [SaidWord(f" {w}", 0, 1, None, 1, 1, late=False) for w in ("the", "cat", "sad", "down")]
     true = [Word(f" {w}", 0, 1, 1) for w in ("The", "cat", "sat", "down.")]
     pairs = [(s.text, t.text) for s, t in matched(said, true)]
     assert pairs == [(" the", " The"), (" cat", " cat"), (" down", " down.")]
