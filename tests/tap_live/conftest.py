@@ -17,7 +17,10 @@ from tap_live.errors import DeviceError
 
 
 class HandClock:
-    """Time that passes when a test says so; threads that wait for it have run when it returns."""
+    """Time that passes when a test says so; threads that wait for it have run when it returns.
+
+    The test's own thread does not wait, it lets time pass.
+    """
 
     def __init__(self) -> None:
         self._now = 0.0
@@ -28,6 +31,9 @@ class HandClock:
         return self._now
 
     def wait(self, stop: Event, seconds: float) -> bool:
+        if threading.current_thread() is threading.main_thread():
+            self.advance(seconds)
+            return stop.is_set()
         with self._moved:
             deadline = self._now + seconds
             self._waiting[threading.current_thread()] = deadline
