@@ -76,7 +76,8 @@ class View:
                 self._console.print(Text(f"error: {text}", style="bold red"), soft_wrap=True)
             case Device(text=text):
                 self._console.print(Text(text, style="cyan"), soft_wrap=True)
-        if self._cues.open and self._at > self._cues.open.end + FINISHED_S:
+        behind = self._stats.backlog if self._stats else 0.0
+        if self._cues.open and self._at - behind > self._cues.open.end + FINISHED_S:
             self.finish()
 
     def finish(self) -> None:
