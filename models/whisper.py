@@ -81,7 +81,7 @@ class MultiHeadAttention(nn.Module):
         self.out = nn.Linear(width, width)
 
     def split(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (B, H, N, D)
+        return x.reshape(*x.shape[:2], self.heads, -1).transpose(1, 2)  # (B, H, N, D)
 
     def keys_values(self, x: Tensor) -> tuple[Tensor, Tensor]:
         return self.split(self.key(x)), self.split(self.value(x))
@@ -111,7 +111,11 @@ class ResidualAttentionBlock(nn.Module):
     def encode(self, x: Tensor) -> Tensor:
         normed = self.attn_ln(x)
         x = x + self.attn(normed, *self.attn.keys_values(normed))[0]
-        return x + self.mlp(self.mlp_ln(x))
+        return self.think(x)
+
+    def think(self, x: Tensor) -> Tensor:
+        thought: Tensor = self.mlp(self.mlp_ln(x))
+        return x + thought
 
     def decode(
         self, x: Tensor, past: Tensor, bias: Tensor, cross: tuple[Tensor, Tensor]
@@ -124,8 +128,9 @@ class ResidualAttentionBlock(nn.Module):
         normed = self.cross_attn_ln(x).reshape(cross[0].shape[0], -1, x.shape[-1])  # (A, B/A N, W)
         mixed, weights = self.cross_attn(normed, *cross)
         x = x + mixed.reshape(x.shape)
-        by_row = weights.unflatten(2, (-1, x.shape[1])).transpose(1, 2).flatten(0, 1)
-        return x + self.mlp(self.mlp_ln(x)), kv, by_row
+        # (A, H, B/A N, T) -> (B, H, N, T)
+        apart = weights.reshape(*weights.shape[:2], -1, x.shape[1], weights.shape[-1])
+        return self.think(x), kv, apart.transpose(1, 2).flatten(0, 1)
 
 
 class AudioEncoder(nn.Module):
@@ -172,7 +177,7 @@ class AudioEncoder(nn.Module):
 
 
 def replace_columns(x: Tensor, first: int, given: Tensor, on: Tensor | None) -> Tensor:
-    """Put `given` (B, K, W) at columns `first` to `first + K` of `x` (B, T, W) in rows that are on."""
+    """Put `given` (B, K, W) at columns `first` on of `x` (B, T, W), in rows that are on."""
     last = first + given.shape[1]
     if on is not None:
         given = torch.where(on[:, None, None], given, x[:, first:last])

@@ -1,8 +1,13 @@
+import json
 import os
+import zlib
 from pathlib import Path
+from typing import NamedTuple
 
 import hypothesis
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
@@ -18,3 +23,91 @@ def shared() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip("the developers' data set is not here")
     return folder
+
+
+def filled(name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Stand-in weights, made from a tensor's name by the rule of the authors' golden vectors."""
+    rng = np.random.Generator(np.random.PCG64([zlib.crc32(name.encode()), 0]))
+    values = rng.standard_normal(shape, dtype=np.float64)
+    if len(shape) >= 2:
+        values = values / np.sqrt(np.prod(shape[1:]))
+    elif name.endswith("weight"):
+        values = 1.0 + 0.05 * values
+    else:
+        values = 0.05 * values
+    return values.astype(np.float32)
+
+
+def filled_audio(name: str, seconds: float, rate: int) -> NDArray[np.float32]:
+    """A signal in [-0.9, 0.9] by the same rule: gliding tones, clicks and noise."""
+    rng = np.random.Generator(np.random.PCG64([zlib.crc32(name.encode()), 0]))
+    time = np.arange(int(seconds * rate)) / rate
+    signal = 0.1 * rng.standard_normal(time.size)
+    for _ in range(4):
+        first, last = rng.uniform(80, 4000, 2)
+        level, phase = rng.uniform(0.05, 0.3), rng.uniform(0, 2 * np.pi)
+        glide = first * time + (last - first) * time**2 / (2 * time[-1])
+        signal += level * np.sin(2 * np.pi * glide + phase)
+    signal[rng.integers(0, time.size, 20)] += rng.uniform(-0.5, 0.5, 20)
+    return (0.9 * signal / np.max(np.abs(signal))).astype(np.float32)
+
+
+class GoldenWhisper(NamedTuple):
+    """A tiny prompted Whisper, and what the authors' own program computes with it."""
+
+    state: dict[str, NDArray[np.float32]]  # OpenAI's names, without the encoder's positions
+    mel: NDArray[np.float32]  # (1, 80, 3000), ten zero frames in front
+    encoder_prompt: NDArray[np.float32]  # (1, 3, 5, 64)
+    decoder_prompt: NDArray[np.float32]  # (1, 3, 4, 64)
+    tokens: NDArray[np.int64]  # (1, 13)
+    hidden: NDArray[np.float32]  # (40, 64), the first of them
+    logits: NDArray[np.float32]  # (13, 2000), those of the first tokens
+    argmax: NDArray[np.int64]  # (13,)
+
+
+@pytest.fixture(scope="session")
+def golden_whisper(shared: Path) -> GoldenWhisper:
+    from tap_live.whisper.features import log_mel
+
+    shapes = json.loads((shared / "reference" / "ts_whisper_state_dict.json").read_text())
+    expected = np.load(shared / "reference" / "ts_whisper_golden.npz")
+    tensors = {
+        name: filled(name, tuple(shape[0] if isinstance(shape[0], list) else shape))
+        for name, shape in shapes.items()
+    }
+    mel = np.zeros((1, 80, 3000), np.float32)
+    mel[0, :, 10:610] = log_mel(filled_audio("speech", 6, 16000))
+    speaker = tensors["prompt.spk_embed_layer.weight"] @ filled("xvector", (512,))
+    speaker = speaker + tensors["prompt.spk_embed_layer.bias"]
+    front = np.zeros((1, 3, 1, 64), np.float32)
+    front[0, 0, 0] = speaker
+    sides = {
+        side: np.stack([_reparameterised(tensors, side, layer) for layer in range(3)])[None]
+        for side in ("encoder", "decoder")
+    }
+    return GoldenWhisper(
+        state={
+            name.removeprefix("whisper."): value
+            for name, value in tensors.items()
+            if name.startswith("whisper.") and name != "whisper.encoder.positional_embedding"
+        },
+        mel=mel,
+        encoder_prompt=np.concatenate([front, sides["encoder"]], axis=2),
+        decoder_prompt=sides["decoder"],
+        tokens=expected["tokens"][None],
+        hidden=expected["encoder"],
+        logits=expected["logits"],
+        argmax=expected["argmax"],
+    )
+
+
+def _reparameterised(
+    tensors: dict[str, NDArray[np.float32]], side: str, layer: int
+) -> NDArray[np.float32]:
+    """A soft prompt added to its residual perceptron with a norm: (4, 64)."""
+    soft = tensors[f"prompt.soft_prompt_extra_{side}"][layer]
+    net = f"prompt.mlp_{side}.{layer}.net"
+    x = np.maximum(soft @ tensors[f"{net}.0.weight"].T + tensors[f"{net}.0.bias"], 0)
+    x = x @ tensors[f"{net}.2.weight"].T + tensors[f"{net}.2.bias"]
+    x = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-5)
+    return soft + x * tensors[f"{net}.3.weight"] + tensors[f"{net}.3.bias"]
