@@ -1,6 +1,7 @@
 """A Whisper that needs no weights: a small tokenizer, and logits made from what was said."""
 
 import importlib.util
+import json
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -9,8 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
+import soxr
 import tokenizers
 from tokenizers import decoders, models, pre_tokenizers, trainers
+
+from tap_live import bundles
+from tap_live.errors import BundleError
+from tap_live.whisper.model import Whisper
 
 MARKS = [
     *("endoftext", "startoftranscript", "en", "de", "ja", "translate", "transcribe"),
@@ -166,3 +173,22 @@ class TellingWhisper(ScriptedWhisper):
 def make_telling(tokenizer_folder: Path) -> Any:
     """Make a Whisper that says given lines, one a window."""
     return partial(TellingWhisper, tokenizer_folder)
+
+
+@pytest.fixture(scope="session")
+def tiny_en() -> Whisper:
+    """The real tiny.en in fp32, assembled into the developer's cache."""
+    try:
+        return Whisper.open("tiny.en", precision="fp32")
+    except BundleError as error:
+        pytest.skip(f"Whisper's weights are not here: {error}")
+
+
+@pytest.fixture(scope="session")
+def conversation() -> Any:
+    """The shipped conversation: 16 kHz audio, and what is said in it."""
+    folder = Path(bundles.__file__).parent / "demo"
+    audio, rate = soundfile.read(folder / "conversation.ogg", dtype="float32")
+    turns = json.loads((folder / "transcript.json").read_text())
+    mono = audio if audio.ndim == 1 else audio.mean(axis=1)
+    return soxr.resample(mono, rate, 16_000).astype(np.float32), turns

@@ -1,5 +1,7 @@
+import re
 import tracemalloc
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 from tap_live.whisper.batch import BatchOptions, segment_cuts, transcribe, without_loop
 from tap_live.whisper.decoding import DecodingOptions
 from tap_live.whisper.features import RATE, log_mel
+from tap_live.whisper.model import Whisper
 from tap_live.whisper.tokens import Tokenizer
 
 QUICK = BatchOptions(decoding=DecodingOptions(language="en"))
@@ -146,3 +149,24 @@ def test_memory_does_not_grow_with_the_recording(make_telling: Any, tokenizer: T
         return size
 
     assert peak(6) < 1.1 * peak(2)
+
+
+@pytest.mark.slow
+def test_a_conversation_is_heard_whole_with_every_word_in_its_turn(
+    tiny_en: Whisper, conversation: Any
+) -> None:
+    jiwer = pytest.importorskip("jiwer")
+    audio, transcript = conversation
+    segments = list(transcribe(tiny_en, audio, BatchOptions()))
+    said = " ".join(turn["text"] for turn in transcript["turns"])
+    heard = " ".join(segment.text for segment in segments)
+    assert jiwer.wer(plain(said), plain(heard)) < 0.15
+    words = [word for segment in segments for word in segment.words]
+    assert all(a.start <= b.start for a, b in pairwise(words))
+    turns = [(turn["start"] - 0.5, turn["end"] + 0.5) for turn in transcript["turns"]]
+    inside = [any(start <= w.start and w.end <= end for start, end in turns) for w in words]
+    assert np.mean(inside) > 0.95
+
+
+def plain(text: str) -> str:
+    return re.sub(r"[^a-z0-9' ]", "", text.lower())

@@ -13,6 +13,8 @@ from tap_live.whisper.decoding import (
     detect_language,
     tokenizer_of,
 )
+from tap_live.whisper.features import RATE, context_frames, log_mel
+from tap_live.whisper.model import Whisper
 from tap_live.whisper.rules import Rules, log_softmax
 from tap_live.whisper.search import agreement, resumed
 
@@ -132,6 +134,18 @@ def test_the_text_before_is_read_and_not_said_again(scripted: Any) -> None:
     half = scripted.dims.n_text_ctx // 2
     assert read[-1][: half + 1] == (tokenizer.previous, *range(120 - half + 1, 120), tokenizer.sot)
     assert found.attention.shape[1] == 4 + len(found.tokens)
+
+
+@pytest.mark.slow
+def test_a_draft_never_changes_what_is_heard_in_real_speech(
+    tiny_en: Whisper, conversation: Any
+) -> None:
+    audio = conversation[0][: 12 * RATE]
+    encoded = tiny_en.encode(log_mel(audio, context_frames(12.0))[None])
+    plain = decode(tiny_en, encoded, GREEDY)
+    assert len(plain.tokens) > 30
+    for draft in (plain.tokens, plain.tokens[:20], (*plain.tokens[:9], 50, *plain.tokens[12:])):
+        assert decode(tiny_en, encoded, replace(GREEDY, draft=draft)).tokens == plain.tokens
 
 
 def by_the_book(model: Any, beam: int, limit: int) -> list[int]:

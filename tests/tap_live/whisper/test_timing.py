@@ -1,10 +1,14 @@
 import dataclasses
+import difflib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tap_live.whisper.decoding import DecodingOptions, decode
+from tap_live.whisper.features import MAX_FRAMES, RATE, context_frames, log_mel
+from tap_live.whisper.model import Whisper
 from tap_live.whisper.timing import (
     TimedWord,
     joined,
@@ -112,3 +116,25 @@ def test_a_pause_does_not_belong_to_the_word_after_it() -> None:
     assert cut[2].start == pytest.approx(4.0 - 2 * 0.3)
     assert cut[2].end == 4.0
     assert [w for n, w in enumerate(cut) if n != 2] == [w for n, w in enumerate(words) if n != 2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("context", ["whole", "short"])
+def test_words_are_where_faster_whisper_hears_them(
+    tiny_en: Whisper, whisper_folder: Path, conversation: Any, context: str
+) -> None:
+    peer = pytest.importorskip("faster_whisper").WhisperModel(str(whisper_folder), device="cpu")
+    audio = conversation[0][: 24 * RATE]
+    segments, _ = peer.transcribe(
+        audio, beam_size=1, temperature=0.0, word_timestamps=True, without_timestamps=True
+    )
+    theirs = [word for segment in segments for word in segment.words]
+    frames = MAX_FRAMES if context == "whole" else context_frames(24.0)
+    encoded = tiny_en.encode(log_mel(audio, frames)[None])
+    ours = word_times(tiny_en, encoded, decode(tiny_en, encoded, GREEDY), 24.0)
+    texts = [word.word.strip() for word in theirs], [word.text.strip() for word in ours]
+    blocks = difflib.SequenceMatcher(None, *texts, autojunk=False).get_matching_blocks()
+    pairs = [(theirs[i + n], ours[j + n]) for i, j, size in blocks for n in range(size)]
+    assert len(pairs) > 0.8 * len(theirs)
+    assert np.median([abs(a.start - b.start) for a, b in pairs]) < 0.06
+    assert np.median([abs(a.end - b.end) for a, b in pairs]) < 0.06
