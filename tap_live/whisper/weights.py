@@ -38,7 +38,10 @@ def read_weights(source: Path) -> Variables:
             return read_ctranslate2(source / MODEL_BIN)
         parts = sorted(source.glob("*.safetensors"))
         if parts:
-            return from_hugging_face(_merged(parts))
+            try:
+                return from_hugging_face(_merged(parts))
+            except KeyError as error:
+                raise BundleError(f"{source} holds no Whisper: {error} is missing") from error
         raise BundleError(
             f"wanted {MODEL_BIN} (CTranslate2) or *.safetensors (Hugging Face) in {source}, "
             "found neither"
@@ -96,9 +99,7 @@ def read_safetensors(path: Path) -> Variables:
     try:
         entries: dict[str, Any] = json.loads(header.tobytes())
         entries.pop("__metadata__", None)
-        return {
-            name: _tensor(cursor.rest, entry, path) for name, entry in entries.items()
-        }
+        return {name: _tensor(cursor.rest, entry, path) for name, entry in entries.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BundleError(f"{path} is no safetensors file ({error}): {HINT}") from error
 
@@ -150,9 +151,10 @@ def _variables(cursor: _Cursor) -> Iterator[tuple[str, Array]]:
         if kind == 5:
             yield name, _from_bfloat16(data.view("<u2")).reshape(shape)
             continue
-        if kind not in _TYPES or data.size != np.dtype(_TYPES[kind]).itemsize * int(np.prod(shape)):
-            raise BundleError(f"variable {name!r} of type {kind} and shape {shape} is broken: {HINT}")
-        yield name, _aligned(data).view(_TYPES[kind]).reshape(shape)
+        dtype = np.dtype(_TYPES.get(kind, np.void))
+        if data.size != dtype.itemsize * int(np.prod(shape)):
+            raise BundleError(f"{name!r} of type {kind} and shape {shape} is broken: {HINT}")
+        yield name, data.view(dtype).reshape(shape)
 
 
 def _tensor(data: NDArray[np.uint8], entry: Mapping[str, Any], path: Path) -> Array:
@@ -161,8 +163,8 @@ def _tensor(data: NDArray[np.uint8], entry: Mapping[str, Any], path: Path) -> Ar
     if stop > data.size:
         raise BundleError(f"{path} ends {stop - data.size} bytes too early: {HINT}")
     if kind == "bf16":
-        return _from_bfloat16(_aligned(data[start:stop]).view("<u2")).reshape(entry["shape"])
-    return _aligned(data[start:stop]).view(kind).reshape(entry["shape"])
+        return _from_bfloat16(data[start:stop].view("<u2")).reshape(entry["shape"])
+    return data[start:stop].view(kind).reshape(entry["shape"])
 
 
 def _merged(parts: list[Path]) -> Variables:
@@ -170,11 +172,6 @@ def _merged(parts: list[Path]) -> Variables:
     for part in parts:
         merged.update(read_safetensors(part))
     return merged
-
-
-def _aligned(data: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Copy nothing: numpy views at odd addresses are slow but right, and are read once."""
-    return np.asarray(data)
 
 
 def _from_bfloat16(bits: NDArray[np.uint16]) -> NDArray[np.float32]:
