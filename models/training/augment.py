@@ -1,6 +1,9 @@
 """What happens to a sound before a microphone hears it: rooms, channels, levels, speed."""
 
+import io
+
 import numpy as np
+import soundfile as sf
 import soxr
 from numpy.typing import NDArray
 from scipy import signal
@@ -55,7 +58,7 @@ def random_room(rng: np.random.Generator, response: Audio, rate: int) -> Audio:
 
 
 def random_channel(rng: np.random.Generator, audio: Audio, rate: int) -> Audio:
-    """Colour as microphones and lines do: a tilt, and at times a telephone's or a codec's band."""
+    """Colour as microphones and lines do: a tilt, and at times a narrow band or a codec."""
     tilt = signal.butter(1, rng.uniform(300, 3000) * 2 / rate, "low", output="sos")
     audio = audio + np.float32(rng.uniform(-0.6, 1.5)) * signal.sosfilt(tilt, audio)
     kind = rng.random()
@@ -65,4 +68,17 @@ def random_channel(rng: np.random.Generator, audio: Audio, rate: int) -> Audio:
     elif kind < 0.6:
         top = rng.uniform(3400, 7000)
         audio = signal.sosfilt(signal.butter(4, top, "low", fs=rate, output="sos"), audio)
-    return audio.astype(np.float32)
+    audio = audio.astype(np.float32)
+    return through_codec(audio, rate, rng.uniform(0.85, 1.0)) if kind > 0.8 else audio
+
+
+def through_codec(audio: Audio, rate: int, compression: float) -> Audio:
+    """Lose what Vorbis loses, at 0 (best) to 1 (smallest); length and place are kept."""
+    peak = np.float32(np.abs(audio).max() + 1e-9)
+    file = io.BytesIO()
+    sf.write(
+        file, audio / peak, rate, format="OGG", subtype="VORBIS", compression_level=compression
+    )
+    file.seek(0)
+    decoded, _ = sf.read(file, dtype="float32")
+    return fit(decoded, len(audio)) * peak

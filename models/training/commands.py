@@ -3,7 +3,7 @@
 import json
 import logging
 import signal
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +15,17 @@ from ..speaker import SpeakerEncoder
 from .checkpoint import load, open_network, write_half
 from .config import Schedule, TrainConfig
 from .corpus import open_corpus
-from .evaluate import HEADING, Case, VoiceMeter, measure_list, open_render, summarise
+from .evaluate import (
+    HEADING,
+    NAMES_HEADING,
+    Case,
+    VoiceMeter,
+    by_name,
+    dnsmos,
+    measure_list,
+    open_render,
+    summarise,
+)
 from .mixing import Recipe
 from .pack import MIB, add_cues, folder_size
 from .pack import pack as write_pack
@@ -45,12 +55,15 @@ def fit(
     batch: Annotated[int, typer.Option(help="mixtures a process and step")] = 8,
     rate: Annotated[float, typer.Option(help="learning rate")] = 1e-3,
     seconds: Annotated[float, typer.Option(help="length of a mixture")] = 2.5,
+    ramp: Annotated[int, typer.Option(help="examples until mixtures are hard")] = Recipe.ramp,
     band_width: Annotated[int, typer.Option()] = Dims.band_width,
     full_width: Annotated[int, typer.Option()] = Dims.full_width,
     blocks: Annotated[int, typer.Option()] = Dims.blocks,
     seed: Annotated[int, typer.Option()] = 0,
     workers: Annotated[int, typer.Option(help="processes that mix; 0 mixes in line")] = 0,
     threads: Annotated[int, typer.Option(help="CPU threads of a process")] = 1,
+    bf16: Annotated[bool, typer.Option(help="autocast to bfloat16")] = False,
+    check_s: Annotated[float, typer.Option(help="seconds between evaluations")] = 240.0,
     compile: Annotated[bool, typer.Option(help="torch.compile")] = False,
 ) -> None:
     """Train, or go on training, a voice extractor."""
@@ -60,10 +73,12 @@ def fit(
     corpus = open_corpus(data, encoder.to(place.device), cache)
     config = TrainConfig(
         dims=Dims(band_width=band_width, full_width=full_width, blocks=blocks),
-        recipe=replace(Recipe(), seconds=seconds),
+        recipe=Recipe(seconds=seconds, ramp=ramp),
         schedule=Schedule(steps=steps, minutes=minutes, batch=batch, rate=rate),
         seed=seed,
         workers=workers,
+        check_s=check_s,
+        bf16=bf16,
         compile=compile,
     )
     trainer = Trainer(config, corpus, out, place)
@@ -80,17 +95,22 @@ def evaluate(
     lists: Annotated[Path, typer.Argument(help="folder of lists with their render.py")],
     speaker: Annotated[Path, typer.Option(help="pretrained.pt or speaker.safetensors")],
     names: Annotated[str, typer.Option(help="lists, with commas")] = DEFAULT_LISTS,
+    mos: Annotated[bool, typer.Option(help="rate speech with DNSMOS; slow")] = False,
     out: Annotated[Path | None, typer.Option(help="folder for the table, cases and plots")] = None,
 ) -> None:
     """Measure a voice extractor on lists of mixtures; prints a Markdown table."""
     torch.set_num_threads(1)
-    meter = VoiceMeter(open_network(weights), SpeakerEncoder.open(speaker))
+    rater = dnsmos if mos else None
+    meter = VoiceMeter(open_network(weights), SpeakerEncoder.open(speaker), rater)
     render = open_render(lists)
     cases = {name: list(measure_list(meter, render, name)) for name in names.split(",")}
     table = [HEADING] + [line for name, its in cases.items() for line in summarise(name, its)]
     typer.echo("\n".join(table))
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
+        for name, its in cases.items():
+            if lines := by_name(its):
+                table += ["", NAMES_HEADING.format(list=name), *lines]
         (out / "evaluation.md").write_text("\n".join(table) + "\n")
         _write_cases(cases, out)
 

@@ -40,7 +40,8 @@ class TrainConfig:
     Attributes:
         check_s, save_s: seconds between evaluations and between checkpoints.
         check_cases: held-out mixtures of an evaluation.
-        compile: use torch.compile (worth it on a GPU).
+        bf16: autocast to bfloat16; slower where the processor has no such arithmetic.
+        compile: use torch.compile.
     """
 
     dims: Dims = field(default_factory=Dims)
@@ -51,4 +52,5 @@ class TrainConfig:
     save_s: float = 300.0
     check_cases: int = 32
     workers: int = 0
+    bf16: bool = False
     compile: bool = False

@@ -25,15 +25,19 @@ class Case:
     """What one mixture gave, in dB; `leak` where the target is absent, gains where it is not.
 
     Attributes:
+        name: the speaker, or the class of sound.
         gain, sdr_gain: SI-SDR and SDR of the output less those of the mixture.
+        mos, mixture_mos: DNSMOS (overall, P.835) of output and mixture, where asked for.
         leak: energy of the output beside that of the mixture.
     """
 
     id: str
-    speaker: str
+    name: str
     gain: float | None = None
     sdr_gain: float | None = None
     leak: float | None = None
+    mos: float | None = None
+    mixture_mos: float | None = None
 
 
 @dataclass(frozen=True)
@@ -73,8 +77,15 @@ def bootstrap(
 class VoiceMeter:
     """Run a network over the cases of a list and compare with the clean targets."""
 
-    def __init__(self, net: CompactExtractor, encoder: SpeakerEncoder) -> None:
+    def __init__(
+        self,
+        net: CompactExtractor,
+        encoder: SpeakerEncoder,
+        mos: Callable[[Any], float] | None = None,
+    ) -> None:
+        """`mos` rates (T,) speech at 16 kHz; `dnsmos` does."""
         self._net = net
+        self._mos = mos
         self._encoder = encoder
         self._spectra = Spectra(net.dims, RATE)
 
@@ -87,18 +98,20 @@ class VoiceMeter:
         estimate = extract(self._net, self._spectra, padded[None], cue[None, None])
         return estimate[0, 0, : len(mixture)]
 
-    def measure(self, name: str, speaker: str, case: Any) -> Case:
+    def measure(self, number: str, name: str, case: Any) -> Case:
         """Compare the output for one rendered case (.mixture .target .enrolment)."""
         estimate = self.extract(case.mixture, case.enrolment)
         mixture, target = torch.from_numpy(case.mixture), torch.from_numpy(case.target)
         if not case.target.any():
             share = estimate.square().sum() / mixture.square().sum()
-            return Case(name, speaker, leak=float(10 * torch.log10(share + 1e-12)))
+            return Case(number, name, leak=float(10 * torch.log10(share + 1e-12)))
         return Case(
+            number,
             name,
-            speaker,
             gain=float(si_sdr(estimate, target) - si_sdr(mixture, target)),
             sdr_gain=float(sdr(estimate, target) - sdr(mixture, target)),
+            mos=self._mos(estimate.numpy()) if self._mos else None,
+            mixture_mos=self._mos(case.mixture) if self._mos else None,
         )
 
 
@@ -118,6 +131,14 @@ def open_render(folder: Path) -> Any:
     return module
 
 
+def dnsmos(audio: NDArray[np.float32]) -> float:
+    """Overall quality, 1 to 5, as Microsoft's DNSMOS P.835 predicts it; needs `speechmos`."""
+    from speechmos import dnsmos as rater
+
+    peak = max(1.0, float(np.abs(audio).max()))
+    return float(rater.run(audio / peak, RATE)["ovrl_mos"])
+
+
 def summarise(name: str, cases: Sequence[Case]) -> list[str]:
     """One line of a Markdown table for the cases with a target, one for those without."""
     lines = []
@@ -125,18 +146,35 @@ def summarise(name: str, cases: Sequence[Case]) -> list[str]:
     if gains:
         sdr_gains = [case.sdr_gain for case in cases if case.sdr_gain is not None]
         worse = bootstrap([100.0 * (gain < 0) for gain in gains])
+        rated = [case.mos for case in cases if case.mos is not None]
+        before = [case.mixture_mos for case in cases if case.mixture_mos is not None]
+        mos = f"{bootstrap(rated)} ({np.mean(before):.2f})" if rated else ""
         lines.append(
             f"| {name} | {len(gains)} | {bootstrap(gains)} | {bootstrap(gains, np.median)} "
-            f"| {bootstrap(sdr_gains)} | {worse} | |"
+            f"| {bootstrap(sdr_gains)} | {worse} | | {mos} |"
         )
     leaks = [case.leak for case in cases if case.leak is not None]
     if leaks:
-        lines.append(f"| {name} | {len(leaks)} | | | | | {bootstrap(leaks)} |")
+        lines.append(f"| {name} | {len(leaks)} | | | | | {bootstrap(leaks)} | |")
+    return lines
+
+
+def by_name(cases: Sequence[Case]) -> list[str]:
+    """Lines of a Markdown table: each speaker's or class's mean, and the mean of these means."""
+    gains: dict[str, list[float]] = {}
+    for case in cases:
+        if case.gain is not None:
+            gains.setdefault(case.name, []).append(case.gain)
+    means = {name: float(np.mean(its)) for name, its in gains.items()}
+    lines = [f"| {name} | {len(gains[name])} | {means[name]:.2f} |" for name in sorted(means)]
+    if means:
+        lines.append(f"| mean of these | {len(means)} | {np.mean(list(means.values())):.2f} |")
     return lines
 
 
 HEADING = (
     "| list | cases | SI-SDRi, dB | its median | SDRi, dB | made worse, % "
-    "| output when absent, dB |\n"
-    "|---|---|---|---|---|---|---|"
+    "| output when absent, dB | DNSMOS (of the mixture) |\n"
+    "|---|---|---|---|---|---|---|---|"
 )
+NAMES_HEADING = "| of {list} | cases | SI-SDRi, dB |\n|---|---|---|"

@@ -89,6 +89,7 @@ class Place(NamedTuple):
     def find(cls) -> "Place":
         """Take a GPU if there is one; join the other processes if torchrun started us."""
         cuda = torch.cuda.is_available()
+        torch.set_float32_matmul_precision("high")  # TF32, where there is such
         processes = int(os.environ.get("WORLD_SIZE", "1"))
         if processes == 1:
             return cls(torch.device("cuda" if cuda else "cpu"), 0, 1)
@@ -132,7 +133,7 @@ class Trainer:
 
     def run(self) -> None:
         """Train to the end of the schedule, or until `stopping` is set; save at the end."""
-        losses: list[float] = []
+        losses: list[Tensor] = []  # left where they are: reading one would wait for the GPU
         checked = saved = began = time.monotonic()
         before = self.elapsed
         for batch in self._batches():
@@ -148,6 +149,7 @@ class Trainer:
             if self._ended():
                 break
         if self.place.rank == 0:
+            self.save()  # first: who stopped us may not wait
             self._check(losses)
             self.save()
 
@@ -214,21 +216,19 @@ class Trainer:
             )
         )
 
-    def learn(self, batch: Batch) -> float:
+    def learn(self, batch: Batch) -> Tensor:
         """Take one step; returns the loss before it."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate()
-        with torch.autocast(
-            self.place.device.type, torch.bfloat16, enabled=self.place.device.type == "cuda"
-        ):
-            loss = self._objective(batch)
+        with torch.autocast(self.place.device.type, torch.bfloat16, enabled=self.config.bf16):
+            loss: Tensor = self._objective(batch)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.net.parameters(), self.config.schedule.clip)
         self.optimizer.step()
         self.step += 1
         self._follow()
-        return float(loss.detach())
+        return loss.detach()
 
     @torch.no_grad()
     def _follow(self) -> None:
@@ -251,17 +251,18 @@ class Trainer:
     def _ended(self) -> bool:
         """Whether to stop; processes that were given different answers would wait for ever."""
         ends = self.stopping or self.progress() >= 1.0
+        if self.place.processes == 1:
+            return ends
         ended = torch.tensor(float(ends), device=self.place.device)
-        if self.place.processes > 1:
-            torch.distributed.broadcast(ended, 0)
+        torch.distributed.broadcast(ended, 0)
         return bool(ended)
 
-    def _check(self, losses: list[float]) -> None:
+    def _check(self, losses: list[Tensor]) -> None:
         figures = {
             "step": self.step,
             "minutes": self.elapsed / 60,
             "rate": self.rate(),
-            "loss": float(np.mean(losses)) if losses else math.nan,
+            "loss": torch.stack(losses).mean().item() if losses else math.nan,
             **self.measure(),
         }
         losses.clear()

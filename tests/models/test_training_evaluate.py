@@ -15,6 +15,7 @@ from tap_live.models.training.evaluate import (
     Case,
     VoiceMeter,
     bootstrap,
+    by_name,
     measure_list,
     open_render,
     summarise,
@@ -94,7 +95,24 @@ def test_a_summary_counts_what_was_made_worse() -> None:
     assert line.startswith("| two | 2 | 1.00 [")
     assert "| 50.00 [" in line
     (line,) = summarise("absent", [Case("1", "a", leak=-15.0)])
-    assert line.endswith("| -15.00 [-15.00, -15.00] |")
+    assert line.endswith("| -15.00 [-15.00, -15.00] | |")
+
+
+def test_every_speaker_counts_alike_in_the_mean_of_means() -> None:
+    cases = [Case("1", "a", gain=2.0), Case("2", "a", gain=4.0), Case("3", "b", gain=9.0)]
+    assert by_name(cases) == [
+        "| a | 2 | 3.00 |",
+        "| b | 1 | 9.00 |",
+        "| mean of these | 2 | 6.00 |",
+    ]
+
+
+def test_speech_is_rated_where_asked_for(lists: Path) -> None:
+    rating = VoiceMeter(passing(0.5), SpeakerEncoder().eval(), mos=lambda a: float(np.std(a)))
+    (case, *_) = measure_list(rating, open_render(lists), "two")
+    assert case.mos is not None and case.mixture_mos is not None
+    assert case.mos == pytest.approx(0.5 * case.mixture_mos, rel=1e-3)
+    assert f"({case.mixture_mos:.2f})" in summarise("two", [case])[0]
 
 
 def test_lists_without_their_program_are_told_so(tmp_path: Path) -> None:

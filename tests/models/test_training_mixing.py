@@ -11,6 +11,7 @@ from tap_live.models.training.augment import (
     random_channel,
     reverberate,
     rms,
+    through_codec,
 )
 from tap_live.models.training.corpus import Corpus
 from tap_live.models.training.mixing import Mixer, Recipe
@@ -138,6 +139,16 @@ def test_a_level_is_that_of_the_loud_parts() -> None:
     levelled = at_level(audio, -20.0)
     assert rms(levelled[:8000]) == pytest.approx(0.1, rel=1e-3)
     assert not at_level(np.zeros(RATE, np.float32), -20.0).any()
+
+
+def test_a_codec_keeps_place_and_level() -> None:
+    click = np.zeros(RATE, np.float32)
+    click[8000:8160] = np.hanning(160)
+    heard = through_codec(click, RATE, 1.0)
+    assert len(heard) == RATE
+    lag = int(np.correlate(heard[7900:8260], click[8000:8160], "valid").argmax()) - 100
+    assert abs(lag) <= 1
+    assert np.abs(heard).max() == pytest.approx(1.0, rel=0.3)
 
 
 def test_channels_change_the_sound_but_stay_finite() -> None:
