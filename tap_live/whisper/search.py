@@ -76,7 +76,7 @@ class Window:
 
 def greedy(window: Window, draft: Sequence[int] = ()) -> Spoken:
     """Say the likeliest token each time, until the end."""
-    draft, eot = [*draft][: window.limit], window.tokenizer.eot
+    draft, eot = [*draft][: window.limit - len(window.prefix)], window.tokenizer.eot
     logits, look, state, spoken = window.begin(draft)
     said, logprobs = list(spoken.tokens), list(spoken.logprobs)
     looks, read, known = [], len(window.start) + len(said), look.shape[1] - len(draft)

@@ -100,6 +100,7 @@ class ScriptedWhisper:
                 read = (*read, token)
                 logits[b, n] = self.likely(read)
                 align[b, :, n] = self.look(len(read))
+            assert len(read) <= self.dims.n_text_ctx
             rows.append(read)
         return logits[:, -(last or 0) :], align, replace(state, rows=tuple(rows))
 

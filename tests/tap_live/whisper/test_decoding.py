@@ -116,6 +116,13 @@ def test_a_prefix_is_kept_and_followed(scripted: Any) -> None:
     assert found.average_logprob == pytest.approx(np.mean(logprobs), rel=1e-4)
 
 
+def test_text_before_prefix_and_draft_fit_into_the_context(scripted: Any) -> None:
+    options = replace(GREEDY, previous=(65,) * 50, prefix=(66,) * 20)
+    plain = decode(scripted, None, options)
+    assert decode(scripted, None, replace(options, draft=(67,) * 50)) == plain
+    assert len(decode(scripted, None, replace(options, beam=3)).tokens) <= 28
+
+
 def test_an_answer_never_grows_longer_than_asked(scripted: Any) -> None:
     plain = decode(scripted, None, GREEDY)
     for options in (GREEDY, replace(GREEDY, beam=3), replace(GREEDY, temperatures=(0.5,))):
