@@ -78,7 +78,8 @@ are OpenAI's (MIT), read from a CTranslate2 or Hugging Face folder, checked and 
 the user's cache (`tap_live/whisper/assemble.py`).
 
 - **Made by:** `{made_by}`, from sizes alone.
-- **Sizes:** width {width}, {encoder} + {decoder} layers, {vocabulary} tokens; {parameters:.1f} M parameters.
+- **Sizes:** width {width}, {encoder} + {decoder} layers, {vocabulary} tokens;
+  {parameters:.1f} million parameters.
 - **fp32:** standard operators only; assembled {fp32:.0f} MB.
 - **int8:** 8-bit weights, activations quantised row by row as they come; assembled {int8:.0f} MB.
 - **Tokenizer:** `tokenizer.json` of the published model, compressed.

@@ -39,7 +39,7 @@ class Recipe:
 
 RECIPES = {
     "fp32": Recipe(),
-    "int8": Recipe(encoder="rows", decoder="rows", logits="blocks"),
+    "int8": Recipe(encoder="rows", decoder="rows", logits="rows"),
 }
 
 
@@ -154,19 +154,11 @@ class Graph:
         y = self.op(
             "DynamicQuantizeMatMul",
             self.op("Div", x, largest),
-            self.weight(matrix, "codes", "uint8", inputs, outputs),
+            self.weight(matrix, "codes", "int8", inputs, outputs),
             self.weight(matrix, "scale", "float32", outputs),
-            self._zeros(outputs),
             domain="com.microsoft",
         )
         return self.op("Mul", y, largest)
-
-    def _zeros(self, outputs: int) -> str:
-        """The code of zero for every output."""
-        name = f"zeros_{outputs}"
-        array = np.full(outputs, 128, np.uint8)
-        self._initialisers.setdefault(name, numpy_helper.from_array(array, name))
-        return name
 
     def _blocks(self, x: str, matrix: str, inputs: int, outputs: int) -> str:
         return self.op(
@@ -208,9 +200,7 @@ def encoder_graph(dims: Dims, prompt_length: int, how: Recipe, weights: Weights)
     g = Graph("whisper-encoder", weights)
     width, heads = dims.n_audio_state, dims.n_audio_head
     mel = g.input("mel", "float32", ["A", dims.n_mels, "F"])
-    prompt = g.input(
-        "prompt", "float32", ["A", dims.n_audio_layer, 1 + prompt_length, width]
-    )
+    prompt = g.input("prompt", "float32", ["A", dims.n_audio_layer, 1 + prompt_length, width])
     on = g.op("Reshape", g.input("prompt_on", "bool", ["A"]), g.constant([-1, 1, 1]))
 
     x = mel
@@ -229,10 +219,8 @@ def encoder_graph(dims: Dims, prompt_length: int, how: Recipe, weights: Weights)
         x = _encoder_prompt(g, x, prompt, on, layer, prompt_length, positions)
         y = g.norm(x, f"{name}/self_attention/layer_norm", width)
         fused = g.linear(y, f"{name}/self_attention/linear_0", width, 3 * width, how.encoder)
-        q, k, v = (g.heads(part, heads, width) for part in g.ops("Split", 3, fused, axis=-1, num_outputs=3))
-        mixed, _ = g.attend(q, k, v, width // heads, None)
-        mixed = g.op("Transpose", mixed, perm=[0, 2, 1, 3])
-        mixed = g.op("Reshape", mixed, g.constant([0, 0, width]))
+        parts = g.ops("Split", 3, fused, axis=-1, num_outputs=3)
+        mixed = _self_attention(g, parts, width, heads, how)
         y = g.linear(mixed, f"{name}/self_attention/linear_1", width, width, how.encoder)
         x = g.perceptron(g.op("Add", x, y), name, width, how.encoder)
     hidden = g.norm(x, "encoder/layer_norm", width)
@@ -258,6 +246,16 @@ def _encoder_prompt(
     rest = g.op("Slice", x, stop, g.constant([2**31 - 1]), axis)
     before = [g.op("Slice", x, g.constant([0]), start, axis)] if first else []
     return g.op("Concat", *before, given, rest, axis=1)
+
+
+def _self_attention(g: Graph, parts: list[str], width: int, heads: int, how: Recipe) -> str:
+    """(A, T, W) queries, keys and values -> (A, T, W)."""
+    if how.encoder != "float":  # in tiles that stay in the processor's cache
+        return g.op("MultiHeadAttention", *parts, num_heads=heads, domain="com.microsoft")
+    q, k, v = (g.heads(part, heads, width) for part in parts)
+    mixed, _ = g.attend(q, k, v, width // heads, None)
+    mixed = g.op("Transpose", mixed, perm=[0, 2, 1, 3])
+    return g.op("Reshape", mixed, g.constant([0, 0, width]))
 
 
 def _cross(g: Graph, hidden: str, dims: Dims, how: Recipe) -> list[str]:
@@ -334,7 +332,8 @@ def decoder_graph(
 
         y = g.norm(x, f"{name}/self_attention/layer_norm", width)
         fused = g.linear(y, f"{name}/self_attention/linear_0", width, 3 * width, how.decoder)
-        q, k, v = (g.heads(part, heads, width) for part in g.ops("Split", 3, fused, axis=-1, num_outputs=3))
+        parts = g.ops("Split", 3, fused, axis=-1, num_outputs=3)
+        q, k, v = (g.heads(part, heads, width) for part in parts)
         k = g.op("Concat", self_k[layer], k, axis=2)
         v = g.op("Concat", self_v[layer], v, axis=2)
         g.output(k, f"self_k.{layer}.next", "float32", ["B", heads, "S + N", inner])
@@ -404,6 +403,12 @@ def _embedding(g: Graph, tokens: str, dims: Dims, how: Recipe) -> str:
     if how.logits == "float":
         matrix = g.weight(variable, "same", "float32", dims.n_vocab, width)
         return g.op("Gather", matrix, tokens, axis=0)
+    if how.logits == "rows":
+        codes = g.weight(variable, "codes", "int8", width, dims.n_vocab)
+        scale = g.weight(variable, "scale", "float32", dims.n_vocab)
+        codes = g.op("Transpose", g.op("Gather", codes, tokens, axis=1), perm=[1, 2, 0])
+        scale = g.op("Unsqueeze", g.op("Gather", scale, tokens, axis=0), g.constant([2]))
+        return g.op("Mul", g.op("Cast", codes, to=TensorProto.FLOAT), scale)  # (B, N, W)
     blocks = width // BLOCK
     codes = g.weight(variable, "block codes", "uint8", dims.n_vocab, blocks, BLOCK)
     scale = g.weight(variable, "block scale", "float32", dims.n_vocab * blocks)

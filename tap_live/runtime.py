@@ -75,6 +75,8 @@ def session(graph: Path, threads: int) -> Any:
     options.log_severity_level = 3  # errors; its warnings are about graphs, not for users
     # A worker that spins between steps would take a core from the other stages.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Some processors add products of 8-bit numbers in 16 bits: take the way that cannot overflow.
+    options.add_session_config_entry("session.x64quantprecision", "1")
     try:
         return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # as above

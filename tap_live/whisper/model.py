@@ -11,6 +11,7 @@ S columns in the cache, P prompt length, W width, H heads, D = W / H, V vocabula
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -262,7 +263,7 @@ def _cross(
 def _groups(audio: tuple[int, ...]) -> tuple[int, ...]:
     """Name the audio of each group of rows, the longest groups that all have one length."""
     runs = [1]
-    for before, after in zip(audio, audio[1:], strict=False):
+    for before, after in pairwise(audio):
         if before == after:
             runs[-1] += 1
         else:

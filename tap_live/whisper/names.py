@@ -114,7 +114,10 @@ _KINDS = {"weight": "weight", "bias": "bias", "gamma": "weight", "beta": "bias"}
 
 def _pair(state: Mapping[str, Array], ours: str, theirs: str) -> State:
     weight, bias = ("gamma", "beta") if ours.endswith("layer_norm") else ("weight", "bias")
-    return {f"{ours}/{weight}": state[f"{theirs}.weight"], f"{ours}/{bias}": state[f"{theirs}.bias"]}
+    return {
+        f"{ours}/{weight}": state[f"{theirs}.weight"],
+        f"{ours}/{bias}": state[f"{theirs}.bias"],
+    }
 
 
 def _joined(state: Mapping[str, Array], ours: str, parts: list[str]) -> State:

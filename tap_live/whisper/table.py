@@ -70,12 +70,14 @@ def _transposed(value: Array) -> Array:
 
 def _scale(value: Array) -> Array:
     """One scale for each output: (N, K) -> (N,)."""
-    return np.maximum(np.abs(value).max(axis=1), 1e-12) / 127
+    scale: Array = np.maximum(np.abs(value).max(axis=1), 1e-12) / 127
+    return scale
 
 
 def _codes(value: Array) -> Array:
-    """Eight bits with 128 for zero, inputs first: (N, K) -> (K, N)."""
-    return np.rint(value / _scale(value)[:, None]).T + 128
+    """Eight bits with a sign, inputs first: (N, K) -> (K, N)."""
+    codes: Array = np.rint(value / _scale(value)[:, None]).T
+    return codes
 
 
 def _block_scale(value: Array) -> Array:
