@@ -27,7 +27,7 @@ from .evaluate import (
     summarise,
 )
 from .mixing import Recipe
-from .pack import MIB, add_cues, folder_size
+from .pack import CUES_SHARE, MIB, add_cues, folder_size
 from .pack import pack as write_pack
 from .plot import bars, curves
 from .trainer import Place, Trainer
@@ -159,7 +159,8 @@ def pack(
 ) -> None:
     """Gather what training needs into a small folder, to train elsewhere from it alone."""
     encoder = SpeakerEncoder.open(speaker)
-    write_pack(data, out, encoder, int(mib * MIB))
+    limit = mib * MIB
+    write_pack(data, out, encoder, int(limit * (1 - CUES_SHARE) if embed else limit))
     if embed:
         torch.set_num_threads(1)
         add_cues(out, encoder)

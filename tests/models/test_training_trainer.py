@@ -34,7 +34,7 @@ def weights_of(net: torch.nn.Module) -> torch.Tensor:
 def test_the_loss_falls_on_what_is_seen_again_and_again(corpus: Corpus, tmp_path: Path) -> None:
     its = trainer(corpus, tmp_path, replace(CONFIG, schedule=Schedule(rate=0.01, warmup=1)))
     batch = its.mixtures[0]
-    losses = [its.learn(batch) for _ in range(30)]
+    losses = [its.learn(batch).item() for _ in range(30)]
     assert losses[-1] < losses[0] - 0.5
 
 
@@ -44,7 +44,7 @@ def test_a_run_that_was_resumed_ends_like_one_that_was_not(corpus: Corpus, tmp_p
     first = trainer(corpus, tmp_path / "cut", replace(CONFIG, schedule=CONFIG.schedule))
     original = first.learn
 
-    def stop_after_two(batch: object) -> float:
+    def stop_after_two(batch: object) -> torch.Tensor:
         first.stopping = first.step == 1
         return original(batch)  # type: ignore[arg-type]
 
@@ -88,6 +88,14 @@ def test_a_warm_start_begins_with_the_weights_given(corpus: Corpus, tmp_path: Pa
     second = trainer(corpus, tmp_path / "second")
     second.warm_start(tmp_path / "first" / "best.pt")
     torch.testing.assert_close(weights_of(second.net), weights_of(first.average))
+
+
+def test_bfloat16_trains_too(corpus: Corpus, tmp_path: Path) -> None:
+    its = trainer(corpus, tmp_path, replace(CONFIG, bf16=True))
+    plain = trainer(corpus, tmp_path)
+    batch = its.mixtures[0]
+    torch.testing.assert_close(its.learn(batch), plain.learn(batch), rtol=0.05, atol=0.1)
+    assert torch.isfinite(weights_of(its.net)).all()
 
 
 def test_there_is_nothing_to_resume_in_a_new_folder(corpus: Corpus, tmp_path: Path) -> None:
