@@ -47,6 +47,12 @@ def nodes() -> list[Node]:
     return found + [_node(entry, "output", defaults) for entry in ask("list", "sinks")]
 
 
+def default_source() -> str | None:
+    """The source that programs record when they ask for none. Raises: DeviceError."""
+    name = ask("info").get("default_source_name")
+    return name if isinstance(name, str) else None
+
+
 def ask(*words: str) -> Any:
     """Ask `pactl` for JSON. Raises: DeviceError if it refuses or is too old to know JSON."""
     answer = tell("--format=json", *words)

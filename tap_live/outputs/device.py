@@ -21,7 +21,7 @@ from tap_live.processor import Audio
 from tap_live.sources.keeper import Keeper
 from tap_live.sources.source import Tell
 
-MARGIN_MS = 5.0  # that the worker may be late
+SETTLE_S = 2.0  # in which a device that was just opened fills its own buffer, in bursts
 DRAIN_S = 0.5  # at most, for what is still in the buffer at the end
 
 
@@ -32,6 +32,7 @@ class DeviceOutput:
         device: as `devices.choose` takes it.
         rate: Hz, of the stream; a device that cannot play it is given its own.
         block_ms: what the device takes at a time.
+        margin_ms: what the worker may be late before there is a gap.
     Raises: DeviceError, RuntimeMissingError without PortAudio.
     """
 
@@ -41,6 +42,7 @@ class DeviceOutput:
         rate: int,
         tell: Tell,
         block_ms: float = 10.0,
+        margin_ms: float = 5.0,
         *,
         backend: Backend | None = None,
         clock: Clock | None = None,
@@ -51,6 +53,7 @@ class DeviceOutput:
         self.name = self.device.name
         self.rate = check_rate(rate, "the stream")
         self._block_ms = block_ms
+        self._buffer_s = (block_ms + margin_ms) / 1000
         self._tell = tell
         self._guard = EarGuard(rate, tell)
         self._line: Line | None = None
@@ -110,14 +113,14 @@ class DeviceOutput:
             return self._open_at(device, device.rate)
 
     def _open_at(self, device: Device, rate: int) -> Stream:
-        line = Line(self.rate, rate, (self._block_ms + MARGIN_MS) / 1000)
+        line = Line(self.rate, rate, self._buffer_s)
 
         def asked(frames: Frames) -> None:
             line.play(frames)
             self._beat()
 
         stream = self._backend.open_output(device, rate, round(rate * self._block_ms / 1000), asked)
-        self._line, self._told = line, (0, 0)
+        self._line, self._told, self._opened_at = line, (0, 0), self._clock.now()
         return stream
 
     def _tick(self, present: bool) -> None:
@@ -128,6 +131,8 @@ class DeviceOutput:
             return
         dry, skipped = line.dry - self._told[0], line.skipped - self._told[1]
         self._told = (line.dry, line.skipped)
+        if self._clock.now() - self._opened_at < SETTLE_S:
+            return
         if skipped:
             self._tell(
                 Warned(

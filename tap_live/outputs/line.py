@@ -30,7 +30,8 @@ class Line:
         self.skipped = 0  # samples left out to get back to the level
         self._convert = StreamResampler(rate, device_rate)
         self._drift = FractionalResampler()
-        self._target = max(1, round(buffer_s * device_rate))
+        bursts_s = self._convert.lookahead / rate  # in which a resampler gives what it has
+        self._target = max(1, round((buffer_s + bursts_s) * device_rate))
         self._level = LevelController(device_rate, self._target)
         self._ring = RingBuffer(round(CAPACITY_S * device_rate))
         self._read = 0
@@ -68,7 +69,7 @@ class Line:
 
     def _start(self, frames: NDArray[np.float32], length: int) -> None:
         self._playing = True
-        self._read = max(self._read, self._ring.end - self._too_much)
+        self._read = self._ring.end - self._target - length  # older samples were never due
         audio = self._take(length)
         fade = min(len(self._fade), length)
         audio[:fade] *= self._fade[::-1][:fade]

@@ -4,7 +4,8 @@ from tap_live.audio.clock import Clock
 
 TICK_S = 0.1  # between two looks
 PATIENCE_S = 1.0  # PortAudio's ALSA side hides a dead device behind made-up blocks after 2 s
-FIRST_S = 5.0  # a sleeping monitor takes 2 s to wake
+FIRST_S = 5.0  # a sleeping null sink takes 2 s to wake, and fills its buffer before that
+AWAKE_LOOKS = 10  # with beats, after which it is awake
 
 
 class Watchdog:
@@ -24,7 +25,7 @@ class Watchdog:
         """Begin again, with a device that has just been opened."""
         self._seen = self._beats
         self._quiet_s = 0.0
-        self._patience_s = FIRST_S
+        self._alive = 0  # looks that found new beats
         self._looked = self._clock.now()
 
     def beat(self) -> None:
@@ -35,7 +36,8 @@ class Watchdog:
         now, beats = self._clock.now(), self._beats
         passed, self._looked = now - self._looked, now
         if beats != self._seen:
-            self._seen, self._quiet_s, self._patience_s = beats, 0.0, PATIENCE_S
+            self._seen, self._quiet_s = beats, 0.0
+            self._alive += 1
         else:
             self._quiet_s += min(passed, 2 * TICK_S)
-        return self._quiet_s > self._patience_s
+        return self._quiet_s > (FIRST_S if self._alive < AWAKE_LOOKS else PATIENCE_S)

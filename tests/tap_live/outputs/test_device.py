@@ -7,10 +7,11 @@ import pytest
 
 from tap_live.errors import DeviceError
 from tap_live.events import Device, Warned
-from tap_live.outputs.device import DeviceOutput
+from tap_live.outputs.device import SETTLE_S, DeviceOutput
 from tap_live.ring import RingBuffer
 from tap_live.sources.device import MicrophoneSource
 from tap_live.sources.source import RingSink
+from tap_live.sources.watchdog import FIRST_S
 
 RATE, BLOCK = 16_000, 160
 
@@ -77,6 +78,7 @@ def test_a_stream_that_stops_coming_fades_out_and_is_told(backend, clock, headse
     told = []
     with DeviceOutput("headset", RATE, told.append, backend=backend, clock=clock) as output:
         clock.settle()
+        clock.advance(SETTLE_S)
         for _ in range(200):
             output.write(np.full(BLOCK, 0.5, np.float32))
             ask(backend)
@@ -91,6 +93,7 @@ def test_a_stream_that_comes_all_at_once_is_skipped_to_its_level(backend, clock,
     told = []
     with DeviceOutput("headset", RATE, told.append, backend=backend, clock=clock) as output:
         clock.settle()
+        clock.advance(SETTLE_S)
         for _ in range(20):
             output.write(np.zeros(BLOCK, np.float32))
             ask(backend)
@@ -122,7 +125,7 @@ def test_a_device_that_comes_back_plays_on(backend, clock, headset):
         clock.settle()
         ask(backend)
         backend.pull("headset")
-        clock.advance(3)
+        clock.advance(FIRST_S + 1)
         output.write(np.ones(BLOCK, np.float32))  # nobody hears it, nothing breaks
         backend.plug("headset", "output", kind="speaker", channels=2, rate=RATE)
         clock.advance(2)
@@ -158,6 +161,13 @@ def test_a_device_with_another_rate_is_given_its_own(backend, clock):
     assert spectrum.argmax() * 48_000 / len(heard) == pytest.approx(500, abs=3)
 
 
+def until_awake(ring):
+    """A null sink that nobody used sleeps for up to two seconds."""
+    deadline = time.monotonic() + 10
+    while ring.end < 4_800 and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
 @pytest.mark.audio
 @pytest.mark.slow
 def test_a_headset_plays_the_stream_without_a_gap(sound_server):
@@ -168,8 +178,9 @@ def test_a_headset_plays_the_stream_without_a_gap(sound_server):
     tone = (0.3 * np.sin(2 * np.pi * 500 * np.arange(480 * 500) / 48_000)).astype(np.float32)
     with (
         source.feed(RingSink(ring, lambda: ring.end), lambda event: None),
-        DeviceOutput("headset", 48_000, told.append) as output,
+        DeviceOutput("headset", 48_000, told.append, block_ms=40, margin_ms=100) as output,
     ):
+        until_awake(ring)
         started = time.monotonic()
         for start in range(0, len(tone), 480):
             output.write(tone[start : start + 480])

@@ -13,7 +13,9 @@ from tap_live.events import Device, Warned
 from tap_live.portaudio import portaudio
 from tap_live.ring import RingBuffer
 from tap_live.sources.device import MicrophoneSource
+from tap_live.sources.keeper import DEFAULT_AFTER_S
 from tap_live.sources.source import RingSink
+from tap_live.sources.watchdog import FIRST_S
 
 BLOCK = 160  # 10 ms at 16 kHz
 
@@ -135,7 +137,7 @@ def test_the_default_takes_the_place_of_one_that_stays_away(backend, clock, ring
         clock.settle()
         speak(backend, clock, 10)
         backend.pull("headset")
-        clock.advance(6)
+        clock.advance(FIRST_S + DEFAULT_AFTER_S + 2)
         speak(backend, clock, 1)
     assert changes(told) == [
         ("opened", "headset"),
