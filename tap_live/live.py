@@ -104,7 +104,7 @@ class Live:
 
     def __enter__(self) -> Self:
         self._publish(self._hello())
-        sink = RingSink(self._ring, lambda: self._reader.position)
+        sink = RingSink(self._ring, self._read)
         with ExitStack() as opening:  # closed again if one of them does not open
             opening.enter_context(self._output)
             opening.enter_context(self._parts.source.feed(sink, self._publish))
@@ -126,6 +126,12 @@ class Live:
     ) -> None:
         self.stop()
         self._thread.join()
+
+    def _read(self) -> int:
+        """Where everybody has got to that a source which can wait should wait for."""
+        if self._transcription is None:
+            return self._reader.position
+        return min(self._reader.position, self._transcription.position)
 
     def _run(self) -> None:
         """The extraction thread."""

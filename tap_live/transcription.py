@@ -100,6 +100,11 @@ class Transcription:
         return self._captions.next_id
 
     @property
+    def position(self) -> int:
+        """Samples of the stream that captions have taken."""
+        return self._reader.position
+
+    @property
     def backlog(self) -> float:
         """Seconds of audio still to be read."""
         return (self._ring.end - self._reader.position) / self._rate

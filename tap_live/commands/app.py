@@ -8,10 +8,12 @@ import typer
 from tap_live import __version__
 from tap_live.commands.bench import bench
 from tap_live.commands.demo import demo
+from tap_live.commands.devices import devices
 from tap_live.commands.doctor import doctor
 from tap_live.commands.models import models
 from tap_live.commands.run import run
 from tap_live.commands.transcribe import transcribe
+from tap_live.commands.virtual_mic import virtual_mic
 from tap_live.profile import load_profile
 
 app = typer.Typer(
@@ -48,5 +50,7 @@ app.command()(demo)
 app.command()(run)
 app.command()(transcribe)
 app.command()(bench)
+app.command()(devices)
+app.command()(virtual_mic)
 app.command()(doctor)
 app.add_typer(models, name="models")

@@ -5,7 +5,10 @@ from pathlib import Path
 
 from tap_live.errors import ConfigError
 from tap_live.live import MakeOutput
+from tap_live.outputs.device import DeviceOutput
 from tap_live.outputs.file import FileOutput
+from tap_live.outputs.virtual_mic import VirtualMicrophone
+from tap_live.sources.device import MicrophoneSource
 from tap_live.sources.file import FileSource
 from tap_live.sources.source import Source
 from tap_live.sources.stdin import PcmFormat, PcmSource
@@ -44,13 +47,13 @@ def open_input(
     Raises: what the source raises.
     """
     if wanted == "-":
-        return PcmSource(sys.stdin.buffer, rate or PCM_RATE, pcm, channels, channel)
+        return PcmSource(
+            sys.stdin.buffer, PCM_RATE if rate is None else rate, pcm, channels, channel
+        )
     if wanted is not None and is_file(wanted):
         if rate is not None:
             raise ConfigError(f"the rate of '{wanted}' is its own: leave --rate out")
         return FileSource(wanted, channel, paced=True)
-    from tap_live.sources.device import MicrophoneSource
-
     return MicrophoneSource(wanted, channel, rate, block_ms)
 
 
@@ -62,8 +65,6 @@ def output_maker(wanted: str) -> MakeOutput | None:
         return lambda rate, tell: FileOutput(wanted, rate)
     if wanted == "virtual-mic":
         return VirtualMicrophone
-    from tap_live.outputs.device import DeviceOutput
-
     device = None if wanted == "headset" else wanted
     return lambda rate, tell: DeviceOutput(device, rate, tell)
 

@@ -1,4 +1,5 @@
 import threading
+import time
 
 import msgspec
 import numpy as np
@@ -6,7 +7,7 @@ import pytest
 import soundfile
 
 from tap_live.errors import AudioError, StorageError
-from tap_live.events import Bye, Caption, Failed, Hello, Level, Stats, Word
+from tap_live.events import Bye, Caption, Failed, Hello, Level, Stats, Warned, Word
 from tap_live.live import Live, Parts
 from tap_live.outputs.file import FileOutput
 from tap_live.sources.file import FileSource
@@ -130,3 +131,18 @@ def test_an_output_that_breaks_costs_nothing_else(clip, tmp_path):
 def test_events_can_be_written_as_json(clip):
     _, events = run(Parts(source=FileSource(clip), make_captioner=Length))
     assert all(msgspec.json.decode(msgspec.json.encode(e))["type"] for e in events)
+
+
+def test_a_source_that_can_wait_waits_for_captions_and_nothing_is_skipped(tmp_path):
+    seconds = 60
+    soundfile.write(tmp_path / "long.wav", np.zeros(seconds * 8000, np.float32), 8000)
+
+    class Slow(Length):
+        def push(self, block):
+            time.sleep(0.002)
+            return super().push(block)
+
+    parts = Parts(source=FileSource(tmp_path / "long.wav"), make_captioner=Slow)
+    _, events = run(parts)
+    assert [e for e in events if isinstance(e, Warned)] == []
+    assert [e.text for e in events if isinstance(e, Caption)] == [str(seconds * 16_000)]

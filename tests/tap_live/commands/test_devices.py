@@ -1,0 +1,54 @@
+import json
+
+import pytest
+
+
+class Listing:
+    """PortAudio with a microphone and a headset."""
+
+    def __init__(self, backend):
+        backend.plug("mic", default=True)
+        backend.plug("headset", "output", kind="speaker", channels=2, rate=48_000)
+        self.devices = backend.devices
+
+    def rates(self, device):
+        return (16_000, 48_000) if device.role == "output" else (16_000,)
+
+
+@pytest.fixture
+def listing(backend, monkeypatch):
+    found = Listing(backend)
+    monkeypatch.setattr("tap_live.commands.devices.portaudio", lambda: found)
+    return found
+
+
+def test_devices_are_listed_with_what_run_takes(tap_live, listing):
+    code, out, _ = tap_live("devices")
+    assert code == 0
+    lines = [line.split() for line in out.splitlines()]
+    assert lines[1][:2] == ["0*", "mic"]
+    assert lines[2][:2] == ["1", "headset"]
+    assert "48000 (also 16000 to 48000)" in out
+
+
+def test_programs_get_every_field(tap_live, listing):
+    code, out, _ = tap_live("devices", "--json")
+    rows = json.loads(out)
+    assert code == 0
+    assert [row["name"] for row in rows] == ["mic", "headset"]
+    assert rows[1]["rates"] == [16_000, 48_000]
+    assert rows[0]["kind"] == "microphone"
+
+
+def test_no_device_at_all_is_said(tap_live, listing, backend):
+    backend.present.clear()
+    assert "there is no sound device" in tap_live("devices")[1]
+
+
+@pytest.mark.audio
+def test_a_sound_servers_devices_are_listed(tap_live, sound_server):
+    rows = json.loads(tap_live("devices", "--json")[1])
+    kinds = {row["name"]: row["kind"] for row in rows}
+    assert kinds["room"] == "speaker"
+    assert kinds["room.monitor"] == "monitor"
+    assert [row["name"] for row in rows if row["default"]] == ["room.monitor", "room"]

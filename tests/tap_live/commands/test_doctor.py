@@ -1,0 +1,30 @@
+import importlib.metadata
+import json
+
+from tap_live.errors import DeviceError
+
+
+def test_everything_that_was_looked_at_has_a_verdict(tap_live, tiny):
+    code, out, _ = tap_live("doctor", "--json")
+    findings = {finding["what"]: finding for finding in json.loads(out)}
+    assert {"tap-live", "processor", "ONNX Runtime", "sound", "cache"} <= findings.keys()
+    assert findings["ONNX Runtime"]["state"] == "ok"
+    assert all(f["cure"] for f in findings.values() if f["state"] != "ok")
+    assert code == any(f["state"] == "failed" for f in findings.values())
+
+
+def test_two_runtimes_in_one_place_are_noticed(tap_live, monkeypatch):
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "1.31.1")
+    code, out, _ = tap_live("doctor")
+    assert code == 1
+    assert "the two overwrite each other" in " ".join(out.split())
+
+
+def test_missing_sound_is_a_warning_with_its_cure(tap_live, monkeypatch):
+    def none():
+        raise DeviceError("PortAudio is not installed: apt install libportaudio2")
+
+    monkeypatch.setattr("tap_live.commands.doctor.portaudio", none)
+    _, out, _ = tap_live("doctor")
+    assert "files and pipes work, devices do not" in out
+    assert "apt install libportaudio2" in out

@@ -1,0 +1,127 @@
+import struct
+
+import numpy as np
+import pytest
+import soundfile
+
+from tap_live.events import Caption, decode_event
+
+RATE = 16_000
+
+
+def words(text):
+    return "".join(c for c in text.lower() if c.isalpha() or c.isspace()).split()
+
+
+@pytest.mark.parametrize("mode", [[], ["--streaming"]])
+def test_a_file_is_captioned_in_every_format(tap_live, tiny, speech, tmp_path, mode):
+    outs = [tmp_path / f"talk.{suffix}" for suffix in ("vtt", "srt", "txt", "jsonl")]
+    options = [word for out in outs for word in ("-o", out)]
+    code, out, _ = tap_live("transcribe", speech, "--whisper", tiny, *mode, *options)
+    assert (code, out) == (0, "")
+    text = outs[2].read_text()
+    assert {"late", "bus", "budget"} <= set(words(text))
+    assert outs[0].read_text().startswith("WEBVTT\n\n00:00:0")
+    assert outs[1].read_text().startswith("1\n00:00:0")
+    finals = [decode_event(line) for line in outs[3].read_bytes().splitlines()]
+    assert all(isinstance(f, Caption) and f.state == "final" for f in finals)
+    assert words(" ".join(f.text for f in finals)) == words(text)
+
+
+def test_without_a_file_to_write_lines_are_printed(tap_live, tiny, speech):
+    code, out, _ = tap_live("transcribe", speech, "--whisper", tiny)
+    assert code == 0
+    assert out.startswith("00:00:0")
+    assert "bus" in out
+
+
+def test_json_is_one_event_a_line(tap_live, tiny, speech):
+    code, out, _ = tap_live("transcribe", speech, "--whisper", tiny, "--json")
+    captions = [decode_event(line) for line in out.splitlines()]
+    assert code == 0
+    starts = [word.start for caption in captions for word in caption.words]
+    assert starts == sorted(starts)
+
+
+@pytest.mark.parametrize("mode", [[], ["--streaming"]])
+def test_silence_gives_no_words(tap_live, tiny, silence, mode):
+    assert tap_live("transcribe", silence, "--whisper", tiny, *mode)[:2] == (0, "")
+
+
+@pytest.mark.parametrize("mode", [[], ["--streaming"]])
+def test_one_sample_gives_no_words_and_no_error(tap_live, tiny, tmp_path, mode):
+    soundfile.write(tmp_path / "one.wav", np.zeros(1, np.float32), RATE)
+    assert tap_live("transcribe", tmp_path / "one.wav", "--whisper", tiny, *mode)[:2] == (0, "")
+
+
+def test_nan_and_clipping_are_told_and_survived(tap_live, tiny, speech, tmp_path):
+    samples, rate = soundfile.read(speech, dtype="float32")
+    samples = np.clip(8 * samples, -1, 1)
+    samples[rate : rate + 100] = np.nan
+    soundfile.write(tmp_path / "bad.wav", samples, rate, "FLOAT")
+    code, out, err = tap_live("transcribe", tmp_path / "bad.wav", "--whisper", tiny)
+    assert code == 0
+    assert "bus" in out
+    assert "clip" in err
+
+
+def test_a_cut_file_is_captioned_as_far_as_it_goes_and_said_to_be_cut(
+    tap_live, tiny, speech, tmp_path
+):
+    cut = tmp_path / "cut.wav"
+    cut.write_bytes(speech.read_bytes()[: speech.stat().st_size * 2 // 3])
+    code, out, err = tap_live("transcribe", cut, "--whisper", tiny)
+    assert code == 0
+    assert "bus" in out
+    assert "cut short" in err
+
+
+def broken_files(folder):
+    (folder / "empty.wav").write_bytes(b"")
+    (folder / "text.wav").write_text("not audio at all\n" * 10)
+    soundfile.write(folder / "header.wav", np.empty(0, np.float32), RATE)
+    header = b"fmt " + struct.pack("<IHHIIHH", 16, 1, 1, 0, 0, 2, 16) + b"data" + b"\0" * 4
+    (folder / "rate0.wav").write_bytes(b"RIFF" + struct.pack("<I", 36) + b"WAVE" + header)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("none.wav", "found no such file"),
+        ("empty.wav", "found an empty file"),
+        ("text.wav", "found text"),
+        ("header.wav", "holds no audio"),
+        ("rate0.wav", "rate"),
+    ],
+)
+def test_what_is_no_audio_is_one_clear_line(tap_live, tmp_path, name, reason):
+    broken_files(tmp_path)
+    code, out, err = tap_live("transcribe", tmp_path / name)
+    assert (code, out) == (1, "")
+    assert err.startswith("tap-live: ")
+    assert err.count("\n") == 1
+    assert reason in err
+
+
+def test_an_unknown_model_is_answered_with_those_there_are(tap_live, speech):
+    code, _, err = tap_live("transcribe", speech, "--whisper", "huge")
+    assert code == 1
+    assert "no Whisper called 'huge': use tiny.en, base.en, base" in err
+
+
+def test_an_unknown_language_is_refused(tap_live, tiny, speech):
+    code, _, err = tap_live("transcribe", speech, "--whisper", tiny, "--language", "xx")
+    assert code == 1
+    assert "language" in err
+    assert err.count("\n") == 1
+
+
+def test_a_format_that_there_is_not_is_refused_before_any_work(tap_live, tiny, speech, tmp_path):
+    code, _, err = tap_live("transcribe", speech, "--whisper", tiny, "-o", tmp_path / "talk.doc")
+    assert code == 1
+    assert ".vtt" in err
+
+
+def test_wrong_arguments_are_exit_code_2(tap_live):
+    assert tap_live("transcribe")[0] == 2
+    assert tap_live("transcribe", "x.wav", "--beam", "0")[0] == 2
