@@ -14,9 +14,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..compact import CompactExtractor, Spectra, extract
+from ..compact import CompactExtractor
 from ..losses import sdr, si_sdr
 from ..speaker import SpeakerEncoder
+from ..spectra import Spectra, extract
 from .corpus import RATE
 
 

@@ -21,9 +21,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from ..compact import CompactExtractor, Spectra, extract
-from ..losses import extraction_loss, si_sdr
+from ..compact import CompactExtractor
+from ..losses import si_sdr
+from ..spectra import Spectra, extract
 from . import checkpoint
+from .batches import Batch, Mixtures, Objective
 from .config import TrainConfig
 from .corpus import RATE, Corpus
 from .mixing import Mixer, Recipe
@@ -34,48 +36,6 @@ HELD_OUT_RECIPE = Recipe(
     seconds=4.0, speeds=False, alone=0.0, third=0.0, absent=0.25, partial=0.0,
     near=0.25, gap_db=2.5, noise=0.0, room=0.0, channel=0.0, ramp=0,
 )  # fmt: skip
-
-
-class Batch(NamedTuple):
-    """Mixtures (B, T), targets (B, C, T) and cues (B, C, 256)."""
-
-    mixture: Tensor
-    targets: Tensor
-    cues: Tensor
-
-    def to(self, device: torch.device) -> "Batch":
-        return Batch(*(part.to(device, non_blocking=True) for part in self))
-
-
-class Mixtures(torch.utils.data.Dataset[Batch]):
-    """Batch n of a process; any n at any time, so resuming skips nothing and repeats nothing."""
-
-    def __init__(self, mixer: Mixer, size: int, rank: int = 0, processes: int = 1) -> None:
-        self.mixer = mixer
-        self._size = size
-        self._rank = rank
-        self._processes = processes
-
-    def __getitem__(self, number: int) -> Batch:
-        first = (number * self._processes + self._rank) * self._size
-        examples = [self.mixer.example(first + i) for i in range(self._size)]
-        return Batch(*(torch.from_numpy(np.stack(part)) for part in zip(*examples, strict=True)))
-
-
-class Objective(nn.Module):
-    """The loss of a batch, as one module, so that it can be compiled and distributed."""
-
-    def __init__(self, net: CompactExtractor) -> None:
-        super().__init__()
-        self.net = net
-        self.spectra = Spectra(net.dims, RATE)
-
-    def forward(self, batch: Batch) -> Tensor:
-        estimate = extract(self.net, self.spectra, batch.mixture, batch.cues).flatten(0, 1)
-        length, count = estimate.shape[-1], batch.cues.shape[1]
-        mixture = batch.mixture[:, :length].repeat_interleave(count, dim=0)
-        targets = batch.targets[..., :length].flatten(0, 1)
-        return extraction_loss(estimate.float(), targets, mixture)
 
 
 class Place(NamedTuple):

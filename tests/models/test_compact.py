@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from tap_live.models.compact import CompactExtractor, Dims, Spectra, extract
+from tap_live.models.compact import CompactExtractor, Dims
+from tap_live.models.spectra import Spectra, extract
 
 DIMS = Dims(band_width=8, full_width=16, blocks=2, condition_width=8)
 

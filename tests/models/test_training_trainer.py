@@ -9,10 +9,11 @@ import torch
 
 from tap_live.models.compact import CompactExtractor, Dims
 from tap_live.models.training import checkpoint
+from tap_live.models.training.batches import Mixtures
 from tap_live.models.training.config import Schedule, TrainConfig
 from tap_live.models.training.corpus import Corpus
 from tap_live.models.training.mixing import Recipe
-from tap_live.models.training.trainer import Mixtures, Place, Trainer
+from tap_live.models.training.trainer import Place, Trainer
 
 CPU = Place(torch.device("cpu"), rank=0, processes=1)
 CONFIG = TrainConfig(
