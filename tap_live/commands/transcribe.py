@@ -14,7 +14,8 @@ from tap_live.audio.files import AudioFile
 from tap_live.audio.resample import StreamResampler
 from tap_live.captions.cues import Cues, fits_a_line
 from tap_live.captions.formats import CaptionWriter, open_writer
-from tap_live.captions.vad import RATE
+from tap_live.captions.speech import SpeechMap
+from tap_live.captions.vad import RATE, Vad
 from tap_live.commands.captioning import Captioning, captioning
 from tap_live.commands.options import Channel, Json, Language, Whisper
 from tap_live.errors import StorageError
@@ -79,9 +80,13 @@ def _batched(
     blocks: Iterator[Audio], listener: Captioning, language: str | None, beam: int
 ) -> Iterator[Caption]:
     decoding = DecodingOptions(language=language, beam=beam, temperatures=FALLBACK)
-    segments = transcribe_batch(listener.model, blocks, BatchOptions(decoding=decoding))
+    speech = SpeechMap(Vad.open())
+    segments = transcribe_batch(
+        listener.model, speech.heard(blocks), BatchOptions(decoding=decoding)
+    )
     for number, segment in enumerate(segments):
-        yield _caption(number, segment)
+        if speech.spoken(segment.start, segment.end):
+            yield _caption(number, segment)
 
 
 def _caption(number: int, segment: Segment) -> Caption:
