@@ -9,6 +9,7 @@
     │   └── ParityError     two backends that disagree
     ├── RuntimeMissingError a part that is not installed, and how to install it
     ├── StorageError        a folder that cannot be written, a disk that is full
+    ├── VoiceError          a voice that is not enrolled, or a clip that cannot enrol one
     └── WireError           a message that is not one of ours
 
 Text says what was wanted, what was found and what to do; one line, so that a
@@ -74,6 +75,10 @@ class RuntimeMissingError(TapError, ImportError):
 
 class StorageError(TapError):
     """A folder that cannot be written, a disk that is full."""
+
+
+class VoiceError(TapError):
+    """A voice that is not enrolled, or a clip that cannot enrol one."""
 
 
 class WireError(TapError):

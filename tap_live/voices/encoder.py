@@ -3,7 +3,7 @@
 encoder = SpeakerEncoder.open()
 encoder.embed(audio)          a recording, as Resemblyzer embeds it
 encoder.embed_windows(mel)    windows of 1.6 s
-RollingWindows(encoder)       the last 0.2, 0.4, ... 1.6 s of a stream, every 0.2 s
+RollingWindows(encoder)       states of the last 0.2, 0.4, ... 1.6 s of a stream, every 0.2 s
 """
 
 from pathlib import Path
@@ -20,6 +20,8 @@ from tap_live.voices.features import HOP, Mel, mel_frames
 WIDTH = 256
 LAYERS = 3
 WINDOW = 160  # frames, 1.6 s: what the network was trained on
+STEP_FRAMES = 20  # 0.2 s, of rolling windows
+LENGTHS = WINDOW // STEP_FRAMES  # of rolling windows
 STEP = 77  # frames from one window of a recording to the next: 1.3 a second
 BATCH = 32  # windows at a time, so that memory does not grow with a recording
 QUIET_DBFS = -30.0  # quieter recordings are raised to this RMS
@@ -50,11 +52,21 @@ class SpeakerEncoder:
 
     def embed_windows(self, mel: NDArray[np.float32]) -> Embeddings:
         """Embed windows of any one length: (N, F, 40) -> (N, 256)."""
-        parts = [mel[k : k + BATCH] for k in range(0, len(mel), BATCH)]
-        return np.concatenate(
-            [np.zeros((0, WIDTH), np.float32)]
-            + [self.advance(part, *initial_state(len(part)))[0] for part in parts]
-        )
+        return self.read_windows(mel)[0]
+
+    def read_windows(self, mel: NDArray[np.float32]) -> tuple[Embeddings, NDArray[np.float32]]:
+        """Return the embeddings of windows, and the top layer's states, (N, 256) both.
+
+        The embedding is the state seen through a linear layer and a ReLU, which lose a
+        part of what tells voices apart; scoring starts from the state.
+        """
+        embeddings, tops = [np.zeros((0, WIDTH), np.float32)], [np.zeros((0, WIDTH), np.float32)]
+        for start in range(0, len(mel), BATCH):
+            part = mel[start : start + BATCH]
+            embedding, hidden, _ = self.advance(part, *initial_state(len(part)))
+            embeddings.append(embedding)
+            tops.append(hidden[-1])
+        return np.concatenate(embeddings), np.concatenate(tops)
 
     def advance(
         self, mel: NDArray[np.float32], hidden: NDArray[np.float32], cell: NDArray[np.float32]
@@ -65,7 +77,7 @@ class SpeakerEncoder:
 
 
 class RollingWindows:
-    """Embed the latest speech at several lengths, in steps of `hop` frames.
+    """Read the latest speech at several lengths, in steps of `STEP_FRAMES`.
 
     A window is begun at every step and read in pieces, all windows side by side: the
     cost is that of one pass over each, and short windows come for nothing.
@@ -74,27 +86,21 @@ class RollingWindows:
     _hidden: NDArray[np.float32]
     _cell: NDArray[np.float32]
 
-    def __init__(self, encoder: SpeakerEncoder, hop: int = 20) -> None:
-        if WINDOW % hop:
-            raise ValueError(f"{WINDOW} frames are not a whole number of steps of {hop}")
-        self.hop = hop
+    def __init__(self, encoder: SpeakerEncoder) -> None:
         self._encoder = encoder
-        self._most = WINDOW // hop
         self.restart()
 
-    def step(self, frames: Mel) -> Embeddings:
-        """Take (hop, 40) frames; row k of the result describes the last (k + 1) hop frames.
+    def step(self, frames: Mel) -> NDArray[np.float32]:
+        """Take (20, 40) frames; row k, (256,), is the top state after the last (k + 1) 0.2 s.
 
-        There is one row after the first step since the restart, and WINDOW // hop at most.
+        There is one row after the first step since the restart, and `LENGTHS` at most.
         """
         fresh_hidden, fresh_cell = initial_state(1)
-        hidden = np.concatenate([fresh_hidden, self._hidden[:, : self._most - 1]], axis=1)
-        cell = np.concatenate([fresh_cell, self._cell[:, : self._most - 1]], axis=1)
-        mel = np.broadcast_to(frames, (hidden.shape[1], *frames.shape))
-        rows, self._hidden, self._cell = self._encoder.advance(
-            np.ascontiguousarray(mel), hidden, cell
-        )
-        return rows
+        hidden = np.concatenate([fresh_hidden, self._hidden[:, : LENGTHS - 1]], axis=1)
+        cell = np.concatenate([fresh_cell, self._cell[:, : LENGTHS - 1]], axis=1)
+        mel = np.ascontiguousarray(np.broadcast_to(frames, (hidden.shape[1], *frames.shape)))
+        _, self._hidden, self._cell = self._encoder.advance(mel, hidden, cell)
+        return np.asarray(self._hidden[-1])
 
     def restart(self) -> None:
         """Forget: what comes next may be somebody else."""
