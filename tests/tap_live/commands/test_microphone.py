@@ -1,0 +1,42 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tap_live.events import Caption, Stats, decode_event
+
+
+def until(true, patience_s=60):
+    deadline = time.monotonic() + patience_s
+    while not true() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert true()
+
+
+@pytest.mark.audio
+@pytest.mark.slow
+def test_what_a_room_says_is_captioned_as_its_file_is(
+    sound_server, tap_live, tiny, speech, tmp_path
+):
+    events = tmp_path / "events.jsonl"
+    command = [sys.executable, "-m", "tap_live", "run", "--input", "room", "--rate", "48000"]
+    with events.open("w") as out:
+        process = subprocess.Popen(
+            [*command, "--whisper", tiny, "--json", "--block-ms", "10"], stdout=out, env=os.environ
+        )
+        until(lambda: '"opened"' in events.read_text())
+        assert sound_server.play(speech, "room").wait(60) == 0
+        time.sleep(1.0)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+    told = [decode_event(line) for line in events.read_bytes().splitlines()]
+    assert [e.lost for e in told if isinstance(e, Stats)][-1] == 0
+    finals = [e for e in told if isinstance(e, Caption) and e.state == "final"]
+    live = "".join(word.text for final in finals for word in final.words).split()
+    _, printed, _ = tap_live("transcribe", speech, "--streaming", "--whisper", tiny)
+    file = [word for line in printed.splitlines() for word in line.split()[1:]]
+    assert len(set(live) ^ set(file)) <= 0.1 * len(file)
+    assert len(live) == pytest.approx(len(file), abs=2)
