@@ -64,6 +64,10 @@ class Backend(Protocol):
 
     def devices(self) -> list[Device]: ...
 
+    def moved(self, device: Device) -> bool:
+        """Whether a device is gone although its stream goes on, with another one."""
+        ...
+
     def open_input(self, device: Device, rate: int, block: int, heard: Heard) -> Stream:
         """Record `device.channels` channels in blocks of `block` frames."""
         ...
@@ -93,6 +97,10 @@ class PortAudio:
         if server:
             library = [replace(device, default=False) for device in library]
         return [replace(device, index=i) for i, device in enumerate(server + library)]
+
+    def moved(self, device: Device) -> bool:
+        """Sound servers hand the stream of a device that is gone to another, silently."""
+        return device.pulse is not None and pulse.lacks(device.pulse)
 
     def rates(self, device: Device) -> tuple[int, ...]:
         """The usual rates that a device takes; a sound server takes any."""

@@ -53,6 +53,15 @@ def default_source() -> str | None:
     return name if isinstance(name, str) else None
 
 
+def lacks(name: str) -> bool:
+    """Whether the server answers, and knows no source or sink of this name."""
+    try:
+        entries = [*ask("list", "sources"), *ask("list", "sinks")]
+    except DeviceError:
+        return False
+    return all(entry["name"] != name for entry in entries)
+
+
 def ask(*words: str) -> Any:
     """Ask `pactl` for JSON. Raises: DeviceError if it refuses or is too old to know JSON."""
     answer = tell("--format=json", *words)

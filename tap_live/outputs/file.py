@@ -39,6 +39,9 @@ class FileOutput:
                 f"cannot write on to '{self.path}': {_reason(self.path, error)}"
             ) from error
 
+    def turn(self, on: bool) -> None:
+        """Keep everything."""
+
     def __enter__(self) -> Self:
         return self
 

@@ -16,6 +16,13 @@ class Output(Protocol):
         """Take (T,) samples, and never wait for a device. One thread only."""
         ...
 
+    def turn(self, on: bool) -> None:
+        """Fade out what is heard while the input is gone or muted, or in again; any thread.
+
+        A file is not heard: it keeps what is written.
+        """
+        ...
+
     def __enter__(self) -> Self: ...
 
     def __exit__(
@@ -32,6 +39,9 @@ class NullOutput:
     name = "none"
 
     def write(self, block: Audio) -> None:
+        pass
+
+    def turn(self, on: bool) -> None:
         pass
 
     def __enter__(self) -> Self:

@@ -21,6 +21,7 @@ from tap_live.sources.watchdog import TICK_S, Watchdog
 logger = logging.getLogger(__name__)
 
 RETRY_S = 1.0
+LOOK_S = 2.0  # between two looks whether the device is still the one that was opened
 DEFAULT_AFTER_S = 3.0  # the device itself has the first chance
 
 Change = Literal["opened", "lost", "returned", "closed"]
@@ -50,6 +51,7 @@ class Keeper:
         self._stream: Stream | None = None
         self._lost_at = 0.0
         self._tried_at = 0.0
+        self._looked_at = 0.0
         self._stopping = Event()
 
     @contextmanager
@@ -75,11 +77,19 @@ class Keeper:
                 logger.exception("keeper of %s", self._wanted.name)
 
     def _look(self) -> None:
-        if self._stream is not None and (self._watchdog.stalled() or not self._stream.active):
+        if self._stream is not None and self._is_gone(self._stream):
             self._lose()
         elif self._stream is None and self._clock.now() - self._tried_at >= RETRY_S:
             self._retry()
         self._tick(self._stream is not None)
+
+    def _is_gone(self, stream: Stream) -> bool:
+        if self._watchdog.stalled() or not stream.active:
+            return True
+        if self._clock.now() - self._looked_at < LOOK_S:
+            return False
+        self._looked_at = self._clock.now()
+        return self._backend.moved(self.device)
 
     def _lose(self) -> None:
         self._release()

@@ -97,6 +97,7 @@ class FakeBackend:
     present: list[Device] = field(default_factory=list)
     opened: list[Device] = field(default_factory=list)
     stream: FakeStream | None = None
+    handed_over: set[str] = field(default_factory=set)  # gone, their streams go on elsewhere
 
     def plug(self, name: str, role: str = "input", **facts: object) -> Device:
         facts = {"kind": "microphone", "channels": 1, "rate": 16_000, "default": False} | facts
@@ -112,6 +113,9 @@ class FakeBackend:
 
     def devices(self) -> list[Device]:
         return list(self.present)
+
+    def moved(self, device: Device) -> bool:
+        return device.name in self.handed_over
 
     def open_input(self, device, rate, block, heard):
         return self._open(device, heard)
@@ -179,6 +183,10 @@ class SoundServer:
             ["parec", "-d", f"{sink}.monitor", "--file-format=wav", "--rate=48000",
              "--channels=1", "--latency-msec=20", str(path)]
         )  # fmt: skip
+
+    def rescue(self) -> None:
+        """Hand streams over when their device goes, as desktops do."""
+        self._pactl("load-module", "module-rescue-streams")
 
     def _pactl(self, *words: str) -> str:
         done = subprocess.run(["pactl", *words], capture_output=True, text=True, check=True)

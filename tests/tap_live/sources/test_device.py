@@ -13,7 +13,7 @@ from tap_live.events import Device, Warned
 from tap_live.portaudio import portaudio
 from tap_live.ring import RingBuffer
 from tap_live.sources.device import MicrophoneSource
-from tap_live.sources.keeper import DEFAULT_AFTER_S
+from tap_live.sources.keeper import DEFAULT_AFTER_S, LOOK_S
 from tap_live.sources.source import RingSink
 from tap_live.sources.watchdog import FIRST_S
 
@@ -172,6 +172,19 @@ def test_a_device_whose_stream_ended_is_lost_at_once(backend, clock, ring, sink)
         assert changes(told)[-1] == ("lost", "mic")
 
 
+def test_a_stream_that_was_handed_to_another_device_is_noticed(backend, clock, ring, sink):
+    backend.plug("mic")
+    backend.plug("laptop", default=True)
+    told = []
+    source = MicrophoneSource("mic", backend=backend, clock=clock)
+    with source.feed(sink, told.append):
+        clock.settle()
+        backend.pull("mic")
+        backend.handed_over.add("mic")
+        clock.advance(LOOK_S + 1 + DEFAULT_AFTER_S)
+        assert changes(told)[-2:] == [("lost", "mic"), ("returned", "laptop")]
+
+
 def test_a_device_that_cannot_be_opened_is_an_error_and_leaves_no_thread(backend, clock, sink):
     backend.plug("mic")
     source = MicrophoneSource("mic", backend=backend, clock=clock)
@@ -249,6 +262,20 @@ def test_a_real_device_is_lost_and_taken_back(sound_server):
     ]
     assert 0.9 < source.lost / 48_000 < 10
     assert [event.code for event in told if isinstance(event, Warned)] == ["samples-lost"]
+
+
+@pytest.mark.audio
+@pytest.mark.slow
+def test_a_real_stream_that_the_server_hands_over_is_noticed(sound_server):
+    sound_server.rescue()
+    ring = RingBuffer(48_000 * 60)
+    told = []
+    source = MicrophoneSource("room", rate=48_000)
+    with source.feed(RingSink(ring, lambda: ring.end), told.append):
+        until(lambda: ring.end > 24_000)
+        sound_server.remove_sink("room")
+        until(lambda: ("returned", "headset.monitor") in changes(told))
+    assert changes(told)[:2] == [("opened", "room.monitor"), ("lost", "room.monitor")]
 
 
 @pytest.mark.audio
