@@ -3,12 +3,14 @@
 import json
 import logging
 import signal
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import torch
 import typer
+from rich.progress import Progress
 
 from ..compact import Dims
 from ..speaker import SpeakerEncoder
@@ -86,7 +88,11 @@ def fit(
         trainer.warm_start(start)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: setattr(trainer, "stopping", True))
-    trainer.run()
+    with Progress(disable=place.rank > 0 or not sys.stderr.isatty()) as bar:
+        task = bar.add_task("training", total=1.0)
+        trainer.run(lambda done: bar.update(task, completed=done))
+    if place.processes > 1:
+        torch.distributed.destroy_process_group()
 
 
 @app.command()

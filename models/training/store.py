@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from .data import Clip
 
 Audio = NDArray[np.float32]
+
+log = logging.getLogger(__name__)
 
 
 class AudioStore:
@@ -62,6 +65,7 @@ def load(file: Path, rate: int) -> Audio:
 
 
 def _decode(clips: Sequence[Clip], rate: int, data: Path, index: Path) -> None:
+    log.info("decoding %d clips to %s", len(clips), data)
     lengths = []
     with open(data, "wb") as out:
         for clip in clips:

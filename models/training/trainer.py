@@ -11,7 +11,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -91,8 +91,11 @@ class Trainer:
         ]
         self._objective = self._distributed(Objective(self.net).to(place.device))
 
-    def run(self) -> None:
-        """Train to the end of the schedule, or until `stopping` is set; save at the end."""
+    def run(self, watch: Callable[[float], None] = lambda _: None) -> None:
+        """Train to the end of the schedule, or until `stopping` is set; save at the end.
+
+        `watch` is told the progress, 0 to 1, after every step.
+        """
         losses: list[Tensor] = []  # left where they are: reading one would wait for the GPU
         checked = saved = began = time.monotonic()
         before = self.elapsed
@@ -100,6 +103,7 @@ class Trainer:
             losses.append(self.learn(batch.to(self.place.device)))
             now = time.monotonic()
             self.elapsed = before + now - began
+            watch(self.progress())
             if self.place.rank == 0 and now - checked > self.config.check_s:
                 checked = now
                 self._check(losses)

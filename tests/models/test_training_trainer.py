@@ -83,6 +83,14 @@ def test_half_precision_on_disk_costs_next_to_nothing(corpus: Corpus, tmp_path: 
     torch.testing.assert_close(weights_of(half), weights_of(net), rtol=1e-3, atol=1e-4)
 
 
+def test_mixing_in_other_processes_changes_nothing(corpus: Corpus, tmp_path: Path) -> None:
+    inline, apart = trainer(corpus, tmp_path / "0"), trainer(corpus, tmp_path / "1")
+    apart.config = replace(CONFIG, workers=1)
+    inline.run()
+    apart.run()
+    torch.testing.assert_close(weights_of(apart.net), weights_of(inline.net))
+
+
 def test_a_warm_start_begins_with_the_weights_given(corpus: Corpus, tmp_path: Path) -> None:
     first = trainer(corpus, tmp_path / "first")
     first.run()
