@@ -9,12 +9,10 @@ from tap_live import __version__
 from tap_live.commands.bench import bench
 from tap_live.commands.demo import demo
 from tap_live.commands.devices import devices
-from tap_live.commands.devices import devices
 from tap_live.commands.doctor import doctor
 from tap_live.commands.models import models
 from tap_live.commands.run import run
 from tap_live.commands.transcribe import transcribe
-from tap_live.commands.virtual_mic import virtual_mic
 from tap_live.commands.virtual_mic import virtual_mic
 from tap_live.profile import load_profile
 
@@ -48,13 +46,6 @@ def common(
     context.default_map = load_profile(profile)
 
 
-app.command()(demo)
-app.command()(run)
-app.command()(transcribe)
-app.command()(devices)
-app.command()(bench)
-app.command()(devices)
-app.command()(virtual_mic)
-app.command()(doctor)
-app.command("virtual-mic")(virtual_mic)
+for command in (demo, run, transcribe, devices, virtual_mic, bench, doctor):
+    app.command(command.__name__.replace("_", "-"))(command)
 app.add_typer(models, name="models")
