@@ -1,0 +1,65 @@
+import pytest
+
+from tap_live.captions.agreement import agreed, bare
+from tap_live.captions.guards import GuardConfig, believed, plausible
+from tap_live.captions.recogniser import Heard, Hypothesis
+
+WORD = 4_000  # samples
+
+
+def heard(text):
+    return [
+        Heard(f" {word}", (n,), n * WORD, (n + 1) * WORD, 0.9)
+        for n, word in enumerate(text.split())
+    ]
+
+
+def kept(text):
+    return "".join(word.text for word in plausible(heard(text), 10**7)).strip()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("so we went to the sea", "so we went to the sea"),
+        ("oh oh oh oh oh oh oh oh", "oh"),
+        ("no, no, no, he said", "no, no, no, he said"),
+        ("I'm alive! I'm alive! I'm alive! I'm alive!", "I'm alive!"),
+        ("he has. He has.", "he has. He has."),
+        ("well then go on go on go on go on", "well then go on"),
+    ],
+)  # fmt: skip
+def test_a_phrase_that_goes_round_is_said_once(text, expected):
+    assert kept(text) == expected
+
+
+def test_words_that_begin_after_the_audio_are_cut():
+    words = heard("thank you for watching")
+    assert plausible(words, 2 * WORD) == tuple(words[:2])
+
+
+@pytest.mark.parametrize(
+    ("no_speech", "average_logprob", "expected"),
+    [
+        (0.05, -0.4, True),  # clear speech
+        (0.34, -1.3, True),  # mumbled
+        (0.6, -0.3, True),  # quiet, but the words are clear
+        (0.84, -0.3, False),  # noise and a phrase that is always likely
+        (0.6, -1.3, False),
+        (0.1, -2.0, False),
+    ],
+)
+def test_what_is_said_is_believed_by_its_probabilities(no_speech, average_logprob, expected):
+    hypothesis = Hypothesis((), no_speech, average_logprob)
+    assert believed(hypothesis, GuardConfig()) is expected
+
+
+def test_passes_agree_on_what_both_begin_with_but_for_case_and_punctuation():
+    assert agreed(heard("Well, I went"), heard("well I want to")) == 2
+    assert agreed(heard("I went"), heard("I went home")) == 2
+    assert agreed([], heard("I")) == agreed(heard("You"), heard("I")) == 0
+
+
+def test_only_what_is_pronounced_is_compared():
+    assert bare(" Straße!") == bare("STRASSE") == "strasse"
+    assert bare(" ...") == ""
