@@ -21,7 +21,7 @@ from typing import Protocol, Self, TypeAlias
 from tap_live import __version__
 from tap_live.bus import EventBus
 from tap_live.errors import TapError
-from tap_live.events import AnyEvent, Bye, Caption, Failed, Hello, Stats, Warned
+from tap_live.events import AnyEvent, Bye, Caption, Device, Failed, Hello, Stats, Warned
 from tap_live.extraction import Extraction, Mixed
 from tap_live.follow import Follower
 from tap_live.late import caption_late
@@ -107,7 +107,7 @@ class Live:
         sink = RingSink(self._ring, self._read)
         with ExitStack() as opening:  # closed again if one of them does not open
             opening.enter_context(self._output)
-            opening.enter_context(self._parts.source.feed(sink, self._publish))
+            opening.enter_context(self._parts.source.feed(sink, self._hear_of))
             self._devices = opening.pop_all()
         for _, thread in self._stages:
             thread.start()
@@ -132,6 +132,12 @@ class Live:
         if self._transcription is None:
             return self._reader.position
         return min(self._reader.position, self._transcription.position)
+
+    def _hear_of(self, event: Device | Warned) -> None:
+        """On a thread of the source: what is heard fades out while the input is gone."""
+        if isinstance(event, Device) and event.change in ("lost", "returned"):
+            self._output.turn(event.change == "returned")
+        self._publish(event)
 
     def _run(self) -> None:
         """The extraction thread."""

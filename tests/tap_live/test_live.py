@@ -7,9 +7,10 @@ import pytest
 import soundfile
 
 from tap_live.errors import AudioError, StorageError
-from tap_live.events import Bye, Caption, Failed, Hello, Level, Stats, Warned, Word
+from tap_live.events import Bye, Caption, Device, Failed, Hello, Level, Stats, Warned, Word
 from tap_live.live import Live, Parts
 from tap_live.outputs.file import FileOutput
+from tap_live.outputs.output import NullOutput
 from tap_live.sources.file import FileSource
 
 RATE = 48_000
@@ -126,6 +127,25 @@ def test_an_output_that_breaks_costs_nothing_else(clip, tmp_path):
     (failure,) = [e for e in events if isinstance(e, Failed)]
     assert (failure.code, failure.text) == ("output-stopped", "the disk is full")
     assert [e.text for e in events if isinstance(e, Caption)] == ["48000"]
+
+
+def test_what_is_heard_fades_while_the_input_is_gone(clip):
+    turned = []
+
+    class Heard(NullOutput):
+        def turn(self, on):
+            turned.append(on)
+
+    class Flaky(FileSource):
+        def _blocks(self, tell, stopping):
+            for change in ("opened", "lost", "returned", "closed"):
+                tell(Device(role="input", name="mic", change=change, text=change))
+                yield AUDIO[:RATE]
+
+    parts = Parts(source=Flaky(clip), make_output=lambda rate, tell: Heard())
+    _, events = run(parts)
+    assert turned == [False, True]
+    assert [e.change for e in events if isinstance(e, Device)][1:3] == ["lost", "returned"]
 
 
 def test_events_can_be_written_as_json(clip):
