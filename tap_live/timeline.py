@@ -5,6 +5,7 @@ stream has too much of to be drawn is drawn in summary: the size of the page is 
 """
 
 import base64
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -23,6 +24,7 @@ INFERNO = (  # matplotlib's, CC0: dark to bright, evenly also for the colour-bli
 VOICES = 6  # colours; more speakers share them, their names tell them apart
 PICTURE_PX, PLOT_PX = 150, 120  # heights, as in the page's style
 MOST_BARS = 600  # captions with their words; more are drawn without
+MOST_MARKS = 5  # on the axis of delays; there is room for no more
 MOST_DOTS = 800  # words in the plot of delays; more are drawn as medians
 MEDIANS = 240
 TICKS_S = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
@@ -133,7 +135,8 @@ def delay_plot(words: Sequence[SaidWord], seconds: float) -> str:
     stems = "".join(f"M{at:.2f} {height(shown)}V{height(final)}" for at, shown, final in points)
     firsts = "".join(f"M{at:.2f} {height(shown)}h0" for at, shown, _ in points)
     finals = "".join(f"M{at:.2f} {height(final)}h0" for at, _, final in points)
-    whole = range(1, int(top) + 1)
+    step = max(1, math.ceil(top / MOST_MARKS))
+    whole = range(step, int(top) + 1, step)
     grid = "".join(f"M0 {height(second)}H{seconds:.2f}" for second in whole)
     marks = "".join(
         f'<span style="top:{PLOT_PX * float(height(second)) / top:.0f}px">{second} s</span>'

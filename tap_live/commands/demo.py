@@ -9,7 +9,6 @@ import msgspec
 import typer
 from rich.console import Console
 
-from tap_live import __version__
 from tap_live.bundle import Bundle, open_bundle
 from tap_live.commands.captioning import captioning
 from tap_live.commands.options import Json, Language, Whisper
@@ -54,7 +53,6 @@ def demo(
         output=folder / OUTPUT,
         made=datetime.now(UTC),
         facts={
-            "Version": __version__,
             "Input": f"the demo bundle, {source.rate / 1000:g} kHz",
             "Captions": listener.bundles[0],
         },
