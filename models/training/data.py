@@ -1,9 +1,10 @@
 """Find training clips in the folder layouts that corpora come in.
 
-Three layouts give the same list of `Clip`s:
+Four layouts give the same list of `Clip`s:
 
     folder/manifest.jsonl            one clip a line: file, speaker or label, split, ...
     folder/train-clean-100/19/198/*  LibriSpeech: subset / speaker / chapter / utterance
+    folder/train-100/s1/*.wav        LibriMix: subset / source / utterance_utterance
     folder/dog barking/*.wav         a folder per class (ESC-50, FSD50K style)
 """
 
@@ -31,7 +32,7 @@ class Clip:
 
 
 def read_clips(folder: Path) -> list[Clip]:
-    """List the clips of a folder, whichever of the three layouts it has.
+    """List the clips of a folder, whichever of the layouts it has.
 
     Raises: FileNotFoundError if the folder holds no audio in any of them.
     """
@@ -39,11 +40,13 @@ def read_clips(folder: Path) -> list[Clip]:
         clips = list(_from_manifest(folder))
     elif any(_is_librispeech(path) for path in folder.glob("*/*/*/*.*")):
         clips = list(_from_librispeech(folder))
+    elif any(_librimix_speaker(path) for path in folder.glob("*/s[1-9]/*.*")):
+        clips = list(_from_librimix(folder))
     else:
         clips = list(_from_class_folders(folder))
     if not clips:
         raise FileNotFoundError(
-            f"wanted a manifest.jsonl, LibriSpeech folders or a folder per class, "
+            f"wanted a manifest.jsonl, LibriSpeech or LibriMix folders or a folder per class, "
             f"found no audio in {folder}"
         )
     return clips
@@ -75,8 +78,27 @@ def _from_librispeech(folder: Path) -> Iterator[Clip]:
     for path in sorted(folder.glob("*/*/*/*.*")):
         if path.suffix in SUFFIXES and _is_librispeech(path):
             subset, speaker = path.parts[-4], path.parts[-3]
-            split = "train" if subset.startswith("train") else "dev"
-            yield Clip(path, f"ls{speaker}", sf.info(path).duration, split, subset)
+            yield Clip(path, f"ls{speaker}", sf.info(path).duration, _split_of(subset), subset)
+
+
+def _librimix_speaker(path: Path) -> str:
+    """Who speaks in a source of a mixture: s2/1-11-111_2-22-222.wav holds 2-22-222; or nobody."""
+    utterances = path.stem.split("_")
+    source = int(path.parent.name[1:])
+    if len(utterances) < source or not re.fullmatch(r"\d+-\d+-\d+", utterances[source - 1]):
+        return ""
+    return utterances[source - 1].split("-")[0]
+
+
+def _from_librimix(folder: Path) -> Iterator[Clip]:
+    for path in sorted(folder.glob("*/s[1-9]/*.*")):
+        if path.suffix in SUFFIXES and (speaker := _librimix_speaker(path)):
+            subset = path.parts[-3]
+            yield Clip(path, f"ls{speaker}", sf.info(path).duration, _split_of(subset), subset)
+
+
+def _split_of(subset: str) -> str:
+    return "train" if subset.startswith("train") else "dev"
 
 
 def _from_class_folders(folder: Path) -> Iterator[Clip]:

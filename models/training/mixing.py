@@ -67,7 +67,7 @@ class Mixer:
         self._recipe = recipe
         self._seed = seed
         self._speeds = range(len(SPEEDS)) if recipe.speeds else [SPEEDS.index(1.0)]
-        self._likeness = _likeness(voices.centroids)
+        self._centroids = voices.centroids  # (speakers, speeds, 256)
         self._length = round(recipe.seconds * recipe.rate)
 
     def example(self, number: int) -> Example:
@@ -155,8 +155,9 @@ class Mixer:
         self, rng: np.random.Generator, voice: tuple[int, int], most: bool
     ) -> tuple[int, int]:
         """One of the most, or least, alike voices of other people that the recipe allows."""
-        likeness = self._likeness[voice] if most else -self._likeness[voice]
-        likeness = likeness.copy()  # (speakers, speeds)
+        likeness = self._centroids @ self._centroids[voice]  # (speakers, speeds)
+        if not most:
+            likeness = -likeness
         likeness[voice[0]] = -np.inf
         likeness[:, [s for s in range(len(SPEEDS)) if s not in self._speeds]] = -np.inf
         allowed = (len(self._voices.speakers) - 1) * len(self._speeds)
@@ -164,9 +165,3 @@ class Mixer:
         nearest = np.argpartition(likeness.ravel(), -count)[-count:]
         choice = int(nearest[rng.integers(count)])
         return choice // len(SPEEDS), choice % len(SPEEDS)
-
-
-def _likeness(centroids: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(speakers, speeds, speakers, speeds) cosines."""
-    likeness: NDArray[np.float32] = np.einsum("ise,jte->isjt", centroids, centroids)
-    return likeness

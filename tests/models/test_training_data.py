@@ -37,6 +37,17 @@ def test_librispeech_folders_name_their_speakers(tmp_path: Path) -> None:
     }
 
 
+def test_librimix_sources_name_their_speakers(tmp_path: Path) -> None:
+    for source in ("s1", "s2", "mix_clean"):
+        folder = tmp_path / "train-100" / source
+        folder.mkdir(parents=True)
+        sf.write(folder / "19-198-0001_26-495-0002.wav", tone(1.0), RATE)
+    assert sorted((clip.name, clip.split) for clip in read_clips(tmp_path)) == [
+        ("ls19", "train"),
+        ("ls26", "train"),
+    ]
+
+
 def test_a_folder_per_class_names_its_sounds(tmp_path: Path) -> None:
     for label in ("dog_barking", "rain"):
         (tmp_path / label).mkdir()
