@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tap_live.whisper.features import HOP, RATE, log_mel
+from tap_live.whisper.features import HOP, RATE, context_frames, log_mel
 
 
 def speech_like(seconds: float) -> np.ndarray:
@@ -62,3 +62,10 @@ def test_silence_is_finite_and_flat() -> None:
     mel = log_mel(np.zeros(5 * HOP, np.float32))
     assert np.ptp(mel) == 0
     assert np.isfinite(mel).all()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "frames"), [(0.0, 1000), (3.0, 1000), (12.0, 1400), (12.005, 1402), (29.5, 3000)]
+)
+def test_context_is_the_audio_and_silence_within_bounds(seconds: float, frames: int) -> None:
+    assert context_frames(seconds) == frames
