@@ -89,7 +89,7 @@ def transcribe(
         mel = np.pad(log_mel(window, MAX_FRAMES - lead), ((0, 0), (lead, 0)))
         encoded = model.encode(mel[None], prompt)
         heard = decode(model, encoded, decoding, prompt)
-        decoding = replace(decoding, language=heard.language)
+        decoding = replace(decoding, language=heard.language, prefix=(), draft=())
         used = seconds
         if not heard.silent(decoding):
             if heard.repeats(decoding):
