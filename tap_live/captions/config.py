@@ -19,7 +19,6 @@ class StreamingConfig:
     patience: float = 4.0  # but if no word is final, only so much later
     hold: float = 0.9  # a word becomes final no sooner than this after its end
     carry: float = 3.0  # after a shorter gap a region is heard together with the speech before
-    prompt: int = 0  # tokens from before the cut that a pass is told
     language: str | None = None  # None: heard, where the model knows several
     segmenter: SegmenterConfig = field(default_factory=SegmenterConfig)
     guards: GuardConfig = field(default_factory=GuardConfig)
@@ -34,5 +33,3 @@ class StreamingConfig:
                 f"want hold of 0 to 3 s, carry of 0 to 5 s, patience of 1 to 5 s, "
                 f"found {self.hold}, {self.carry}, {self.patience}"
             )
-        if not 0 <= self.prompt <= 223:
-            raise ConfigError(f"prompt={self.prompt} tokens: want 0 to 223")

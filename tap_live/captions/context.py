@@ -16,10 +16,9 @@ class Context:
     Between regions nobody speaks, or nobody who is captioned: it is heard as silence.
     """
 
-    def __init__(self, held: RingBuffer, start: int, told: Sequence[int] = ()) -> None:
+    def __init__(self, held: RingBuffer, start: int) -> None:
         self.cut = start
         self.words: list[Heard] = []  # final, with positions in the stream
-        self.told = list(told)  # tokens of the words before the cut
         self._held = held
         self._gaps: list[tuple[int, int]] = []
 
@@ -49,7 +48,6 @@ class Context:
 
     def drop(self, count: int, cut: int) -> None:
         """Leave `count` words and the audio before `cut` behind."""
-        self.told = [*self.told, *tokens_of(self.words[:count])][-448:]
         self.words = self.words[count:]
         self.cut = max(cut, self.cut)
         self._gaps = [(first, last) for first, last in self._gaps if last > self.cut]

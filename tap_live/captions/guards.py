@@ -19,34 +19,38 @@ LONGEST = 12  # words in a phrase that may repeat
 
 @dataclass(frozen=True, kw_only=True)
 class GuardConfig:
-    """When a new region of speech is believed to be one."""
+    """When a new region of speech is believed to be one.
 
-    silent: float = 0.8  # `no_speech` above this is no speech,
-    no_speech: float = 0.5  # and above this if what was said
-    unlikely: float = -0.6  # is less likely than this on average (nats)
-    hopeless: float = -1.6  # less than this is no speech in any case
+    The more it looks like silence, the likelier its words have to be: at least
+    `slope` (no_speech - `certain`) nats a token on average, and never less than `least`.
+    """
+
+    slope: float = 4.0
+    certain: float = 0.75  # no_speech at which words would have to be certain
+    least: float = -1.6
+    loops: float = 0.6  # where words go round in circles, most that no_speech may be
 
 
-def believed(hypothesis: Hypothesis, config: GuardConfig) -> bool:
-    """Say whether somebody speaks where this was heard. It must have been heard afresh."""
-    likely = hypothesis.average_logprob
-    if hypothesis.no_speech > config.silent or likely < config.hopeless:
+def believed(hypothesis: Hypothesis, plausible: Sequence[Heard], config: GuardConfig) -> bool:
+    """Say whether somebody speaks where this was heard, alone, with these words left of it."""
+    if len(plausible) < len(hypothesis.words) and hypothesis.no_speech > config.loops:
         return False
-    return hypothesis.no_speech <= config.no_speech or likely >= config.unlikely
+    wanted = config.slope * (hypothesis.no_speech - config.certain)
+    return hypothesis.average_logprob >= max(config.least, wanted)
 
 
 def plausible(words: Sequence[Heard], length: int) -> tuple[Heard, ...]:
-    """Cut where a phrase begins to go round, and where words pile up at the end of the audio.
+    """Cut where a phrase begins to go round, and where words begin after the speech.
 
     Args:
         words: with positions in the audio.
-        length: of the audio, in samples.
+        length: of the speech, in samples.
     """
     return _within(_without_loop(words), length)
 
 
 def _within(words: Sequence[Heard], length: int) -> tuple[Heard, ...]:
-    """Cut at the first word that would begin when the audio has ended."""
+    """Cut at the first word that would begin when the speech has ended."""
     for index, word in enumerate(words):
         if word.start >= length:
             return tuple(words[:index])

@@ -16,7 +16,6 @@ class Request:
     """
 
     audio: Audio
-    prompt: tuple[int, ...] = ()  # tokens said before this audio
     prefix: tuple[int, ...] = ()  # tokens that this audio begins with
     draft: tuple[int, ...] = ()
     language: str = "en"

@@ -13,6 +13,8 @@ from tap_live.captions.recogniser import Heard, Recogniser, Request
 from tap_live.captions.vad import RATE, WINDOW, Edge
 from tap_live.events import Caption, Word
 
+AFTERMATH = 0.1  # seconds after speech in which a word may still be said to begin
+
 
 @dataclass
 class Numbers:
@@ -57,12 +59,13 @@ class Region:
         self._interval, self._hold = round(config.interval * RATE), hold
         self._start = edge.position
         self._alone, self.context = alone, context
-        self._spoken = ""
+        self._tongue = ""
         self._believed = False
         self._open: tuple[Heard, ...] = ()  # words of the last pass that are not final
         self.heard = edge.position  # where the last pass ended
         self._fresh = edge.noticed - edge.position  # new speech since then
         self._paused = False
+        self._silence = round((config.segmenter.pause - AFTERMATH) * RATE)
         self._revision = 0
         self._shown = False  # there is a partial with the current id
         language.begin_region()
@@ -106,25 +109,26 @@ class Region:
         self.heard, self._fresh = position, 0
         context = self.context if self._believed else self._alone
         audio = context.read(position)
-        self._spoken = self._language.of(audio[max(0, self._start - context.cut) :])
-        prompt = self._config.prompt
+        self._tongue = self._language.of(audio[max(0, self._start - context.cut) :])
         hypothesis = self._recogniser.recognise(
             Request(
                 audio=audio,
-                prompt=tuple(context.told[-prompt:]) if prompt else (),
                 prefix=context.prefix,
                 draft=tokens_of(self._open),
-                language=self._spoken,
+                language=self._tongue,
             )
         )
-        words = plausible(hypothesis.words, len(audio))
-        if not self._believed:
-            looped = len(words) < len(hypothesis.words)
-            self._believed = bool(words) and believed(hypothesis, self._config.guards)
-            self._believed = self._believed and not (looped and hypothesis.no_speech > 0.3)
+        words = plausible(hypothesis.words, self._spoken_until(position) - context.cut)
+        self._believed = self._believed or (
+            len(words) > 0 and believed(hypothesis, words, self._config.guards)
+        )
         if not self._believed:
             return ()
         return tuple(_moved(word, context.cut) for word in words)
+
+    def _spoken_until(self, position: int) -> int:
+        """Return where the speech ended in a pass up to `position`."""
+        return position - self._silence if self._paused else position
 
     def _say(self, count: int) -> list[Caption]:
         """Make the first `count` open words final, under the id that their partials had."""
@@ -167,7 +171,7 @@ class Region:
             ),
             speaker=self._speaker,
             confidence=self._confidence,
-            language=self._spoken,
+            language=self._tongue,
         )
         self._revision += 1
         self._shown = bool(words)

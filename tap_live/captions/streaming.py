@@ -126,8 +126,6 @@ class StreamingCaptioner:
                 if edge.position - before.cut >= self._config.window * RATE:
                     before.shorten(())
                 context = before
-            else:
-                alone.told = [*before.told, *before.prefix]
         return Region(
             edge, self._recogniser, self._config, self._language, self._numbers,
             alone, context, self._hold,

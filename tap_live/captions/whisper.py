@@ -28,7 +28,6 @@ class WhisperRecogniser:
         options = DecodingOptions(
             language=request.language,
             without_timestamps=True,
-            previous=request.prompt,
             prefix=request.prefix,
             draft=request.draft,
             max_tokens=len(request.prefix) + round(FASTEST * seconds) + SPARE,

@@ -39,19 +39,22 @@ def test_words_that_begin_after_the_audio_are_cut():
 
 
 @pytest.mark.parametrize(
-    ("no_speech", "average_logprob", "expected"),
+    ("no_speech", "average_logprob", "text", "expected"),
     [
-        (0.05, -0.4, True),  # clear speech
-        (0.34, -1.3, True),  # mumbled
-        (0.6, -0.3, True),  # quiet, but the words are clear
-        (0.84, -0.3, False),  # noise and a phrase that is always likely
-        (0.6, -1.3, False),
-        (0.1, -2.0, False),
+        (0.05, -0.4, "so we went", True),
+        (0.34, -1.3, "lobster scot", True),  # mumbled
+        (0.65, -0.3, "so we went", True),  # quiet, but the words are clear
+        (0.46, -0.2, "eight eight eight eight eight eight", True),  # one short word
+        (0.84, -0.8, "thank you", False),  # noise, and a phrase that is always likely
+        (0.78, -0.3, "f f f f f f f f f f f", False),  # a saw
+        (0.58, -1.04, "oh my god", False),
+        (0.1, -2.0, "boo", False),
     ],
 )
-def test_what_is_said_is_believed_by_its_probabilities(no_speech, average_logprob, expected):
-    hypothesis = Hypothesis((), no_speech, average_logprob)
-    assert believed(hypothesis, GuardConfig()) is expected
+def test_a_region_is_believed_by_its_probabilities(no_speech, average_logprob, text, expected):
+    words = tuple(heard(text))
+    hypothesis = Hypothesis(words, no_speech, average_logprob)
+    assert believed(hypothesis, plausible(words, 10**7), GuardConfig()) is expected
 
 
 def test_passes_agree_on_what_both_begin_with_but_for_case_and_punctuation():
