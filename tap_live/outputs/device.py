@@ -21,6 +21,7 @@ from tap_live.processor import Audio
 from tap_live.sources.keeper import Keeper
 from tap_live.sources.source import Tell
 
+AGAIN_S = 10.0  # between two warnings of what may happen often
 SETTLE_S = 2.0  # in which a device that was just opened fills its own buffer, in bursts
 DRAIN_S = 0.5  # at most, for what is still in the buffer at the end
 
@@ -32,7 +33,7 @@ class DeviceOutput:
         device: as `devices.choose` takes it.
         rate: Hz, of the stream; a device that cannot play it is given its own.
         block_ms: what the device takes at a time.
-        margin_ms: what the worker may be late before there is a gap.
+        margin_ms: what the worker may be late before there is a gap, to begin with.
     Raises: DeviceError, RuntimeMissingError without PortAudio.
     """
 
@@ -42,7 +43,7 @@ class DeviceOutput:
         rate: int,
         tell: Tell,
         block_ms: float = 10.0,
-        margin_ms: float = 5.0,
+        margin_ms: float = 10.0,
         *,
         backend: Backend | None = None,
         clock: Clock | None = None,
@@ -59,6 +60,7 @@ class DeviceOutput:
         self._line: Line | None = None
         self._told = (0, 0)  # dry, skipped, of the present line
         self._ending = False
+        self._warned_at = -AGAIN_S
         self._inside = ExitStack()
 
     @property
@@ -129,10 +131,14 @@ class DeviceOutput:
         line = self._line
         if line is None or self._ending or (line.dry, line.skipped) == self._told:
             return
+        now = self._clock.now()
+        if now - self._warned_at < AGAIN_S:
+            return
         dry, skipped = line.dry - self._told[0], line.skipped - self._told[1]
         self._told = (line.dry, line.skipped)
-        if self._clock.now() - self._opened_at < SETTLE_S:
+        if now - self._opened_at < SETTLE_S:
             return
+        self._warned_at = now
         if skipped:
             self._tell(
                 Warned(

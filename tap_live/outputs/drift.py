@@ -80,8 +80,8 @@ class LevelController:
 
     def __init__(self, rate: int, target: int) -> None:
         self.ratio = 1.0
+        self.target = target
         self._rate = rate
-        self._target = target
         self._level = float(target)
         self._drift = 0.0  # found so far
 
@@ -89,7 +89,7 @@ class LevelController:
         """Return the ratio, `samples` after the last time, when the buffer holds `level`."""
         passed_s = samples / self._rate
         self._level += (level - self._level) * min(1.0, passed_s / SMOOTH_S)
-        surplus_s = (self._level - self._target) / self._rate
+        surplus_s = (self._level - self.target) / self._rate
         gain = 2 / SETTLE_S
         drift = self._drift + surplus_s * gain**2 / 4 * passed_s
         self._drift = min(MOST, max(-MOST, drift))

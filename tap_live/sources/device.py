@@ -61,7 +61,8 @@ class MicrophoneSource:
         self._silence = np.zeros(self._block, np.float32)
         self._position = 0
         self._filled = 0  # silence written since the last block
-        self._resuming = False  # whether the next block comes from a device that was gone
+        self._opened = False
+        self._resuming = False  # whether the next block is the first after a gap
         self._told = 0  # lost samples that have been reported
 
     @contextmanager
@@ -81,6 +82,7 @@ class MicrophoneSource:
     def _open(self, device: Device) -> Stream:
         channel = check_channel(self._channel, device.channels, f"the input {device.name!r}")
         self._weights = _weights(channel, device.channels)
+        self._resuming, self._opened = self._opened, True
         return self._backend.open_input(device, self.rate, self._block, self._heard)
 
     def _heard(self, frames: Frames, recorded_at: float, overflow: bool) -> None:
@@ -106,7 +108,6 @@ class MicrophoneSource:
 
     def _tick(self, present: bool) -> None:
         if not present:
-            self._resuming = True
             absent_s = self._clock.now() - self._heard_until - MARGIN_S
             self._fill(int(absent_s * self.rate) - self._filled)
         elif self.lost > self._told and not self._resuming:

@@ -92,8 +92,17 @@ class Keeper:
         return self._backend.moved(self.device)
 
     def _lose(self) -> None:
+        """Open the device again at once, which mends one that got stuck; else it is lost."""
+        stuck = self._watchdog.awake
         self._release()
-        self._lost_at = self._clock.now()
+        self._lost_at = self._tried_at = self._clock.now()
+        try:
+            if stuck:
+                self._take(self.device)
+                self._tell(_stuck(self.device))
+                return
+        except DeviceError as error:
+            logger.info("%s", error)
         self._say("lost", "is gone or does not answer; it is taken back when it returns")
 
     def _retry(self) -> None:
@@ -136,3 +145,10 @@ class Keeper:
                 text=f"the {role} {self.device.name!r} {text}",
             )
         )
+
+
+def _stuck(device: Device) -> events.Warned:
+    return events.Warned(
+        code="device-stuck",
+        text=f"the {device.role} {device.name!r} stood still and was opened again",
+    )

@@ -40,4 +40,9 @@ class Watchdog:
             self._alive += 1
         else:
             self._quiet_s += min(passed, 2 * TICK_S)
-        return self._quiet_s > (FIRST_S if self._alive < AWAKE_LOOKS else PATIENCE_S)
+        return self._quiet_s > (PATIENCE_S if self.awake else FIRST_S)
+
+    @property
+    def awake(self) -> bool:
+        """Whether the callback has been coming for a while."""
+        return self._alive >= AWAKE_LOOKS

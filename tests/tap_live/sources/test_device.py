@@ -15,7 +15,7 @@ from tap_live.ring import RingBuffer
 from tap_live.sources.device import MicrophoneSource
 from tap_live.sources.keeper import DEFAULT_AFTER_S, LOOK_S
 from tap_live.sources.source import RingSink
-from tap_live.sources.watchdog import FIRST_S
+from tap_live.sources.watchdog import FIRST_S, PATIENCE_S
 
 BLOCK = 160  # 10 ms at 16 kHz
 
@@ -183,6 +183,22 @@ def test_a_stream_that_was_handed_to_another_device_is_noticed(backend, clock, r
         backend.handed_over.add("mic")
         clock.advance(LOOK_S + 1 + DEFAULT_AFTER_S)
         assert changes(told)[-2:] == [("lost", "mic"), ("returned", "laptop")]
+
+
+def test_a_device_that_got_stuck_is_opened_again(backend, clock, ring, sink):
+    backend.plug("mic")
+    told = []
+    source = MicrophoneSource("mic", backend=backend, clock=clock)
+    with source.feed(sink, told.append):
+        clock.settle()
+        speak(backend, clock, 200)
+        clock.advance(PATIENCE_S + 0.3)
+        assert len(backend.opened) == 2
+        speak(backend, clock, 100)
+    assert changes(told) == [("opened", "mic"), ("closed", "mic")]
+    warned = [event.code for event in told if isinstance(event, Warned)]
+    assert warned == ["device-stuck", "samples-lost"]
+    assert ring.end / 16_000 == pytest.approx(clock.now(), abs=0.001)
 
 
 def test_a_device_that_cannot_be_opened_is_an_error_and_leaves_no_thread(backend, clock, sink):
