@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, TypeAlias, get_args
+from typing import Annotated, TypeAlias
 
 import jiwer
 import msgspec
@@ -22,7 +22,6 @@ import soxr
 import typer
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 from tap_live.audio.files import read_audio
 from tap_live.errors import AudioError, RuntimeMissingError
@@ -53,7 +52,7 @@ class Score:
     errors: int  # substituted, left out or put in
     words: int  # in the references
     inserted: int
-    seconds: float  # of computing
+    seconds: float  # of processor time, all threads
     texts: tuple[str, ...]
 
     @property
@@ -84,9 +83,9 @@ def evaluate(recognise: Recogniser, clips: Sequence[Clip], folder: Path) -> Scor
     seconds = 0.0
     for clip in track(clips, description="word error rate", transient=True):
         audio = _audio(folder / clip.file)
-        begun = time.perf_counter()
+        begun = time.process_time()
         texts.append(recognise(audio))
-        seconds += time.perf_counter() - begun
+        seconds += time.process_time() - begun
     return score([clip.text or "" for clip in clips], texts, seconds)
 
 
@@ -152,6 +151,7 @@ def peer(folder: Path, options: DecodingOptions, threads: int = 1) -> Recogniser
 def main(
     clips: Annotated[Path, typer.Argument(help="list of clips, one JSON object a line")],
     whisper: Annotated[str, typer.Option(help="name, or folder of weights")] = "tiny.en",
+    fp32: Annotated[bool, typer.Option("--fp32", help="unquantised too")] = False,
     longest: Annotated[int | None, typer.Option(help="only so many, the longest")] = None,
     beam: Annotated[int, typer.Option(help="1 is greedy")] = 1,
     timestamps: Annotated[bool, typer.Option(help="decode with timestamps")] = False,
@@ -160,22 +160,29 @@ def main(
     ] = None,
     threads: int = 1,
 ) -> None:
-    """Print word error rates of one model: fp32 and int8, whole and short context, and a peer's."""
+    """Print word error rates of one model, in whole and short context, and of a peer."""
     chosen = read_clips(clips, longest=longest)
     options = DecodingOptions(language="en", beam=beam, without_timestamps=not timestamps)
-    table = Table("decoder", "WER %", "inserted", "words", "compute s")
-    for name, recogniser in contestants(whisper, options, peer_folder, threads):
+    precisions: tuple[Precision, ...] = ("int8", "fp32") if fp32 else ("int8",)
+    console = Console()
+    console.print(f"{len(chosen)} clips of {chosen[0].seconds:g} to {chosen[-1].seconds:g} s")
+    for name, recogniser in contestants(whisper, precisions, options, peer_folder, threads):
         found = evaluate(recogniser, chosen, clips.parent)
-        row = f"{found.rate:.2f}", str(found.inserted), str(found.words), f"{found.seconds:.1f}"
-        table.add_row(name, *row)
-    Console().print(table)
+        console.print(
+            f"{name:<26} word error rate {found.rate:5.2f} % of {found.words}, "
+            f"{found.inserted:3d} put in, {found.seconds:6.1f} s of processor time"
+        )
 
 
 def contestants(
-    whisper: str, options: DecodingOptions, peer_folder: Path | None, threads: int
+    whisper: str,
+    precisions: Sequence[Precision],
+    options: DecodingOptions,
+    peer_folder: Path | None,
+    threads: int,
 ) -> Iterator[tuple[str, Recogniser]]:
     """Open one recogniser after the other."""
-    for precision in get_args(Precision):
+    for precision in precisions:
         model = Whisper.open(whisper, precision=precision, threads=threads)
         yield f"{precision}, 30 s", ours(model, options, lambda seconds: MAX_FRAMES)
         yield f"{precision}, short context", ours(model, options, context_frames)
