@@ -270,7 +270,7 @@ def _bundle_manifest(folder: Path) -> Manifest:
         format=FORMAT,
         name="voices",
         kind="voice-scoring",
-        licence="CC BY-SA 4.0",
+        licence="Apache-2.0",
         made_by="python -m tap_live.export.voices DATA",
         sources=(
             "states of the bundle speaker (Resemblyzer 0.1.4), Apache-2.0",

@@ -106,8 +106,9 @@ class VoiceGate:
             self._entering = self._moved(self._entering, 1 - self._config.stay)
             self._hearing.begin(edge.position)
             return []
+        again = edge.kind == "pause" and self._begun is None  # a murmur within a pause
         turns = self._finish() if self._begun is not None else []
-        if self._turn is None:
+        if self._turn is None or again:
             return turns
         if edge.kind == "pause":
             self._paused = edge

@@ -70,9 +70,9 @@ class Scorer:
         """Project (N, 256) states of windows of `length` 0.2 s to (N, D) unit vectors."""
         return unit((states - self._backend.means[length - 1]) @ self._backend.axes)
 
-    def print_of(self, state: Embedding) -> Print:
+    def print_of(self, state: Embedding | Sequence[float]) -> Print:
         """Make a voice of its mean state over windows of 1.6 s, (256,)."""
-        vector = self.project(state[None])[0]
+        vector = self.project(np.asarray(state, np.float32)[None])[0]
         mean, spread = self._strangers(vector[None])
         return Print(vector, float(mean[0]), float(spread[0]))
 

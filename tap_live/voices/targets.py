@@ -1,0 +1,62 @@
+"""Turn `--target voice:ana --others hide` into a gate for the captioner."""
+
+from collections.abc import Callable, Sequence
+
+from tap_live.errors import ConfigError
+from tap_live.voices.encoder import SpeakerEncoder
+from tap_live.voices.gate import GateConfig, Others, VoiceGate
+from tap_live.voices.scoring import Scorer
+from tap_live.voices.store import Voice, VoiceStore
+
+PREFIX = "voice:"
+
+
+def voice_names(targets: Sequence[str]) -> list[str]:
+    """Return the names of all `voice:NAME[@GAIN]` among targets, each once.
+
+    Raises: ConfigError if one has no name.
+    """
+    names = [target[len(PREFIX) :].partition("@")[0] for target in targets if is_voice(target)]
+    if "" in names:
+        raise ConfigError("wanted a name after 'voice:', found none: --target voice:ana")
+    return list(dict.fromkeys(names))
+
+
+def is_voice(target: str) -> bool:
+    """Whether a target is an enrolled voice rather than a sound."""
+    return target.startswith(PREFIX)
+
+
+def gate_maker(
+    targets: Sequence[str],
+    others: Others | None = None,
+    *,
+    threshold: float = 0.0,
+    store: VoiceStore | None = None,
+) -> Callable[[], VoiceGate] | None:
+    """Return what makes a gate for each captioner, or None if no voice is asked for.
+
+    Args:
+        others: what becomes of everybody else; left out when voices are asked for and
+            nothing is said.
+        threshold: log-likelihood ratio from which a name is given; higher is stricter.
+    Raises: VoiceError if a voice is not enrolled; ConfigError if `others` is given
+        without a voice; BundleError.
+    """
+    names = voice_names(targets)
+    if not names:
+        if others is not None:
+            raise ConfigError("--others says what becomes of other voices: add --target voice:NAME")
+        return None
+    store = store or VoiceStore()
+    return gate_of([store.load(name) for name in names], others or "hide", threshold=threshold)
+
+
+def gate_of(
+    voices: Sequence[Voice], others: Others, *, threshold: float = 0.0
+) -> Callable[[], VoiceGate]:
+    """Load what a gate needs once; return what makes one."""
+    config = GateConfig(others=others, threshold=threshold)
+    encoder, scorer = SpeakerEncoder.open(), Scorer.open()
+    prints = {voice.name: scorer.print_of(voice.state) for voice in voices}
+    return lambda: VoiceGate(encoder, scorer, prints, config)
