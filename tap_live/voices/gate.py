@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tap_live.captions.vad import RATE, Edge
+from tap_live.captions.vad import WINDOW as VAD_WINDOW
 from tap_live.errors import ConfigError
 from tap_live.processor import Audio
 from tap_live.voices.encoder import LENGTHS, SpeakerEncoder
@@ -71,7 +72,7 @@ class VoiceGate:
         self._hearing = Hearing(encoder, scorer, list(voices.values()))
         self._names = [*voices, OTHER]
         self._wait = round(self._config.wait / _STEP_S)
-        self.lookahead = round((self._config.wait + _STEP_S) * RATE)
+        self.lookahead = round((self._config.wait + _STEP_S) * RATE) + 2 * VAD_WINDOW
         self._restart()
 
     def push(self, audio: Audio, edges: Sequence[Edge]) -> list[Edge]:
