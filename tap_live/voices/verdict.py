@@ -35,7 +35,7 @@ class Limits:
     quiet: tuple[float, float] = (-42.0, -52.0)  # dBFS
     clipped: tuple[float, float] = (0.0005, 0.01)
     snr: tuple[float, float] = (15.0, 8.0)  # dB
-    likeness: tuple[float, float] = (0.35, 0.2)
+    likeness: tuple[float, float] = (0.7, 0.58)
     silent: float = -60.0  # dBFS
     voiced: float = 0.5
 
