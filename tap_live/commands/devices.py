@@ -25,22 +25,19 @@ def devices(json: Json = False) -> None:
     if not found:
         typer.echo("there is no sound device; tap-live doctor says what is missing")
         return
-    table = Table("", "name", "description", "kind", "channels", "rates in Hz", "system", box=None)
-    for device, rates in found:
+    table = Table("", box=None)
+    table.add_column("name", overflow="fold")  # has to be typed: never cut
+    for title in ("description", "kind", "channels", "Hz", "system"):
+        table.add_column(title)
+    for device, _ in found:
         table.add_row(
             f"{device.index}{'*' if device.default else ''}",
             device.name,
             device.description,
             device.kind,
             str(device.channels),
-            _rates(device.rate, rates),
+            str(device.rate),
             device.host,
         )
     Console().print(table)
     typer.echo("* is the default")
-
-
-def _rates(own: int, rates: tuple[int, ...]) -> str:
-    if len(rates) > 1:
-        return f"{own} (also {rates[0]} to {rates[-1]})"
-    return str(own)

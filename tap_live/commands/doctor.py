@@ -29,6 +29,11 @@ MONITORS = (
     "VB-CABLE on Windows), or PulseAudio or PipeWire on Linux"
 )
 
+BRIDGE = (
+    "to choose its microphones and monitors by name, start PulseAudio or PipeWire and install "
+    "pulseaudio-utils and libasound2-plugins (Fedora: alsa-plugins-pulseaudio)"
+)
+
 State: TypeAlias = Literal["ok", "warning", "failed"]
 
 
@@ -103,6 +108,8 @@ def _sound() -> Finding:
         cure = "connect a microphone; files and pipes work without one"
         return Finding("sound", "warning", "no input device", cure)
     text = f"{len(inputs)} inputs, {len(devices) - len(inputs)} outputs"
+    if sys.platform == "linux" and all(device.host != "PulseAudio" for device in devices):
+        return Finding("sound", "warning", f"{text}, no sound server", BRIDGE)
     if not any(device.kind == "monitor" for device in devices):
         return Finding("sound", "warning", f"{text}, no monitor of an output", MONITORS)
     return Finding("sound", "ok", text)

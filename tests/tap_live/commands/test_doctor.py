@@ -20,6 +20,15 @@ def test_two_runtimes_in_one_place_are_noticed(tap_live, monkeypatch):
     assert "the two overwrite each other" in " ".join(out.split())
 
 
+def test_alsa_without_a_sound_server_is_told_what_to_install(tap_live, monkeypatch, backend):
+    backend.plug("hw:0,0")
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setattr("tap_live.commands.doctor.portaudio", lambda: backend)
+    out = " ".join(tap_live("doctor")[1].split())
+    assert "1 inputs, 0 outputs, no sound server" in out
+    assert "libasound2-plugins" in out
+
+
 def test_missing_sound_is_a_warning_with_its_cure(tap_live, monkeypatch):
     def none():
         raise DeviceError("PortAudio is not installed: apt install libportaudio2")
