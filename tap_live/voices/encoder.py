@@ -72,6 +72,8 @@ class SpeakerEncoder:
         self, mel: NDArray[np.float32], hidden: NDArray[np.float32], cell: NDArray[np.float32]
     ) -> tuple[Embeddings, NDArray[np.float32], NDArray[np.float32]]:
         """Read (N, F, 40) further frames of N windows; return what they are so far, and state."""
+        if not len(mel):  # ONNX Runtime's LSTM would take the process down
+            return np.zeros((0, WIDTH), np.float32), hidden, cell
         outputs, _ = self._engine.step({"mel": mel, "hidden": hidden, "cell": cell}, {})
         return outputs["embedding"], outputs["hidden_out"], outputs["cell_out"]
 

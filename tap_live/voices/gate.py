@@ -34,12 +34,12 @@ class GateConfig:
     """How sure the gate must be; lengths in seconds of speech, odds as probabilities."""
 
     others: Others = "label"  # captioned without a name, not at all, or as "other"
-    threshold: float = 0.0  # log-likelihood ratio at which a name is as likely as not
+    threshold: float = 1.0  # log-likelihood ratio at which a name is as likely as not
     sure: float = 0.95  # a decision that need not wait
-    wait: float = 1.0  # a decision waits no longer
+    wait: float = 0.8  # a decision waits no longer
     least: float = 0.6  # a name is not given with less
     stay: float = 0.6  # that the same goes on after a pause
-    change: float = 0.01  # that somebody else goes on without one, a step
+    change: float = 0.002  # that somebody else goes on without one, a step
 
     def __post_init__(self) -> None:
         if self.others not in ("show", "hide", "label"):

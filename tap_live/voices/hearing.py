@@ -130,7 +130,8 @@ class Hearing:
         self._taken = []
         states = self._windows.step(mel)
         self._age += 1
-        length = min(self._age, LENGTHS)
-        ratios = self._scorer.ratios(states[-1], length, self._prints)
-        for found in self._found[-length:]:
-            found.append(ratios / np.float32(length))
+        lengths = {min(self._age, LENGTHS), min(self._age, LENGTHS // 2)}
+        for length in lengths:  # the long window is surer, the short one sharper
+            ratios = self._scorer.ratios(states[length - 1], length, self._prints)
+            for found in self._found[-length:]:
+                found.append(ratios / np.float32(length))

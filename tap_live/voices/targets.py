@@ -9,6 +9,7 @@ from tap_live.voices.scoring import Scorer
 from tap_live.voices.store import Voice, VoiceStore
 
 PREFIX = "voice:"
+THRESHOLD = GateConfig().threshold
 
 
 def voice_names(targets: Sequence[str]) -> list[str]:
@@ -31,7 +32,7 @@ def gate_maker(
     targets: Sequence[str],
     others: Others | None = None,
     *,
-    threshold: float = 0.0,
+    threshold: float = THRESHOLD,
     store: VoiceStore | None = None,
 ) -> Callable[[], VoiceGate] | None:
     """Return what makes a gate for each captioner, or None if no voice is asked for.
@@ -53,7 +54,7 @@ def gate_maker(
 
 
 def gate_of(
-    voices: Sequence[Voice], others: Others, *, threshold: float = 0.0
+    voices: Sequence[Voice], others: Others, *, threshold: float = THRESHOLD
 ) -> Callable[[], VoiceGate]:
     """Load what a gate needs once; return what makes one."""
     config = GateConfig(others=others, threshold=threshold)

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tap_live.voices.encoder import STEP_FRAMES, RollingWindows, recording_windows
+from tap_live.voices.encoder import STEP_FRAMES, RollingWindows, initial_state, recording_windows
 from tap_live.voices.features import mel_frames
 
 GOLDEN = np.load(Path(__file__).parent / "resemblyzer.npz")  # by make_golden.py
@@ -44,3 +44,9 @@ def test_after_a_restart_nothing_of_before_is_left(encoder, voice):
     rolling.step(mel[20:40])
     rolling.restart()
     np.testing.assert_array_equal(rolling.step(mel[:20]), first)
+
+
+def test_no_windows_are_no_embeddings(encoder):
+    embeddings, states = encoder.read_windows(np.zeros((0, 160, 40), np.float32))
+    assert embeddings.shape == states.shape == (0, 256)
+    assert len(encoder.advance(np.zeros((0, 20, 40), np.float32), *initial_state(0))[0]) == 0
