@@ -28,7 +28,8 @@ from tap_live.bundle import (
     write_manifest,
 )
 from tap_live.errors import BundleError
-from tap_live.export.whisper_graph import RECIPES, Weights, decoder_graph, encoder_graph, tensors
+from tap_live.export.whisper_graph import decoder_graph, encoder_graph
+from tap_live.export.whisper_nodes import RECIPES, Weights, tensors
 from tap_live.models.whisper import Dims
 from tap_live.whisper.assemble import BUNDLES, KIND, TOKENIZER
 from tap_live.whisper.model import WhisperDims
@@ -161,11 +162,11 @@ def write_bundle(
     folder.mkdir(parents=True, exist_ok=True)
     graphs: dict[str, GraphSpec] = {}
     sizes: dict[str, int] = {}
-    for precision, recipe in RECIPES.items():
+    for precision, how in RECIPES.items():
         weights = Weights()
         models = {
-            "encoder": encoder_graph(dims, prompt_length, recipe, weights),
-            "decoder": decoder_graph(dims, heads, prompt_length, recipe, weights),
+            "encoder": encoder_graph(dims, prompt_length, how, weights),
+            "decoder": decoder_graph(dims, heads, prompt_length, how, weights),
         }
         for kind, model in models.items():
             file = f"{kind}.{precision}.onnx"

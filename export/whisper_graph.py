@@ -7,197 +7,18 @@ for one thought. `tests/export/test_whisper.py` holds them against `models.whisp
 Letters in shapes as in `models.whisper`.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
-import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto
 
+from tap_live.export.whisper_nodes import Graph, How, Weights
 from tap_live.models.whisper import MASKED, Dims
-from tap_live.whisper.table import BLOCK, FORMS, WeightSpec, WeightTable
-
-WEIGHTS = "weights.bin"
-OPSET, IR_VERSION = 20, 10
-ALIGNMENT = 64  # bytes, of every weight in the file
 
 
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """How the matrices of a precision are stored and multiplied.
-
-    `float`: float32, standard operators only. `rows`: 8 bits, one scale for each output, and
-    one for each row of the input, found as it comes. `blocks`: 8 bits, a scale for every
-    `BLOCK` inputs.
-    """
-
-    encoder: str = "float"
-    decoder: str = "float"
-    logits: str = "float"
-
-
-RECIPES = {
-    "fp32": Recipe(),
-    "int8": Recipe(encoder="rows", decoder="rows", logits="rows"),
-}
-
-
-class Weights:
-    """The weights that graphs ask for, each at its place in one file."""
-
-    def __init__(self) -> None:
-        self._specs: dict[str, WeightSpec] = {}
-        self._end = 0
-
-    def place(self, variable: str, form: str, dtype: str, shape: Sequence[int]) -> WeightSpec:
-        assert form in FORMS, form
-        name = f"{variable} ({form})"
-        if name not in self._specs:
-            spec = WeightSpec(name, variable, form, dtype, tuple(shape), self._end)
-            self._specs[name] = spec
-            self._end = -(-(spec.offset + spec.bytes) // ALIGNMENT) * ALIGNMENT
-        return self._specs[name]
-
-    def table(self) -> WeightTable:
-        return WeightTable(self._end, tuple(self._specs.values()))
-
-
-class Graph:
-    """Nodes in the order in which they were asked for."""
-
-    def __init__(self, name: str, weights: Weights) -> None:
-        self._name = name
-        self._weights = weights
-        self._nodes: list[onnx.NodeProto] = []
-        self._initialisers: dict[str, TensorProto] = {}
-        self._inputs: list[onnx.ValueInfoProto] = []
-        self._outputs: list[onnx.ValueInfoProto] = []
-        self._contrib = False
-
-    def input(self, name: str, dtype: str, shape: Sequence[int | str]) -> str:
-        self._inputs.append(helper.make_tensor_value_info(name, _onnx_type(dtype), shape))
-        return name
-
-    def output(self, value: str, name: str, dtype: str, shape: Sequence[int | str]) -> None:
-        self._nodes.append(helper.make_node("Identity", [value], [name]))
-        self._outputs.append(helper.make_tensor_value_info(name, _onnx_type(dtype), shape))
-
-    def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
-        return self.ops(kind, 1, *inputs, **attributes)[0]
-
-    def ops(self, kind: str, results: int, *inputs: str, **attributes: Any) -> list[str]:
-        names = [f"{kind}_{len(self._nodes)}_{n}" for n in range(results)]
-        domain = attributes.pop("domain", "")
-        self._contrib |= bool(domain)
-        self._nodes.append(helper.make_node(kind, inputs, names, domain=domain, **attributes))
-        return names
-
-    def constant(self, value: Any, dtype: str = "int64") -> str:
-        array = np.array(value, dtype)
-        name = f"{dtype}:{array.tolist()}"
-        self._initialisers.setdefault(name, numpy_helper.from_array(array, name))
-        return name
-
-    def weight(self, variable: str, form: str, dtype: str, *shape: int) -> str:
-        spec = self._weights.place(variable, form, dtype, shape)
-        tensor = TensorProto(name=spec.name, data_type=_onnx_type(dtype), dims=spec.shape)
-        tensor.data_location = TensorProto.EXTERNAL
-        place = {"location": WEIGHTS, "offset": spec.offset, "length": spec.bytes}
-        for key, value in place.items():
-            tensor.external_data.add(key=key, value=str(value))
-        self._initialisers[spec.name] = tensor
-        return spec.name
-
-    def model(self) -> onnx.ModelProto:
-        graph = helper.make_graph(
-            self._nodes, self._name, self._inputs, self._outputs, [*self._initialisers.values()]
-        )
-        opsets = [helper.make_opsetid("", OPSET)]
-        if self._contrib:
-            opsets.append(helper.make_opsetid("com.microsoft", 1))
-        return helper.make_model(
-            graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="tap-live"
-        )
-
-    # What both networks are made of.
-
-    def size(self, value: str, axis: int) -> str:
-        """One axis of a shape, (1,)."""
-        return self.op("Shape", value, start=axis, end=axis + 1)
-
-    def norm(self, x: str, variable: str, width: int) -> str:
-        gamma = self.weight(f"{variable}/gamma", "same", "float32", width)
-        beta = self.weight(f"{variable}/beta", "same", "float32", width)
-        return self.op("LayerNormalization", x, gamma, beta, axis=-1, epsilon=1e-5)
-
-    def linear(
-        self, x: str, variable: str, inputs: int, outputs: int, how: str, *, bias: bool = True
-    ) -> str:
-        """(..., inputs) -> (..., outputs)."""
-        matrix = f"{variable}/weight"
-        if how == "rows":
-            y = self._rows(x, matrix, inputs, outputs)
-        elif how == "blocks":
-            y = self._blocks(x, matrix, inputs, outputs)
-        else:
-            form = self.weight(matrix, "transposed", "float32", inputs, outputs)
-            y = self.op("MatMul", x, form)
-        if not bias:
-            return y
-        return self.op("Add", y, self.weight(f"{variable}/bias", "same", "float32", outputs))
-
-    def _rows(self, x: str, matrix: str, inputs: int, outputs: int) -> str:
-        """Each row is brought into [-1, 1] first, so that none drowns in another's scale."""
-        largest = self.op("ReduceMax", self.op("Abs", x), self.constant([-1]), keepdims=1)
-        largest = self.op("Max", largest, self.constant(1e-9, "float32"))
-        y = self.op(
-            "DynamicQuantizeMatMul",
-            self.op("Div", x, largest),
-            self.weight(matrix, "codes", "int8", inputs, outputs),
-            self.weight(matrix, "scale", "float32", outputs),
-            domain="com.microsoft",
-        )
-        return self.op("Mul", y, largest)
-
-    def _blocks(self, x: str, matrix: str, inputs: int, outputs: int) -> str:
-        return self.op(
-            "MatMulNBits",
-            x,
-            self.weight(matrix, "block codes", "uint8", outputs, inputs // BLOCK, BLOCK),
-            self.weight(matrix, "block scale", "float32", outputs * inputs // BLOCK),
-            domain="com.microsoft",
-            K=inputs,
-            N=outputs,
-            bits=8,
-            block_size=BLOCK,
-            accuracy_level=4,
-        )
-
-    def heads(self, x: str, heads: int, width: int) -> str:
-        """(B, N, W) -> (B, H, N, D)."""
-        shape = self.constant([0, 0, heads, width // heads])
-        return self.op("Transpose", self.op("Reshape", x, shape), perm=[0, 2, 1, 3])
-
-    def attend(self, q: str, k: str, v: str, width: int, bias: str | None) -> tuple[str, str]:
-        """Return (B, H, N, D) mixed values and (B, H, N, S) weights; `width` is D."""
-        scores = self.op("MatMul", q, self.op("Transpose", k, perm=[0, 1, 3, 2]))
-        scores = self.op("Mul", scores, self.constant(width**-0.5, "float32"))
-        if bias is not None:
-            scores = self.op("Add", scores, bias)
-        weights = self.op("Softmax", scores, axis=-1)
-        return self.op("MatMul", weights, v), weights
-
-    def perceptron(self, x: str, variable: str, width: int, how: str) -> str:
-        y = self.norm(x, f"{variable}/ffn/layer_norm", width)
-        y = self.linear(y, f"{variable}/ffn/linear_0", width, 4 * width, how)
-        y = self.op("Gelu", y)
-        return self.op("Add", x, self.linear(y, f"{variable}/ffn/linear_1", 4 * width, width, how))
-
-
-def encoder_graph(dims: Dims, prompt_length: int, how: Recipe, weights: Weights) -> onnx.ModelProto:
+def encoder_graph(dims: Dims, prompt_length: int, how: How, weights: Weights) -> onnx.ModelProto:
     """`mel, prompt, prompt_on -> hidden, cross_k, cross_v`."""
-    g = Graph("whisper-encoder", weights)
+    g = Graph("whisper-encoder", weights, how)
     width, heads = dims.n_audio_state, dims.n_audio_head
     mel = g.input("mel", "float32", ["A", dims.n_mels, "F"])
     prompt = g.input("prompt", "float32", ["A", dims.n_audio_layer, 1 + prompt_length, width])
@@ -218,16 +39,16 @@ def encoder_graph(dims: Dims, prompt_length: int, how: Recipe, weights: Weights)
         name = f"encoder/layer_{layer}"
         x = _encoder_prompt(g, x, prompt, on, layer, prompt_length, positions)
         y = g.norm(x, f"{name}/self_attention/layer_norm", width)
-        fused = g.linear(y, f"{name}/self_attention/linear_0", width, 3 * width, how.encoder)
+        fused = g.linear(y, f"{name}/self_attention/linear_0", width, 3 * width)
         parts = g.ops("Split", 3, fused, axis=-1, num_outputs=3)
-        mixed = _self_attention(g, parts, width, heads, how)
-        y = g.linear(mixed, f"{name}/self_attention/linear_1", width, width, how.encoder)
-        x = g.perceptron(g.op("Add", x, y), name, width, how.encoder)
+        mixed = _self_attention(g, parts, width, heads)
+        y = g.linear(mixed, f"{name}/self_attention/linear_1", width, width)
+        x = g.perceptron(g.op("Add", x, y), name, width)
     hidden = g.norm(x, "encoder/layer_norm", width)
     g.output(hidden, "hidden", "float32", ["A", "T", width])
-    stacked = ["Ld", "A", dims.n_text_head, "T", width // dims.n_text_head]
-    stacked[0] = dims.n_text_layer  # type: ignore[call-overload]
-    for name, value in zip(("cross_k", "cross_v"), _cross(g, hidden, dims, how), strict=True):
+    inner = width // dims.n_text_head
+    stacked: list[int | str] = [dims.n_text_layer, "A", dims.n_text_head, "T", inner]
+    for name, value in zip(("cross_k", "cross_v"), _cross(g, hidden, dims), strict=True):
         g.output(value, name, "float32", stacked)
     return g.model()
 
@@ -248,9 +69,9 @@ def _encoder_prompt(
     return g.op("Concat", *before, given, rest, axis=1)
 
 
-def _self_attention(g: Graph, parts: list[str], width: int, heads: int, how: Recipe) -> str:
+def _self_attention(g: Graph, parts: list[str], width: int, heads: int) -> str:
     """(A, T, W) queries, keys and values -> (A, T, W)."""
-    if how.encoder != "float":  # in tiles that stay in the processor's cache
+    if g.how == "rows":  # in tiles that stay in the processor's cache
         return g.op("MultiHeadAttention", *parts, num_heads=heads, domain="com.microsoft")
     q, k, v = (g.heads(part, heads, width) for part in parts)
     mixed, _ = g.attend(q, k, v, width // heads, None)
@@ -258,15 +79,13 @@ def _self_attention(g: Graph, parts: list[str], width: int, heads: int, how: Rec
     return g.op("Reshape", mixed, g.constant([0, 0, width]))
 
 
-def _cross(g: Graph, hidden: str, dims: Dims, how: Recipe) -> list[str]:
+def _cross(g: Graph, hidden: str, dims: Dims) -> list[str]:
     """Project hidden states for every decoder layer: (Ld, A, H, T, D), twice."""
     width, heads = dims.n_text_state, dims.n_text_head
     split = g.constant([0, 0, 2, heads, width // heads])
     layers = []
     for layer in range(dims.n_text_layer):
-        kv = g.linear(
-            hidden, f"decoder/layer_{layer}/attention/linear_1", width, 2 * width, how.encoder
-        )
+        kv = g.linear(hidden, f"decoder/layer_{layer}/attention/linear_1", width, 2 * width)
         kv = g.op("Transpose", g.op("Reshape", kv, split), perm=[2, 0, 3, 1, 4])
         layers.append(g.op("Unsqueeze", kv, g.constant([1])))  # (2, 1, A, H, T, D)
     stacked = g.op("Concat", *layers, axis=1)
@@ -280,7 +99,7 @@ def decoder_graph(
     dims: Dims,
     alignment_heads: Sequence[tuple[int, int]],
     prompt_length: int,
-    how: Recipe,
+    how: How,
     weights: Weights,
 ) -> onnx.ModelProto:
     """`tokens, last, prompt, prompt_on, position, self_k.*, self_v.*, cross_k.*, cross_v.*
@@ -288,7 +107,7 @@ def decoder_graph(
 
     Caches come layer by layer: ONNX Runtime would copy a stacked one at every step.
     """
-    g = Graph("whisper-decoder", weights)
+    g = Graph("whisper-decoder", weights, how)
     width, heads = dims.n_text_state, dims.n_text_head
     inner = width // heads
     tokens = g.input("tokens", "int64", ["B", "N"])
@@ -315,7 +134,7 @@ def decoder_graph(
     bias = _causal_bias(g, position, past, column, columns)
     placed, kept = _place_prompt(g, positions, prompt, on, prompt_length, dims.n_text_layer)
 
-    x = _embedding(g, tokens, dims, how)
+    x = _embedding(g, tokens, dims)
     rows = g.size(tokens, 0)
     whole = g.op("Concat", rows, columns, g.constant([width]), axis=0)
     by_audio = g.op("Concat", g.size(cross_k[0], 0), g.constant([-1, heads, inner]), axis=0)
@@ -331,7 +150,7 @@ def decoder_graph(
             x = g.op("Add", x, g.op("Gather", table, nearest, axis=0))
 
         y = g.norm(x, f"{name}/self_attention/layer_norm", width)
-        fused = g.linear(y, f"{name}/self_attention/linear_0", width, 3 * width, how.decoder)
+        fused = g.linear(y, f"{name}/self_attention/linear_0", width, 3 * width)
         parts = g.ops("Split", 3, fused, axis=-1, num_outputs=3)
         q, k, v = (g.heads(part, heads, width) for part in parts)
         k = g.op("Concat", self_k[layer], k, axis=2)
@@ -340,16 +159,16 @@ def decoder_graph(
         g.output(v, f"self_v.{layer}.next", "float32", ["B", heads, "S + N", inner])
         mixed, _ = g.attend(q, k, v, inner, bias)
         mixed = g.op("Reshape", g.op("Transpose", mixed, perm=[0, 2, 1, 3]), whole)
-        y = g.linear(mixed, f"{name}/self_attention/linear_1", width, width, how.decoder)
+        y = g.linear(mixed, f"{name}/self_attention/linear_1", width, width)
         x = g.op("Add", x, y)
 
         y = g.norm(x, f"{name}/attention/layer_norm", width)
-        q = g.linear(y, f"{name}/attention/linear_0", width, width, how.decoder)
+        q = g.linear(y, f"{name}/attention/linear_0", width, width)
         q = g.op("Transpose", g.op("Reshape", q, by_audio), perm=[0, 2, 1, 3])
         mixed, look = g.attend(q, cross_k[layer], cross_v[layer], inner, None)
         mixed = g.op("Reshape", g.op("Transpose", mixed, perm=[0, 2, 1, 3]), whole)
-        y = g.linear(mixed, f"{name}/attention/linear_2", width, width, how.decoder)
-        x = g.perceptron(g.op("Add", x, y), name, width, how.decoder)
+        y = g.linear(mixed, f"{name}/attention/linear_2", width, width)
+        x = g.perceptron(g.op("Add", x, y), name, width)
         chosen = [head for at, head in alignment_heads if at == layer]
         if chosen:
             looks.append(g.op("Gather", look, g.constant(chosen), axis=1))
@@ -357,7 +176,7 @@ def decoder_graph(
     end = g.constant([2**31 - 1])
     x = g.op("Slice", x, g.op("Neg", last), end, g.constant([1]))
     x = g.norm(x, "decoder/layer_norm", width)
-    g.output(_logits(g, x, dims, how), "logits", "float32", ["B", "L", dims.n_vocab])
+    g.output(_logits(g, x, dims), "logits", "float32", ["B", "L", dims.n_vocab])
     align = _by_row(g, looks, rows, columns, len(alignment_heads))
     g.output(align, "align", "float32", ["B", len(alignment_heads), "N", "T"])
     return g.model()
@@ -397,32 +216,23 @@ def _place_prompt(
     return [g.op("Squeeze", part, g.constant([1])) for part in parts], kept
 
 
-def _embedding(g: Graph, tokens: str, dims: Dims, how: Recipe) -> str:
-    """(B, N) -> (B, N, W), from the matrix that the logits use where it can be read by rows."""
+def _embedding(g: Graph, tokens: str, dims: Dims) -> str:
+    """(B, N) -> (B, N, W), from the matrix that the logits use."""
     variable, width = "decoder/embeddings/weight", dims.n_text_state
-    if how.logits == "float":
+    if g.how == "float":
         matrix = g.weight(variable, "same", "float32", dims.n_vocab, width)
         return g.op("Gather", matrix, tokens, axis=0)
-    if how.logits == "rows":
-        codes = g.weight(variable, "codes", "int8", width, dims.n_vocab)
-        scale = g.weight(variable, "scale", "float32", dims.n_vocab)
-        codes = g.op("Transpose", g.op("Gather", codes, tokens, axis=1), perm=[1, 2, 0])
-        scale = g.op("Unsqueeze", g.op("Gather", scale, tokens, axis=0), g.constant([2]))
-        return g.op("Mul", g.op("Cast", codes, to=TensorProto.FLOAT), scale)  # (B, N, W)
-    blocks = width // BLOCK
-    codes = g.weight(variable, "block codes", "uint8", dims.n_vocab, blocks, BLOCK)
-    scale = g.weight(variable, "block scale", "float32", dims.n_vocab * blocks)
-    codes = g.op("Cast", g.op("Gather", codes, tokens, axis=0), to=TensorProto.FLOAT)
-    codes = g.op("Sub", codes, g.constant(128.0, "float32"))  # (B, N, W / BLOCK, BLOCK)
-    by_token = g.op("Reshape", scale, g.constant([dims.n_vocab, blocks, 1]))
-    value = g.op("Mul", codes, g.op("Gather", by_token, tokens, axis=0))
-    return g.op("Reshape", value, g.constant([0, 0, width]))
+    codes = g.weight(variable, "codes", "int8", width, dims.n_vocab)
+    scale = g.weight(variable, "scale", "float32", dims.n_vocab)
+    codes = g.op("Transpose", g.op("Gather", codes, tokens, axis=1), perm=[1, 2, 0])
+    scale = g.op("Unsqueeze", g.op("Gather", scale, tokens, axis=0), g.constant([2]))
+    return g.op("Mul", g.op("Cast", codes, to=TensorProto.FLOAT), scale)
 
 
-def _logits(g: Graph, x: str, dims: Dims, how: Recipe) -> str:
+def _logits(g: Graph, x: str, dims: Dims) -> str:
     variable, width = "decoder/embeddings", dims.n_text_state
-    if how.logits != "float":
-        return g.linear(x, variable, width, dims.n_vocab, how.logits, bias=False)
+    if g.how == "rows":
+        return g.linear(x, variable, width, dims.n_vocab, bias=False)
     matrix = g.weight(f"{variable}/weight", "same", "float32", dims.n_vocab, width)
     shape = g.op("Concat", g.op("Shape", x, end=2), g.constant([dims.n_vocab]), axis=0)
     flat = g.op("Gemm", g.op("Reshape", x, g.constant([-1, width])), matrix, transB=1)
@@ -436,18 +246,3 @@ def _by_row(g: Graph, looks: list[str], rows: str, columns: str, heads: int) -> 
     apart = g.op("Concat", audio, count, g.constant([-1]), columns, frames, axis=0)
     look = g.op("Transpose", g.op("Reshape", look, apart), perm=[0, 2, 1, 3, 4])
     return g.op("Reshape", look, g.op("Concat", rows, count, columns, frames, axis=0))
-
-
-def _onnx_type(dtype: str) -> int:
-    return helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
-
-
-def tensors(values: Iterable[onnx.ValueInfoProto]) -> list[tuple[str, str, tuple[int | str, ...]]]:
-    """Say name, type and shape of a graph's inputs or outputs."""
-    described = []
-    for value in values:
-        kind = value.type.tensor_type
-        dtype = helper.tensor_dtype_to_np_dtype(kind.elem_type).name
-        shape = tuple(axis.dim_param or axis.dim_value for axis in kind.shape.dim)
-        described.append((value.name, dtype, shape))
-    return described

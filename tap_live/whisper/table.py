@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from tap_live.errors import BundleError
 
 Array = NDArray[Any]
-BLOCK = 64  # neighbouring inputs of one output that share a scale, in `blocks`
 
 
 class WeightSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -80,23 +79,9 @@ def _codes(value: Array) -> Array:
     return codes
 
 
-def _block_scale(value: Array) -> Array:
-    """One scale for each output and block of inputs: (N, K) -> (N * K / BLOCK,)."""
-    blocks = value.reshape(-1, BLOCK)
-    return np.maximum(np.abs(blocks).max(axis=1), 1e-12) / 127
-
-
-def _block_codes(value: Array) -> Array:
-    """Eight bits with 128 for zero: (N, K) -> (N, K / BLOCK, BLOCK)."""
-    codes = np.rint(value.reshape(-1, BLOCK) / _block_scale(value)[:, None]) + 128
-    return codes.reshape(value.shape[0], -1, BLOCK)
-
-
 FORMS: dict[str, Callable[[Array], Array]] = {
     "same": _same,
     "transposed": _transposed,
     "codes": _codes,
     "scale": _scale,
-    "block codes": _block_codes,
-    "block scale": _block_scale,
 }
