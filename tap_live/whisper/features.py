@@ -22,7 +22,7 @@ HOP = 160  # samples a frame
 WINDOW = 400  # samples
 FRAMES_PER_SECOND = RATE // HOP
 MAX_FRAMES = 30 * FRAMES_PER_SECOND
-CONTEXT_MARGIN = 2.0  # seconds of silence behind the audio
+CONTEXT_MARGIN = 2.0  # seconds behind the audio
 MIN_CONTEXT = 1000  # frames
 TOKEN_FRAMES = 2  # frames that the encoder's second convolution merges into one position
 
@@ -31,33 +31,48 @@ def log_mel(audio: Audio, frames: int | None = None, bands: int = 80) -> Mel:
     """Describe (T,) samples at 16 kHz as Whisper sees them.
 
     Args:
-        frames: how many to return; silence is added to reach them, what lies beyond
-            is left out. None: just enough for all the audio, an even number.
+        frames: how many to return; zeros are added to reach them, what lies beyond is left
+            out. None: just enough for all the audio, an even number.
 
     Returns: (bands, frames) about -1 to 1.5.
     """
+    heard = -(-len(audio) // (TOKEN_FRAMES * HOP)) * TOKEN_FRAMES
     if frames is None:
-        frames = -(-len(audio) // (TOKEN_FRAMES * HOP)) * TOKEN_FRAMES
-    if frames == 0:
-        return np.zeros((bands, 0), np.float32)
-    logs = np.log10(np.maximum(_powers(_padded(audio, frames)) @ _filters(bands).T, 1e-10))
-    logs = np.maximum(logs, logs.max() - 8.0)  # (F, bands)
-    return np.ascontiguousarray((logs.T + 4.0) / 4.0, np.float32)
+        frames = heard
+    heard = min(heard, frames)
+    mel = np.zeros((bands, frames), np.float32)
+    if heard:
+        logs = np.log10(np.maximum(_powers(_padded(audio, heard)) @ _filters(bands).T, 1e-10))
+        mel[:, :heard] = (np.maximum(logs, logs.max() - 8.0).T + 4.0) / 4.0
+    return mel
 
 
 def context_frames(seconds: float) -> int:
-    """Return how many frames of context Whisper needs to hear `seconds` of audio well.
+    """Return how many frames Whisper is given to hear `seconds` of audio, zeros behind it.
 
-    It was trained on 30 s, mostly with silence at the end. In a context that ends with the
-    audio, or is very short, it goes round in circles: of 70 clips of 1 to 5 s tiny.en repeated
-    itself in 54 without any silence behind them, in 16 with 2 s, in none in 10 s of context.
+    It was trained on 30 s, mostly with nothing at the end: in a context that ends with the
+    audio, or is very short, it goes round in circles. Word error rates of tiny.en, int8,
+    greedy, on 30 clips of 10 to 23 s and on 70 of 1 to 5 s; `zeros` are those of `log_mel`,
+    `silence` is added to the audio before it:
+
+        context                                     10 to 23 s    1 to 5 s
+        30 s, silence                                  13.7          15.8
+        the audio alone                                             307
+        the audio and 2 s of silence                   14.0         100
+        the same, at least 7 s                                       38
+        the same, at least 10 s                        14.1          16.9
+        the audio and 2 s of zeros, at least 5 s                     40
+        the same, at least 7 s                                       24
+        the same, at least 10 s (taken)                14.2          15.3
+        the audio and 1 s of silence, at least 10 s    17.1          16.9
+        the audio and 1 s of zeros, at least 10 s      14.1          15.3
     """
     wanted = (seconds + CONTEXT_MARGIN) * FRAMES_PER_SECOND / TOKEN_FRAMES
     return min(MAX_FRAMES, max(MIN_CONTEXT, math.ceil(wanted) * TOKEN_FRAMES))
 
 
 def _padded(audio: Audio, frames: int) -> Audio:
-    """Centre frame 0 on sample 0: half a window mirrored in front, silence behind."""
+    """Centre frame 0 on sample 0: half a window mirrored in front, what follows behind."""
     half = WINDOW // 2
     # The last frame looks half a window past its centre, into audio that is not counted.
     kept = audio[: frames * HOP + half]

@@ -21,7 +21,8 @@ def test_it_is_what_transformers_computes(seconds: float) -> None:
     theirs = transformers.WhisperFeatureExtractor()(
         audio, sampling_rate=RATE, return_tensors="np"
     ).input_features[0]
-    np.testing.assert_allclose(log_mel(audio, 3000), theirs, atol=1e-4)
+    thirty = np.pad(audio, (0, 30 * RATE - len(audio)))
+    np.testing.assert_allclose(log_mel(thirty), theirs, atol=1e-4)
 
 
 def test_it_is_what_the_reference_program_computes(shared: Path) -> None:
@@ -56,6 +57,13 @@ def test_asking_for_fewer_frames_leaves_out_the_end() -> None:
     audio = speech_like(4.0)
     whole = log_mel(audio)
     np.testing.assert_allclose(log_mel(audio, 200), whole[:, :200], atol=1e-5)
+
+
+def test_frames_beyond_the_audio_are_zeros() -> None:
+    audio = speech_like(1.0)
+    longer = log_mel(audio, 300)
+    np.testing.assert_array_equal(longer[:, :100], log_mel(audio))
+    assert (longer[:, 100:] == 0).all()
 
 
 def test_silence_is_finite_and_flat() -> None:
