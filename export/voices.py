@@ -22,9 +22,11 @@ from numpy.typing import NDArray
 
 from tap_live.bundle import FORMAT, Bundle, Manifest, file_spec, open_bundle, write_manifest
 from tap_live.captions.vad import Vad
+from tap_live.export.error_curves import error_curves
 from tap_live.processor import Audio
 from tap_live.voices.encoder import LENGTHS, STEP_FRAMES, SpeakerEncoder, initial_state, unit
 from tap_live.voices.features import RATE
+from tap_live.voices.gate import GateConfig
 from tap_live.voices.scoring import BUNDLE, Backend, Scorer
 from tap_live.voices.speech import find_speech
 
@@ -33,6 +35,7 @@ SPEEDS = (0.88, 1.13)  # further voices made of each
 AXES = 120
 SHRINK = 0.3  # of the spread within voices towards a sphere: few clips a voice
 FOLDS = 4
+FILES = ("voices.npz", "README.md", "calibration.svg")
 STEP = 80  # frames from one training window to the next
 VOICES = ("speech", "voice", "talk", "laugh", "cry", "sing")  # no noise: left out
 CARD = """\
@@ -51,7 +54,7 @@ of {cohort} voices, and a line from score to log-likelihood ratio for windows of
 - **Figures on its own training voices**, never enrolled and tested on the same half of a clip and
   never among the voices that the axes were learned from ({folds} folds), three quarters of it
   with noise, rooms or both: equal error rate at 0.4, 0.8, 1.6 s: {eers}.
-  Unseen voices: `docs/voices.md`.
+  The threshold in use: `calibration.svg`. Unseen voices: `docs/voices.md`.
 - **Limits:** mostly read English; noise and rooms cost a lot (`docs/voices.md`).
 """
 
@@ -265,6 +268,14 @@ def export(data: Path, folder: Path = BUNDLE) -> Bundle:
         name: getattr(backend, name).astype(np.float16) for name in ("means", "axes", "cohort")
     }
     np.savez(folder / "voices.npz", **small, slopes=backend.slopes, offsets=backend.offsets)
+    longest, slope, offset = trials[LENGTHS], backend.slopes[-1], backend.offsets[-1]
+    drawn = error_curves(
+        slope * longest.same + offset,
+        slope * longest.different + offset,
+        GateConfig().threshold,
+        "one window of 1.6 s, held-out training voices, three quarters disturbed",
+    )
+    (folder / "calibration.svg").write_text(drawn, encoding="utf-8")
     rates = [f"{100 * equal_error_rate(trials[length])[0]:.1f} %" for length in (2, 4, 8)]
     card = CARD.format(
         axes=AXES, voices=len({str(row["speaker"]) for row in corpus.speech}),
@@ -290,7 +301,7 @@ def _bundle_manifest(folder: Path) -> Manifest:
             "Asterisk prompts, CC BY-SA 3.0; Free Spoken Digit Dataset, CC BY-SA 4.0",
             "noise: ESC-10, OLPC, noise-of-life and others, CC0, CC BY, CC BY-SA",
         ),
-        files={file: file_spec(folder / file) for file in ("voices.npz", "README.md")},
+        files={file: file_spec(folder / file) for file in FILES},
         rate=RATE,
     )
 

@@ -29,7 +29,8 @@ from tap_live.voices.enrolment import Enroller
 from tap_live.voices.gate import OTHER, GateConfig, VoiceGate
 from tap_live.voices.scoring import Print, Scorer
 from tap_live.voices.speech import find_speech
-from tap_live.whisper.batch import transcribe
+from tap_live.whisper.batch import BatchOptions, transcribe
+from tap_live.whisper.decoding import DecodingOptions
 from tap_live.whisper.model import Whisper
 
 LENGTHS_S = (1, 2, 3, 5)
@@ -342,7 +343,8 @@ def _verdict(bench: Bench, audios: list[Audio]) -> Figures:
 
 
 def _words(model: Whisper, audio: Audio) -> list[Word]:
-    return [word for segment in transcribe(model, audio) for word in segment.words]
+    options = BatchOptions(decoding=DecodingOptions())  # greedy: only the times matter
+    return [word for segment in transcribe(model, audio, options) for word in segment.words]
 
 
 def _speaker_at(spans: Sequence[Span], middle: float) -> str | None:

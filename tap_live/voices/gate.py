@@ -35,11 +35,12 @@ class GateConfig:
 
     others: Others = "label"  # captioned without a name, not at all, or as "other"
     threshold: float = 1.0  # log-likelihood ratio at which a name is as likely as not
+    weight: float = 2.0  # of a step's evidence: windows that share it agree too late otherwise
     sure: float = 0.95  # a decision that need not wait
     wait: float = 0.8  # a decision waits no longer
     least: float = 0.6  # a name is not given with less
     stay: float = 0.6  # that the same goes on after a pause
-    change: float = 0.002  # that somebody else goes on without one, a step
+    change: float = 0.02  # that somebody else goes on without one, a step
 
     def __post_init__(self) -> None:
         if self.others not in ("show", "hide", "label"):
@@ -50,6 +51,8 @@ class GateConfig:
             )
         if not _STEP_S <= self.wait <= 5:
             raise ConfigError(f"wait={self.wait} s for a decision: want {_STEP_S} to 5")
+        if not 0 < self.weight <= 10:
+            raise ConfigError(f"weight={self.weight}: want more than 0, at most 10")
         if not (0 < self.stay < 1 and 0 < self.change < 1):
             raise ConfigError(f"stay={self.stay}, change={self.change}: want odds between 0 and 1")
 
@@ -201,7 +204,8 @@ class VoiceGate:
 
     def _likelihood(self, step: Step) -> NDArray[np.float64]:
         """(K + 1,) relative to a stranger's, the largest 1."""
-        ratios = np.append(step.ratios - self._config.threshold / LENGTHS, 0.0)
+        ratios = step.ratios - self._config.threshold / LENGTHS
+        ratios = np.append(self._config.weight * ratios, 0.0)
         return np.asarray(np.exp(ratios - ratios.max()), np.float64)
 
     def _moved(self, odds: NDArray[np.float64], change: float) -> NDArray[np.float64]:

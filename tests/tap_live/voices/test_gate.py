@@ -28,7 +28,7 @@ class ToneScorer:
     def ratios(self, state, length, prints):
         bands = state[:LAST_TONE] / state.sum()
         shares = [bands[_band(float(p.vector[0]))].sum() for p in prints]
-        return np.array([6 * length / 8 * (2 * share - 1) for share in shares], np.float32)
+        return np.array([4 * length / 8 * (3 * share - 1) for share in shares], np.float32)
 
 
 def _band(pitch):
