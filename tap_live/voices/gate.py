@@ -27,6 +27,7 @@ from tap_live.voices.scoring import Print, Scorer
 OTHER = "other"
 Others = Literal["show", "hide", "label"]
 _STEP_S = 0.2
+_EVIDENCE = 3  # steps; shorter windows say little, and now and then are sure of it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,7 @@ class GateConfig:
     weight: float = 2.0  # of a step's evidence: windows that share it agree too late otherwise
     sure: float = 0.95  # a decision that need not wait
     wait: float = 0.8  # a decision waits no longer
+    clear: float = 0.8  # after a pause with less it waits up to 1.6
     least: float = 0.6  # a name is not given with less
     stay: float = 0.6  # that the same goes on after a pause
     change: float = 0.02  # that somebody else goes on without one, a step
@@ -45,9 +47,10 @@ class GateConfig:
     def __post_init__(self) -> None:
         if self.others not in ("show", "hide", "label"):
             raise ConfigError(f"others={self.others!r}: want show, hide or label")
-        if not 0.5 <= self.least <= self.sure < 1:
+        if not 0.5 <= self.least <= self.clear <= self.sure < 1:
             raise ConfigError(
-                f"least={self.least}, sure={self.sure}: want 0.5 <= least <= sure < 1"
+                f"least={self.least}, clear={self.clear}, sure={self.sure}: "
+                "want 0.5 <= least <= clear <= sure < 1"
             )
         if not _STEP_S <= self.wait <= 5:
             raise ConfigError(f"wait={self.wait} s for a decision: want {_STEP_S} to 5")
@@ -85,7 +88,7 @@ class VoiceGate:
         turns: list[Edge] = []
         for edge in edges:
             turns += self._take(edge)
-        if self._begun is not None:
+        if self._begun is not None and self._hearing.count != self._counted:
             turns += self._decide()
         return turns
 
@@ -100,6 +103,7 @@ class VoiceGate:
         self._begun: int | None = None  # where the open stretch of speech began
         self._entering = np.full(len(self._names), 1 / len(self._names))  # odds before its steps
         self._decided = 0  # of its steps
+        self._counted = 0  # steps of the stream that were looked at
         self._label: str | None = None  # whose its last decided step is
         self._turn: str | None = None  # whose turn is open, among those that are captioned
         self._paused: Edge | None = None  # where the open turn paused
@@ -135,18 +139,29 @@ class VoiceGate:
     def _decide(self, all_of_it: bool = False) -> list[Edge]:
         """Decide the steps that are sure or have waited, or all."""
         turns: list[Edge] = []
-        steps = self._hearing.steps()
+        steps, self._counted = self._hearing.steps(), self._hearing.count
         odds = self._smoothed(steps)
         while self._decided < len(steps):
             now = odds[self._decided]
-            ripe = all_of_it or len(steps) - self._decided > self._wait
-            if not (ripe or (self._label is None and now.max() >= self._config.sure)):
+            if not (all_of_it or self._ripe(len(steps) - self._decided, now.max())):
                 break
             turns += self._hear(steps[self._decided], now)
             self._decided += 1
         while not all_of_it and len(steps) > LENGTHS and self._decided:
             self._forget(steps.pop(0))  # no later window covers it
         return turns
+
+    def _ripe(self, heard: int, odds: float) -> bool:
+        """Whether a step is decided, `heard` steps after it began.
+
+        What begins after a pause is held back and can wait longer if it is in doubt.
+        """
+        if self._label is not None:
+            return heard > self._wait
+        if heard > LENGTHS:
+            return True
+        clear = odds >= (self._config.clear if heard > self._wait else self._config.sure)
+        return clear and heard >= _EVIDENCE
 
     def _hear(self, step: Step, odds: NDArray[np.float64]) -> list[Edge]:
         """Take the odds of one step; return what changes."""

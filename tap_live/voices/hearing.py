@@ -49,6 +49,7 @@ class Hearing:
         self._samples = np.zeros(0, np.float32)
         self._base = 0  # of the first frame kept
         self._level = 0.0
+        self.count = 0  # steps heard so far
         self._next: int | None = None  # frame that the open stretch goes on with
         self._begin_steps()
 
@@ -130,6 +131,7 @@ class Hearing:
         self._taken = []
         states = self._windows.step(mel)
         self._age += 1
+        self.count += 1
         lengths = {min(self._age, LENGTHS), min(self._age, LENGTHS // 2)}
         for length in lengths:  # the long window is surer, the short one sharper
             ratios = self._scorer.ratios(states[length - 1], length, self._prints)

@@ -124,13 +124,21 @@ def test_a_change_without_a_pause_is_cut_within_half_a_second():
     assert abs(turns[1].position / RATE - 4.5) < 0.5
 
 
-def test_no_decision_comes_later_than_the_lookahead():
+def test_no_change_without_a_pause_is_told_later_than_the_lookahead():
     audio, edges = stream((None, 0.5), ("ana", 4), ("guest", 4), ("bob", 3), (None, 1))
     voice_gate = gate()
     turns = heard(voice_gate, audio, edges)
-    begun = {edge.position: edge.noticed for edge in edges}
-    for turn in turns:
-        assert turn.noticed - begun.get(turn.position, turn.position) <= voice_gate.lookahead
+    changes = [turn for turn in turns if turn.kind == "start"][1:]
+    assert [turn.speaker for turn in changes] == ["other", "bob"]
+    for turn in changes:
+        assert turn.noticed - turn.position <= voice_gate.lookahead
+
+
+def test_what_is_in_doubt_after_a_pause_waits_but_no_longer_than_a_window():
+    audio, edges = stream((None, 0.5), ("ana", 3), (None, 1))
+    doubt = gate(sure=0.9999999, clear=0.999999)
+    (first, *_) = heard(doubt, audio, edges)
+    assert 1.6 <= (first.noticed - first.position) / RATE <= 2.1
 
 
 def test_a_word_too_short_to_tell_is_nobodys():
@@ -173,7 +181,7 @@ def test_a_murmur_within_a_pause_is_no_second_pause():
     ("config", "message"),
     [
         ({"others": "loud"}, "want show, hide or label"),
-        ({"least": 0.99}, "want 0.5 <= least <= sure < 1"),
+        ({"least": 0.99}, "want 0.5 <= least <= clear <= sure < 1"),
         ({"wait": 0.0}, "s for a decision"),
         ({"stay": 1.0}, "want odds between 0 and 1"),
     ],
