@@ -82,7 +82,8 @@ class Line:
         level, end = self._level, self._ring.end
         if self.dry > self._dry_before:
             self._dry_before, self._reviewed = self.dry, end
-            level.target = min(level.target + round(MORE_S * self.rate), round(MOST_S * self.rate))
+            more = min(level.target + round(MORE_S * self.rate), round(MOST_S * self.rate))
+            level.target = max(level.target, more)
         elif end - self._reviewed >= REVIEW_S * self.rate:
             self._reviewed = end
             level.target -= max(0, self._least - round(MORE_S * self.rate)) // 2
