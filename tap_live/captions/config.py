@@ -14,10 +14,10 @@ class StreamingConfig:
     The defaults are measured: `docs/captions.md`.
     """
 
-    interval: float = 0.7  # new speech between two passes
+    interval: float = 0.6  # new speech between two passes
     window: float = 10.0  # audio of a pass; where it is longer, it is cut,
     patience: float = 4.0  # but if no word is final, only so much later
-    hold: float = 0.9  # a word becomes final no sooner than this after its end
+    hold: float = 1.1  # a word becomes final no sooner than this after its end
     carry: float = 3.0  # after a shorter gap a region is heard together with the speech before
     language: str | None = None  # None: heard, where the model knows several
     segmenter: SegmenterConfig = field(default_factory=SegmenterConfig)
