@@ -170,7 +170,8 @@ def main(
         found = evaluate(recogniser, chosen, clips.parent)
         console.print(
             f"{name:<26} word error rate {found.rate:5.2f} % of {found.words}, "
-            f"{found.inserted:3d} put in, {found.seconds:6.1f} s of processor time"
+            f"{found.inserted:3d} put in, {found.seconds:6.1f} s of processor time",
+            soft_wrap=True,
         )
 
 
