@@ -10,10 +10,12 @@ from tap_live.commands.bench import bench
 from tap_live.commands.demo import demo
 from tap_live.commands.devices import devices
 from tap_live.commands.doctor import doctor
+from tap_live.commands.enrol import enrol
 from tap_live.commands.models import models
 from tap_live.commands.run import run
 from tap_live.commands.transcribe import transcribe
 from tap_live.commands.virtual_mic import virtual_mic
+from tap_live.commands.voices import voices
 from tap_live.profile import load_profile
 
 app = typer.Typer(
@@ -46,6 +48,7 @@ def common(
     context.default_map = load_profile(profile)
 
 
-for command in (demo, run, transcribe, devices, virtual_mic, bench, doctor):
+for command in (demo, run, transcribe, enrol, devices, virtual_mic, bench, doctor):
     app.command(command.__name__.replace("_", "-"))(command)
+app.add_typer(voices, name="voices")
 app.add_typer(models, name="models")

@@ -1,17 +1,21 @@
 """Load what captions need, once, with a progress bar where it takes long."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 from rich.console import Console
 from rich.progress import Progress, TaskID
 
+from tap_live.captions.recogniser import Request
 from tap_live.captions.streaming import StreamingCaptioner, StreamingConfig
-from tap_live.captions.vad import Vad
+from tap_live.captions.vad import RATE, Vad
 from tap_live.captions.whisper import WhisperRecogniser
 from tap_live.commands.options import DEFAULT_WHISPER
 from tap_live.transcription import MakeCaptioner
+from tap_live.voices.gate import Others
+from tap_live.voices.targets import gate_maker
 from tap_live.whisper.model import Progress as Told
 from tap_live.whisper.model import Whisper
 
@@ -25,22 +29,37 @@ class Captioning:
     bundles: tuple[str, ...]
 
 
-def captioning(whisper: str | None, language: str | None) -> Captioning:
+def captioning(
+    whisper: str | None,
+    language: str | None,
+    targets: Sequence[str] = (),
+    others: Others | None = None,
+) -> Captioning:
     """Load a Whisper model and warm it up, so that the first words are not late.
 
-    Raises: BundleError if its weights are not to be had.
+    Args:
+        targets: whose words are captioned, as `--target` gives them; none is everybody.
+        others: what becomes of everybody else's.
+    Raises: BundleError if weights are not to be had; VoiceError if a voice is not enrolled.
     """
+    make_gate = gate_maker(targets, others)
     name = whisper or DEFAULT_WHISPER
     model = load_whisper(name)
     recogniser = WhisperRecogniser(model)
+    recogniser.recognise(Request(audio=np.zeros(RATE, np.float32), language=language or "en"))
     config = StreamingConfig(language=language)
 
     def make(start: float, first_id: int) -> StreamingCaptioner:
         return StreamingCaptioner(
-            recogniser, Vad.open(), config=config, start=start, first_id=first_id
+            recogniser,
+            Vad.open(),
+            config=config,
+            gate=make_gate() if make_gate else None,
+            start=start,
+            first_id=first_id,
         )
 
-    return Captioning(model, make, (f"whisper-{name}", "vad"))
+    return Captioning(model, make, (f"whisper-{name}", "vad", *(["voices"] if make_gate else [])))
 
 
 def load_whisper(name: str, threads: int = 1) -> Whisper:

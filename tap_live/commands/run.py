@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from tap_live.commands.captioning import captioning
-from tap_live.commands.options import Channel, Json, Language, Whisper
+from tap_live.commands.options import Channel, Json, Language, OtherVoices, Target, Whisper
 from tap_live.commands.parts import open_input, output_maker
 from tap_live.commands.watch import watch
 from tap_live.live import Live, Parts
@@ -34,6 +34,8 @@ def run(
             "`virtual-mic`, or a .wav or .flac file.",
         ),
     ] = "none",
+    target: Target = None,
+    others: OtherVoices = None,
     caption: Annotated[bool, typer.Option(help="Caption what is heard.")] = True,
     whisper: Whisper = None,
     language: Language = None,
@@ -57,7 +59,7 @@ def run(
     source = open_input(
         input, channel=channel, rate=rate, block_ms=block_ms, pcm=pcm, channels=channels
     )
-    listener = captioning(whisper, language) if caption else None
+    listener = captioning(whisper, language, target or (), others) if caption else None
     parts = Parts(
         source=source,
         make_output=output_maker(output),

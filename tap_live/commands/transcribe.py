@@ -17,7 +17,7 @@ from tap_live.captions.formats import CaptionWriter, open_writer
 from tap_live.captions.speech import SpeechMap
 from tap_live.captions.vad import RATE, Vad
 from tap_live.commands.captioning import Captioning, captioning
-from tap_live.commands.options import Channel, Json, Language, Whisper
+from tap_live.commands.options import Channel, Json, Language, OtherVoices, Target, Whisper
 from tap_live.errors import StorageError
 from tap_live.events import Caption, Warned, encode
 from tap_live.processor import Audio
@@ -37,9 +37,14 @@ def transcribe(
             help="Write .vtt, .srt, .txt or .jsonl; may be given more than once. [default: print]",
         ),
     ] = None,
+    target: Target = None,
+    others: OtherVoices = None,
     streaming: Annotated[
         bool,
-        typer.Option("--streaming", help="Caption as a live run does, rather than 30 s at a time."),
+        typer.Option(
+            "--streaming",
+            help="Caption as a live run does, rather than 30 s at a time; a target wants it.",
+        ),
     ] = False,
     beam: Annotated[int, typer.Option(help="Beams of the search; 1 is greedy.", min=1)] = 5,
     whisper: Whisper = None,
@@ -50,13 +55,13 @@ def transcribe(
     """Caption a file."""
     with ExitStack() as stack:
         audio = stack.enter_context(AudioFile(file, channel))
-        listener = captioning(whisper, language)
+        listener = captioning(whisper, language, target or (), others)
         writers = [stack.enter_context(closing(_writer(path))) for path in out or ()]
         page = _Page(json=json, quiet=bool(out))
         blocks = stack.enter_context(_Tape(audio, page))
         captions = (
             _streamed(blocks.read(), listener)
-            if streaming
+            if streaming or target
             else _batched(blocks.read(), listener, language, beam)
         )
         for caption in captions:
