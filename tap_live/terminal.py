@@ -22,7 +22,7 @@ from tap_live.events import (
 )
 
 FLOOR_DB = -60
-FINISHED_S = 3.0  # after its last word a line has grown to its end
+FINISHED_S = 6.0  # after its last word a line has grown to its end
 METER_CELLS = 24
 
 

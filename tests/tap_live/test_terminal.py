@@ -70,7 +70,7 @@ def test_a_line_is_printed_when_nothing_more_will_come_to_it():
     view = View(page, "demo")
     view.take(caption("final", " alone"))
     assert page.file.getvalue() == ""
-    view.take(msgspec.structs.replace(LEVEL, at=66.0))
+    view.take(msgspec.structs.replace(LEVEL, at=69.0))
     assert page.file.getvalue() == "00:01:01  alone\n"
 
 
