@@ -45,7 +45,7 @@ How surely two pieces of speech are of one voice: for the states of the `speaker
 directions in which {voices} training voices differ (linear discriminant analysis), a cohort
 of {cohort} voices, and a line from score to log-likelihood ratio for windows of 0.2 to 1.6 s.
 
-- **From:** {voices} voices of LibriSpeech, LibriTTS and VCTK (CC BY 4.0), Multilingual LibriSpeech
+- **From:** {voices} voices of LibriSpeech and VCTK (CC BY 4.0), Multilingual LibriSpeech
   (CC BY 4.0), LJSpeech and LibriVox (public domain), Asterisk's prompts (CC BY-SA 3.0) and the Free
   Spoken Digit Dataset (CC BY-SA 4.0), also at speeds {speeds}; noise of ESC-10, OLPC, noise-of-life
   and others (CC0, CC BY, CC BY-SA), synthetic rooms. A voice of the cohort is {axes} numbers, the
@@ -296,7 +296,7 @@ def _bundle_manifest(folder: Path) -> Manifest:
         made_by="python -m tap_live.export.voices DATA",
         sources=(
             "states of the bundle speaker (Resemblyzer 0.1.4), Apache-2.0",
-            "LibriSpeech, LibriTTS, VCTK, Multilingual LibriSpeech, CC BY 4.0",
+            "LibriSpeech, VCTK, Multilingual LibriSpeech, CC BY 4.0",
             "LJSpeech, LibriVox, public domain",
             "Asterisk prompts, CC BY-SA 3.0; Free Spoken Digit Dataset, CC BY-SA 4.0",
             "noise: ESC-10, OLPC, noise-of-life and others, CC0, CC BY, CC BY-SA",

@@ -40,7 +40,7 @@ class GateConfig:
     sure: float = 0.95  # a decision that need not wait
     wait: float = 0.8  # a decision waits no longer
     clear: float = 0.8  # after a pause with less it waits up to 1.6
-    least: float = 0.6  # a name is not given with less
+    least: float = 0.75  # a name is not given with less
     stay: float = 0.6  # that the same goes on after a pause
     change: float = 0.02  # that somebody else goes on without one, a step
 
@@ -167,8 +167,8 @@ class VoiceGate:
         """Take the odds of one step; return what changes."""
         best = int(odds.argmax())
         name = self._names[best]
-        if name != OTHER and odds[best] < self._config.least:
-            name = OTHER
+        if odds[best] < self._config.least:  # in doubt nothing changes, and no name is given
+            name = self._label or OTHER
         if name == self._label:
             return []
         position = self._start_of_stretch() if self._label is None else step.position
