@@ -37,7 +37,7 @@ class DecodingOptions:
     latest_start: float | None = 1.0  # seconds; the first timestamp comes no later
     previous: tuple[int, ...] = ()  # tokens said before this window
     prefix: tuple[int, ...] = ()  # tokens that the answer begins with
-    draft: tuple[int, ...] = ()  # a guess at what follows the prefix: faster, same result
+    draft: tuple[int, ...] = ()  # a guess at what follows the prefix: only makes greedy faster
     max_tokens: int | None = None  # in the answer; None: half the decoder's context
     max_compression_ratio: float | None = 2.4  # a higher one repeats itself
     min_logprob: float | None = -1.0  # mean a token; a lower one is improbable

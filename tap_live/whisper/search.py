@@ -2,7 +2,8 @@
 
 A draft is what the last look at nearly the same sound gave. The decoder reads it in
 one call, and as much of it is kept as stepping token by token would have chosen: the
-result is greedy's own, with a fraction of the calls.
+result is greedy's own, with a fraction of the calls. (In int8 activations are scaled
+call by call, so that near-ties may fall otherwise than in steps; in fp32 they do not.)
 """
 
 from collections.abc import Sequence
