@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -52,15 +53,15 @@ def evaluate(
 def _dialogues(data: Path, seconds: float) -> Audio:
     """Join dialogues of the list until they last long enough."""
     sys.path.insert(0, str(data / "eval"))
-    from render import dialogue, rows
-
+    render = import_module("render")
     parts: list[Audio] = []
-    for id in sorted({row["id"] for row in rows("turns")}):
-        audio, _ = dialogue("turns", id)
+    for id in sorted({row["id"] for row in render.rows("turns")}):
+        audio, _ = render.dialogue("turns", id)
         parts += [audio, np.zeros(round(PAUSE_S * 16_000), np.float32)]
         if sum(map(len, parts)) >= seconds * 16_000:
             break
-    return soxr.resample(np.concatenate(parts), 16_000, RATE)
+    played: Audio = soxr.resample(np.concatenate(parts), 16_000, RATE)
+    return played
 
 
 def _live(folder: Path, env: dict[str, str], whisper: str) -> tuple[str, int]:

@@ -1,6 +1,6 @@
 """Measure streaming captions: words, delays, shares, and what they make of noise.
 
-python -m tap_live.export.streaming_eval clips manifest.jsonl --whisper base.en
+python -m tap_live.export.streaming_eval clips manifest.jsonl --whisper base
 python -m tap_live.export.streaming_eval long manifest.jsonl
 python -m tap_live.export.streaming_eval noise noise.csv
 python -m tap_live.export.streaming_eval turns turns.csv
@@ -54,7 +54,7 @@ class Stream:
 
 
 @app.command()
-def clips(manifest: Path, whisper: Whispers = "base.en", longest: int = 50, seed: Seed = 0) -> None:
+def clips(manifest: Path, whisper: Whispers = "base", longest: int = 50, seed: Seed = 0) -> None:
     """Compare streaming with batch decoding (beam 5) on clips joined to one stream."""
     model = Whisper.open(whisper)
     stream = joined(read_clips(manifest, longest=longest), manifest.parent, seed)
@@ -77,7 +77,7 @@ def clips(manifest: Path, whisper: Whispers = "base.en", longest: int = 50, seed
 
 
 @app.command()
-def long(manifest: Path, whisper: Whispers = "base.en", minutes: int = 30, seed: Seed = 0) -> None:
+def long(manifest: Path, whisper: Whispers = "base", minutes: int = 30, seed: Seed = 0) -> None:
     """Compare the first minute of a long stream with its last."""
     model = Whisper.open(whisper)
     stream = joined(read_clips(manifest, longest=50), manifest.parent, seed)
@@ -96,7 +96,7 @@ def long(manifest: Path, whisper: Whispers = "base.en", minutes: int = 30, seed:
 
 
 @app.command()
-def noise(listed: Path, whisper: Whispers = "base.en", silence_s: int = 180) -> None:
+def noise(listed: Path, whisper: Whispers = "base", silence_s: int = 180) -> None:
     """Caption sounds without voices, and digital silence: no words are wanted."""
     model = Whisper.open(whisper)
     sounds = [load(listed.parents[1] / row["file"]) for row in _rows(listed)]
@@ -113,7 +113,7 @@ def noise(listed: Path, whisper: Whispers = "base.en", silence_s: int = 180) -> 
 
 
 @app.command()
-def turns(listed: Path, whisper: Whispers = "base.en") -> None:
+def turns(listed: Path, whisper: Whispers = "base") -> None:
     """Caption dialogues, each a stream of its own."""
     model = Whisper.open(whisper)
     rows = _rows(listed)

@@ -65,7 +65,7 @@ def context_frames(seconds: float) -> int:
         the same, at least 7 s                                       24
         the same, at least 10 s (taken)                14.2          15.3
         the audio and 1 s of silence, at least 10 s    17.1          16.9
-        the audio and 1 s of zeros, at least 10 s      14.1          15.3
+        the audio and 1 s of zeros, at least 10 s      14.1
     """
     wanted = (seconds + CONTEXT_MARGIN) * FRAMES_PER_SECOND / TOKEN_FRAMES
     return min(MAX_FRAMES, max(MIN_CONTEXT, math.ceil(wanted) * TOKEN_FRAMES))
