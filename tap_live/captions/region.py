@@ -55,7 +55,7 @@ class Region:
         """
         self._recogniser, self._config, self._numbers = recogniser, config, numbers
         self._language = language
-        self._speaker, self._confidence = edge.speaker, edge.confidence
+        self.speaker, self._confidence = edge.speaker, edge.confidence
         self._interval, self._hold = round(config.interval * RATE), hold
         self._start = edge.position
         self._alone, self.context = alone, context
@@ -169,7 +169,7 @@ class Region:
             words=tuple(
                 Word(w.text, seconds(w.start), seconds(w.end), round(w.p, 3)) for w in words
             ),
-            speaker=self._speaker,
+            speaker=self.speaker,
             confidence=self._confidence,
             language=self._tongue,
         )

@@ -118,7 +118,7 @@ class StreamingCaptioner:
 
     def _begin(self, edge: Edge) -> Region:
         alone = context = Context(self._held, edge.position)
-        if self._past is not None:
+        if self._past is not None and self._past.speaker == edge.speaker:
             before = self._past.context
             gap = edge.position - self._past.heard
             if before.words and gap <= self._config.carry * RATE:
