@@ -22,8 +22,8 @@ class FractionalResampler:
     """Resample by a ratio close to 1 that may change at any time, without a click.
 
     A windowed sinc, tabulated at `PHASES` places between two samples and interpolated
-    linearly. soxr's variable-rate mode withholds some ten milliseconds, this withholds
-    `lookahead` samples, and the whole budget for a drift buffer is ten times that.
+    linearly. It withholds `lookahead` samples and no more; soxr's variable-rate mode, which
+    it stands in for, is marked experimental and does not state its delay.
     """
 
     lookahead = TAPS // 2

@@ -2,8 +2,8 @@
 
 A draft is what the last look at nearly the same sound gave. The decoder reads it in
 one call, and as much of it is kept as stepping token by token would have chosen: the
-result is greedy's own, with a fraction of the calls. (In int8 activations are scaled
-call by call, so that near-ties may fall otherwise than in steps; in fp32 they do not.)
+result is greedy's own, with a fraction of the calls. That holds in fp32. In int8 a call of
+many tokens gave other logits than steps: 69 % of drafted passes had the same tokens (tiny.en).
 """
 
 from collections.abc import Sequence
