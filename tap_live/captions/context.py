@@ -46,6 +46,10 @@ class Context:
         last, after = words[count - 1], words[count : count + 1]
         self.drop(count, (last.end + after[0].start) // 2 if after else last.end)
 
+    def since(self, cut: int) -> "Context":
+        """Return a context that knows nothing of what was before `cut`."""
+        return Context(self._held, cut)
+
     def drop(self, count: int, cut: int) -> None:
         """Leave `count` words and the audio before `cut` behind."""
         self.words = self.words[count:]

@@ -11,10 +11,14 @@ from dataclasses import dataclass
 
 from tap_live.captions.agreement import bare
 from tap_live.captions.recogniser import Heard, Hypothesis
+from tap_live.captions.vad import RATE
 
 REPEATS = 3  # of one phrase on end,
 REPEATED = 6  # and as many words of it in all, are a loop
 LONGEST = 12  # words in a phrase that may repeat
+PILE = 3  # words on end
+PILED_S = 0.04  # that take no longer than this all together were not said,
+LED_THERE = 0.8  # nor the words before them that are less likely than this
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,13 +44,26 @@ def believed(hypothesis: Hypothesis, plausible: Sequence[Heard], config: GuardCo
 
 
 def plausible(words: Sequence[Heard], length: int) -> tuple[Heard, ...]:
-    """Cut where a phrase begins to go round, and where words begin after the speech.
+    """Cut where a phrase goes round, where words pile up, and where they follow the speech.
 
     Args:
         words: with positions in the audio.
         length: of the speech, in samples.
     """
-    return _within(_without_loop(words), length)
+    return _within(_without_pile(_without_loop(words)), length)
+
+
+def _without_pile(words: Sequence[Heard]) -> tuple[Heard, ...]:
+    """Cut at the first words that take no time: Whisper wrote on without looking at the audio.
+
+    It says again what it said before, and is certain of it; but not of the words that led there.
+    """
+    for index in range(len(words) - PILE + 1):
+        if words[index + PILE - 1].end - words[index].start <= PILED_S * RATE:
+            while index and words[index - 1].p < LED_THERE:
+                index -= 1
+            return tuple(words[:index])
+    return tuple(words)
 
 
 def _within(words: Sequence[Heard], length: int) -> tuple[Heard, ...]:

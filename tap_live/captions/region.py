@@ -14,6 +14,7 @@ from tap_live.captions.vad import RATE, WINDOW, Edge
 from tap_live.events import Caption, Word
 
 AFTERMATH = 0.1  # seconds after speech in which a word may still be said to begin
+SKIPPED = 1.2  # seconds of speech before the first word: the words there were left out
 
 
 @dataclass
@@ -96,18 +97,46 @@ class Region:
 
     def _read(self, position: int) -> list[Caption]:
         before, self._open = self._open, self._hear(position)
-        certain = agreed(before, self._open)
-        while certain and self._open[certain - 1].end > position - self._hold:
-            certain -= 1
+        certain = next(
+            (n for n, word in enumerate(self._open) if word.end > position - self._wait(word)),
+            len(self._open),
+        )
+        certain = min(certain, agreed(before, self._open))
         captions = self._say(certain) + self._shorten(position)
         if self._open or self._shown:
             captions.append(self._caption("partial", self._open))
         return captions
 
+    def _wait(self, word: Heard) -> int:
+        """Return how long after its end a word becomes final; what is doubtful, later."""
+        likely = word.p >= self._config.likely
+        return self._hold if likely else max(self._hold, round(self._config.doubt * RATE))
+
     def _hear(self, position: int) -> tuple[Heard, ...]:
         """Return the words after those that are final."""
         self.heard, self._fresh = position, 0
-        context = self.context if self._believed else self._alone
+        if not self._believed:
+            return self._decode(self._alone, position)
+        words = self._decode(self.context, position)
+        after = self._final_until()
+        if self._skipped(words, after, position) and after > self.context.cut:
+            afresh = self.context.since(after)
+            again = self._decode(afresh, position)
+            if not self._skipped(again, after, position):
+                self.context, words = afresh, again
+        return words
+
+    def _final_until(self) -> int:
+        """Return where the words begin that are not final."""
+        words = self.context.words
+        return max(self._start, words[-1].end) if words else self._start
+
+    def _skipped(self, words: Sequence[Heard], after: int, position: int) -> bool:
+        """Whether nothing is made of speech that a pass heard: it took it for what it knows."""
+        first = words[0].start if words else self._spoken_until(position)
+        return first - after > SKIPPED * RATE
+
+    def _decode(self, context: Context, position: int) -> tuple[Heard, ...]:
         audio = context.read(position)
         self._tongue = self._language.of(audio[max(0, self._start - context.cut) :])
         hypothesis = self._recogniser.recognise(

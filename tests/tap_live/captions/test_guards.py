@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from tap_live.captions.agreement import agreed, bare
@@ -31,6 +33,26 @@ def kept(text):
 )  # fmt: skip
 def test_a_phrase_that_goes_round_is_said_once(text, expected):
     assert kept(text) == expected
+
+
+def squeezed(words, at):
+    """The same words, from `at` on in no time."""
+    return [
+        replace(word, start=at * WORD, end=at * WORD) if n >= at else word
+        for n, word in enumerate(words)
+    ]
+
+
+def test_words_that_pile_up_in_no_time_were_not_said():
+    words = squeezed(heard("as they do now as they do now"), 4)
+    assert plausible(words, 10**7) == tuple(words[:4])
+    assert plausible(words[:6], 10**7) == tuple(words[:6])  # two may be a slip of the clock
+
+
+def test_a_doubtful_word_that_led_to_a_pile_goes_with_it():
+    words = squeezed(heard("as they do now but as they do"), 5)
+    words[4] = replace(words[4], p=0.5)
+    assert plausible(words, 10**7) == tuple(words[:4])
 
 
 def test_words_that_begin_after_the_audio_are_cut():

@@ -52,10 +52,12 @@ class Listener:
     """Stands for Whisper: understands words that it hears whole, and remembers what it was asked.
 
     `no_speech` is what it thinks of everything; `babble` makes it say something new each time.
+    Words in `doubtful` it finds improbable.
     """
 
     no_speech: float = 0.0
     babble: bool = False
+    doubtful: frozenset[int] = frozenset()
     languages: tuple[str, ...] = ("en",)
     spoken: dict[str, float] = field(default_factory=dict)
     asked: list[Request] = field(default_factory=list)
@@ -82,7 +84,8 @@ class Listener:
         text = f" w{number}" if stop - start == WORD else f" part{stop - start}"
         if self.babble:
             text = f" b{len(self.asked)}-{number}"
-        return Heard(text, (number,), start, stop, 0.9)
+        p = 0.2 if number in self.doubtful else 0.9
+        return Heard(text, (number,), start, stop, p)
 
 
 DIALOGUE = np.concatenate(
@@ -180,6 +183,38 @@ def test_words_are_shown_soon_and_final_soon_after():
     whole = {text for text in final if text.startswith(" w")}
     assert np.median([shown[text] for text in whole]) <= 0.6
     assert np.median([final[text] for text in whole]) <= 1.6
+
+
+def test_a_doubtful_word_becomes_final_later_and_loses_nothing():
+    def left(listener):
+        stage, audio, times = captioner(listener), speech(1, 24), {}
+        for start in range(0, len(audio), 512):
+            for caption in finals(stage.push(audio[start : start + 512])):
+                times |= {word.text: start / RATE - word.end for word in caption.words}
+        return times
+
+    sure, doubtful = left(Listener()), left(Listener(doubtful=frozenset({8})))
+    config = StreamingConfig()
+    assert config.hold <= sure[" w8"] < config.doubt
+    assert doubtful[" w8"] >= config.doubt
+    assert doubtful[" w7"] == sure[" w7"]
+    assert texts(run(captioner(Listener(doubtful=frozenset({8}))), DIALOGUE)) == said(1, 44)
+
+
+class Forgetful(Listener):
+    """Takes everything for what it knows already, once it has been told `known` words."""
+
+    known: int = 6
+
+    def recognise(self, request):
+        found = super().recognise(request)
+        deaf = len(request.prefix) >= self.known
+        return type(found)((), 0.0, -0.1) if deaf else found
+
+
+def test_speech_that_is_taken_for_what_was_said_before_is_heard_afresh():
+    turns = np.concatenate([speech(1, 8), silence(0.6), speech(9, 8)])
+    assert texts(run(captioner(Forgetful()), turns)) == said(1, 16)
 
 
 @pytest.mark.slow
