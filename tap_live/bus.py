@@ -51,7 +51,7 @@ class Subscription:
         self._events: queue.SimpleQueue[AnyEvent] = queue.SimpleQueue()
 
     def put(self, event: AnyEvent) -> None:
-        if _replaceable(event) and self._events.qsize() >= self.capacity:
+        if replaceable(event) and self._events.qsize() >= self.capacity:
             self.left_out += 1
         else:
             self._events.put(event)
@@ -72,7 +72,8 @@ class Subscription:
                 return
 
 
-def _replaceable(event: AnyEvent) -> bool:
+def replaceable(event: AnyEvent) -> bool:
+    """Whether a newer event of its kind says all that this one does."""
     if isinstance(event, Caption):
         return event.state == "partial"
     return isinstance(event, (Level, Spectrum, Stats))

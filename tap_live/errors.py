@@ -10,7 +10,10 @@
     ├── RuntimeMissingError a part that is not installed, and how to install it
     ├── StorageError        a folder that cannot be written, a disk that is full
     ├── VoiceError          a voice that is not enrolled, or a clip that cannot enrol one
+    ├── NotPossibleError    a command that this stream cannot carry out
     └── WireError           a message that is not one of ours
+        ├── RefusedError    a request that is not let in
+        └── ClosingError    a connection that has to end
 
 Text says what was wanted, what was found and what to do; one line, so that a
 command can print it as it is.
@@ -81,5 +84,26 @@ class VoiceError(TapError):
     """A voice that is not enrolled, or a clip that cannot enrol one."""
 
 
+class NotPossibleError(TapError):
+    """A command that this stream cannot carry out."""
+
+
 class WireError(TapError):
     """A message that is not one of ours."""
+
+
+class RefusedError(WireError):
+    """A request that is not let in; `reason` is one word for counting, `status` is HTTP's."""
+
+    def __init__(self, status: int, reason: str, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+        self.reason = reason
+
+
+class ClosingError(WireError):
+    """A connection that has to end, with a close code that says why."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code

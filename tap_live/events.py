@@ -30,6 +30,7 @@ class Hello(Event, frozen=True, tag="hello"):
     bundles: tuple[str, ...]
     capabilities: tuple[str, ...]
     role: Literal["viewer", "controller"]
+    stream: str = ""  # its identity: `seq` and caption ids count within one stream
 
 
 class Word(msgspec.Struct, frozen=True):
@@ -270,9 +271,24 @@ class GetState(Command, frozen=True, tag="get_state"):
 
 
 class Subscribe(Command, frozen=True, tag="subscribe"):
-    """Choose which events and audio frames to get."""
+    """Choose which events and audio frames to get.
+
+    With `after` the finals since that `seq` come again, and the last of everything else;
+    of a `stream` that is not the one of `hello`, all that is held comes.
+    """
 
     channels: tuple[str, ...]
+    after: int | None = None
+    stream: str | None = None
+
+
+class Authenticate(Command, frozen=True, tag="authenticate"):
+    """Show a token; the first message of those who could not in the request."""
+
+    token: str
+
+    def __repr__(self) -> str:  # a token is never shown, not in a log either
+        return f"Authenticate(id={self.id!r})"
 
 
 AnyEvent: TypeAlias = (
@@ -311,6 +327,7 @@ AnyCommand: TypeAlias = (
     | CueFromSpan
     | GetState
     | Subscribe
+    | Authenticate
 )
 
 _encoder = msgspec.json.Encoder()
@@ -348,7 +365,7 @@ def schema() -> dict[str, Any]:
 def _decode(decoder: msgspec.json.Decoder[_Message], data: bytes | str, what: str) -> _Message:
     try:
         return decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise WireError(
             f"wanted a JSON {what} of tap-live, found {data[:80]!r}: {error}"
         ) from error

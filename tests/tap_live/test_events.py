@@ -35,7 +35,7 @@ def test_every_event_and_command_of_the_design_exists():
         *("start", "stop", "set_target", "remove_target", "set_mix", "mute", "enrol"),
         *("list_voices", "delete_voice", "list_devices", "set_device", "set_extractor"),
         *("set_captions", "list_bundles", "pull", "export", "cancel", "record"),
-        *("cue_from_span", "get_state", "subscribe"),
+        *("cue_from_span", "get_state", "subscribe", "authenticate"),
     }
 
 
@@ -67,6 +67,10 @@ def test_a_caption_reads_as_its_words():
     words = (events.Word(" Good", 0, 1, 1), events.Word(" day.", 1, 2, 1))
     caption = events.Caption(id=1, revision=0, state="partial", start=0, end=2, words=words)
     assert caption.text == "Good day."
+
+
+def test_a_token_is_not_shown_with_its_command():
+    assert "secret" not in repr(events.Authenticate(id=1, token="secret"))
 
 
 @pytest.mark.parametrize(

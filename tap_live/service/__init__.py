@@ -1,0 +1,1 @@
+"""One engine, many readers: events over WebSocket, a caption page and files over HTTP."""
