@@ -13,7 +13,8 @@
     ├── NotPossibleError    a command that this stream cannot carry out
     └── WireError           a message that is not one of ours
         ├── RefusedError    a request that is not let in
-        └── ClosingError    a connection that has to end
+        ├── ClosingError    a connection that has to end
+        └── CommandError    a command that was answered with an error
 
 Text says what was wanted, what was found and what to do; one line, so that a
 command can print it as it is.
@@ -105,5 +106,13 @@ class ClosingError(WireError):
     """A connection that has to end, with a close code that says why."""
 
     def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class CommandError(WireError):
+    """A command that was answered with an error; `code` is for programs."""
+
+    def __init__(self, code: str, text: str) -> None:
         super().__init__(text)
         self.code = code

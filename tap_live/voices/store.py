@@ -4,10 +4,7 @@ A voiceprint is biometric: it lies in the user's data folder, mode 0600 in a fol
 mode 0700, is never sent anywhere, and `tap-live voices delete NAME` removes it.
 """
 
-import os
 import re
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +13,7 @@ import numpy as np
 import platformdirs
 
 from tap_live.errors import StorageError, VoiceError
+from tap_live.private import write_private
 from tap_live.processor import Embedding
 from tap_live.voices.encoder import WIDTH, unit
 
@@ -118,7 +116,7 @@ class VoiceStore:
         path = self._path(voice.name)
         try:
             self._make_folder()
-            _write_private(path, msgspec.json.encode(voice))
+            write_private(path, msgspec.json.encode(voice))
         except OSError as error:
             raise StorageError(
                 f"cannot keep the voice in {self.folder}: {error.strerror}; nothing was changed"
@@ -156,7 +154,7 @@ class VoiceStore:
         """Write a copy that only its owner can read. Raises: StorageError."""
         data = msgspec.json.format(msgspec.json.encode(self.load(name)), indent=2) + b"\n"
         try:
-            _write_private(to, data)
+            write_private(to, data)
         except OSError as error:
             raise StorageError(f"cannot write {to}: {error.strerror}") from error
 
@@ -175,21 +173,6 @@ class VoiceStore:
     def _make_folder(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.folder.chmod(0o700)
-
-
-def _write_private(path: Path, data: bytes) -> None:
-    """Replace a file at once; nobody but its owner can read it at any moment."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")  # 0600
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
 
 
 def _mean(
