@@ -119,7 +119,7 @@ class Access:
 
     def link(self, host: str) -> str:
         """Make a link for one browser; what follows # never leaves it."""
-        return f"http{'s' if self.secure else ''}://{host}/#{self.new_code()}"
+        return f"http{'s' if self.secure else ''}://{host}/#code={self.new_code()}"
 
     def _is_ours(self, name: str) -> bool:
         """An address cannot be rebound, a name can: only those that we know."""

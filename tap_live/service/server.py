@@ -257,7 +257,7 @@ class Service:
         connection.session.closing = closing
         if not connection.cut:
             connection.cut = True
-            self._keep(asyncio.create_task(connection.close(closing.code, str(closing)[:100])))
+            self._keep(asyncio.create_task(connection.end(closing)))
 
     def _keep(self, task: "asyncio.Task[None]") -> None:
         self._tasks.add(task)
@@ -383,6 +383,14 @@ class _Connection(ServerConnection):
         super().resume_writing()
         self.blocked = False
         self._service.flush(self)
+
+    async def end(self, closing: ClosingError) -> None:
+        """Close with a code; a reader that does not take it in `FLUSH_S` is hung up on."""
+        try:
+            async with asyncio.timeout(FLUSH_S):
+                await self.close(closing.code, str(closing)[:100])
+        except TimeoutError:
+            self.transport.abort()
 
 
 def _is_behind(connection: _Connection) -> bool:

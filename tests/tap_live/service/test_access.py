@@ -186,7 +186,7 @@ def test_outstanding_codes_are_bounded(access):
 
 def test_a_link_carries_its_code_where_no_server_sees_it(access):
     link = access.link("192.168.1.5:8765")
-    base, _, code = link.partition("#")
+    base, _, code = link.partition("#code=")
     assert base == "http://192.168.1.5:8765/"
     assert cookie_of(access, code)
 

@@ -83,7 +83,7 @@ def tell(session, command, now=0.0):
 
 def subscribe(session, *channels, **more):
     tell(session, Subscribe(id="s", channels=channels, **more))
-    *before, answer = [f for f in frames(session) if f["type"] != "hello"][:1]
+    *_before, answer = [f for f in frames(session) if f["type"] != "hello"][:1]
     return answer
 
 
@@ -151,7 +151,7 @@ def test_after_a_break_finals_come_again_and_the_last_of_the_rest(hub, access):
     session = join(hub, access)
     tell(session, Subscribe(id=1, channels=("caption", "level"), after=2, stream="one"))
     hub.publish(caption(7))
-    hello, answer, *events = frames(session)
+    _hello, answer, *events = frames(session)
     assert answer["result"]["replayed"] == 3
     assert "gone" not in answer["result"]
     assert [f["seq"] for f in events] == [4, 5, 6, 7]

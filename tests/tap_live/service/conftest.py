@@ -1,0 +1,107 @@
+import asyncio
+import ssl
+import subprocess
+import threading
+from contextlib import contextmanager
+
+import pytest
+
+from tap_live.bus import EventBus
+from tap_live.events import Bye, Caption, Hello, Level, Loudness, Word
+from tap_live.service.access import Access
+from tap_live.service.hub import Hub
+from tap_live.service.server import Service, ServiceConfig
+from tap_live.service.tap import AudioTap
+
+QUIET = Loudness(None, None)
+
+
+class Engine:
+    """What a stream is to the service: events, sound, and something that takes commands."""
+
+    def __init__(self):
+        self.bus = EventBus(now=lambda: self.at)
+        self.at = 0.0
+        self.hub = Hub(stream="one")
+        self.access = Access()
+        self.tap = AudioTap()
+        self.told = []
+        self.closed = False
+
+    def execute(self, command, tell):
+        self.told.append(command)
+        return {"done": type(command).__name__}
+
+    def close(self):
+        self.closed = True
+
+    @contextmanager
+    def serving(self, port=0, hello=True, **config):
+        service = Service(
+            ServiceConfig(port=port, **config),
+            self.hub,
+            self.access,
+            self.bus.subscribe(),
+            self,
+            self.tap,
+        )
+        with service:
+            if hello:
+                self.hello()
+            yield service
+
+    def hello(self):
+        self.bus.publish(
+            Hello(version="1", rate=16_000, bundles=(), capabilities=(), role="controller")
+        )
+
+    def say(self, text, id, state="final", **more):
+        self.at += 1.0
+        words = (Word(f" {text}", self.at - 1, self.at, 0.9),)
+        more = {"revision": 0, "start": self.at - 1, "end": self.at, "words": words} | more
+        self.bus.publish(Caption(id=id, state=state, **more))
+
+    def level(self):
+        self.bus.publish(Level(mixture=QUIET, output=QUIET))
+
+    def bye(self):
+        self.bus.publish(Bye(reason="end"))
+
+
+@pytest.fixture
+def engine():
+    before = threading.active_count()
+    yield Engine()
+    assert threading.active_count() == before
+
+
+@pytest.fixture
+def run():
+    """Run a coroutine to its end, or fail after a while."""
+
+    def run(work):
+        async def limited():
+            async with asyncio.timeout(20):
+                return await work
+
+        return asyncio.run(limited())
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """A certificate for this machine, made here: (server's context, client's context)."""
+    folder = tmp_path_factory.mktemp("tls")
+    pem, key = folder / "cert.pem", folder / "key.pem"
+    made = subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
+         "subjectAltName=IP:127.0.0.1,DNS:localhost", "-keyout", key, "-out", pem],
+        capture_output=True, check=False,
+    )  # fmt: skip
+    if made.returncode:
+        pytest.skip("openssl is not here to make a certificate with")
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(pem, key)
+    return server, ssl.create_default_context(cafile=str(pem))
