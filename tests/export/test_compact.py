@@ -1,0 +1,85 @@
+"""The bundle of a small random network: what is written is what the network computes."""
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from tap_live.bundle import open_bundle
+from tap_live.errors import ParityError
+from tap_live.export import compact
+from tap_live.export.verify import verify
+from tap_live.models.compact import CompactExtractor, Dims
+from tap_live.runtime import Engine
+
+DIMS = Dims(band_width=8, full_width=16, blocks=2, condition_width=8)
+
+
+@pytest.fixture(scope="module")
+def net():
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    net = CompactExtractor(DIMS).eval()
+    for parameter in net.mask.layers.parameters():  # masks that differ from hop to hop
+        torch.nn.init.normal_(parameter, std=0.5)
+    return net
+
+
+@pytest.fixture(scope="module")
+def folder(net, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bundles") / "voice-compact"
+    compact.export(net, folder, "| list | SI-SDRi |", "best.pt")
+    return folder
+
+
+@pytest.fixture
+def engine(folder):
+    return Engine(open_bundle(folder, "voice-extractor"), "step")
+
+
+def test_the_graph_computes_what_the_network_computes_also_for_noise(net, engine):
+    noise = 0.1 * np.random.default_rng(0).standard_normal(16_000).astype(np.float32)
+    cue = np.random.default_rng(1).standard_normal(DIMS.cue).astype(np.float32)
+    rounded = compact.round_to_half(net)
+    parities = verify(compact.TorchBackend(rounded), engine, compact.hops(DIMS, noise, cue))
+    assert {p.output for p in parities} >= {"mask", "band_h", "full_c", "power", "heard"}
+
+
+def test_silence_gives_a_finite_mask(engine):
+    inputs = {"spectrum": np.zeros((256, 2), np.float32), "cue": np.ones(256, np.float32)}
+    outputs, state = engine.step(inputs, engine.initial_state())
+    assert np.isfinite(outputs["mask"]).all()
+    assert all(np.isfinite(part).all() for part in state.values())
+
+
+def test_another_network_is_told_apart(engine):
+    other = compact.round_to_half(CompactExtractor(DIMS))
+    stream = compact.hops(DIMS, *compact.real_speech(DIMS))[:40]
+    with pytest.raises(ParityError, match="do not ship"):
+        verify(compact.TorchBackend(other), engine, stream)
+
+
+def test_weights_are_stored_as_half_and_nothing_is_lost(net, folder):
+    graph = onnx.load(folder / "step.onnx").graph
+    kinds = [tensor.data_type for tensor in graph.initializer if np.prod(tensor.dims) >= 256]
+    assert kinds.count(onnx.TensorProto.FLOAT16) > 0.8 * len(kinds)
+    stored = sum(int(np.prod(tensor.dims)) for tensor in graph.initializer)
+    assert stored >= sum(weight.numel() for weight in net.parameters())
+
+
+def test_the_graph_names_no_file_of_the_machine_it_was_made_on(folder):
+    assert b".py" not in (folder / "step.onnx").read_bytes()
+
+
+def test_the_card_and_the_manifest_tell_how_it_was_made(folder):
+    card = (folder / "README.md").read_text()
+    assert "| list | SI-SDRi |" in card and "LibriSpeech" in card and "256 bins below 8 kHz" in card
+    manifest = open_bundle(folder).manifest
+    assert manifest.made_by == "python -m tap_live.export.compact best.pt voice-compact"
+    assert manifest.settings == {"hop_s": 0.016, "fade_s": 0.004, "cues": ["speaker"]}
+
+
+def test_a_shipped_bundle_keeps_to_its_ceiling():
+    """fp16: two bytes a weight, and what the graph itself takes."""
+    weights = sum(weight.numel() for weight in CompactExtractor(Dims()).parameters())
+    assert 2 * weights + 100_000 < 4_000_000
