@@ -9,6 +9,7 @@
     │   └── ParityError     two backends that disagree
     ├── RuntimeMissingError a part that is not installed, and how to install it
     ├── StorageError        a folder that cannot be written, a disk that is full
+    ├── CueError            words or a clip that cannot ask for a sound
     ├── VoiceError          a voice that is not enrolled, or a clip that cannot enrol one
     ├── NotPossibleError    a command that this stream cannot carry out
     └── WireError           a message that is not one of ours
@@ -79,6 +80,10 @@ class RuntimeMissingError(TapError, ImportError):
 
 class StorageError(TapError):
     """A folder that cannot be written, a disk that is full."""
+
+
+class CueError(TapError):
+    """Words or a clip that cannot ask for a sound."""
 
 
 class VoiceError(TapError):
