@@ -1,5 +1,6 @@
 """Which language is spoken, where a model knows several."""
 
+import math
 from collections.abc import Sequence
 
 from tap_live.captions.recogniser import Recogniser
@@ -7,14 +8,19 @@ from tap_live.captions.vad import RATE
 from tap_live.errors import ConfigError
 from tap_live.processor import Audio
 
-ENOUGH = 2 * RATE  # samples of speech that settle the language of a region
-MARGIN = 0.3  # in probability, by which another language must be the likelier one
+LISTENED = (2 * RATE, 4 * RATE, 8 * RATE)  # samples of a region; later ones only if in doubt
+RELIABLE = 6 * RATE  # samples; what is heard in fewer counts for less
+MEMORY = 0.7  # of what the regions before count, for each region that passed
+UNLIKELY = 0.01  # probability; less is not told apart
+MARGIN = 1.0  # nats by which another language must be the likelier one
 
 
 class Language:
-    """The language of a stream: asked for, or heard once in each region of speech.
+    """The language of a stream: asked for, or heard in each region of speech.
 
-    It changes only for one that is clearly likelier, so that a foreign name does not.
+    Two seconds of an unusual voice often sound like another language, so evidence adds up
+    over regions and fades with them: somebody who goes on in another language is followed
+    in the first or second region, a foreign name or a mumble changes nothing.
 
     Raises: ConfigError if the model does not know what is asked for.
     """
@@ -26,22 +32,39 @@ class Language:
         self._recogniser = recogniser
         self._current = wanted or (known[0] if len(known) == 1 else None)
         self._fixed = self._current is not None
-        self._settled = self._fixed
+        self._before: dict[str, float] = {}  # log-likelihood from the regions before
+        self._here: dict[str, float] = {}  # and from this one
+        self._due = list(LISTENED)
 
     def begin_region(self) -> None:
         """Listen anew in the next audio."""
-        self._settled = self._fixed
+        self._before = {name: MEMORY * score for name, score in self._scores().items()}
+        self._here = {}
+        self._due = list(LISTENED)
 
     def of(self, audio: Audio) -> str:
-        """Return the language, listening to this region's audio while that is not settled."""
-        if self._current is None or (not self._settled and len(audio) >= ENOUGH):
-            self._settled = len(audio) >= ENOUGH
-            likely = self._recogniser.detect(audio)
-            best = max(likely, key=lambda name: likely[name])
-            known = likely.get(self._current, 0.0) if self._current else 0.0
-            if self._current is None or likely[best] > known + MARGIN:
-                self._current = best
+        """Return the language, listening to this region's audio where that is due."""
+        if self._current is None or (not self._fixed and self._due and len(audio) >= self._due[0]):
+            self._due = [length for length in self._due if length > len(audio)]
+            self._current = self._listen(audio)
         return self._current
+
+    def _listen(self, audio: Audio) -> str:
+        likely = self._recogniser.detect(audio)
+        weight = min(1.0, len(audio) / RELIABLE)
+        self._here = {name: weight * math.log(max(p, UNLIKELY)) for name, p in likely.items()}
+        scores = self._scores()
+        best = max(scores, key=lambda name: scores[name])
+        current = self._current
+        if current is None or scores[best] > scores.get(current, 0.0) + MARGIN:
+            current = best
+        if len(audio) >= LISTENED[0] and max(likely, key=lambda name: likely[name]) == current:
+            self._due = []
+        return current
+
+    def _scores(self) -> dict[str, float]:
+        names = self._before | self._here
+        return {name: self._before.get(name, 0.0) + self._here.get(name, 0.0) for name in names}
 
 
 def _some(names: Sequence[str]) -> str:

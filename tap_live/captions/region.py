@@ -7,10 +7,11 @@ from typing import Literal
 from tap_live.captions.agreement import agreed
 from tap_live.captions.config import StreamingConfig
 from tap_live.captions.context import Context, tokens_of
+from tap_live.captions.grid import Grid
 from tap_live.captions.guards import believed, plausible
 from tap_live.captions.language import Language
 from tap_live.captions.recogniser import Heard, Recogniser, Request
-from tap_live.captions.vad import RATE, WINDOW, Edge
+from tap_live.captions.vad import RATE, Edge
 from tap_live.events import Caption, Word
 
 AFTERMATH = 0.1  # seconds after speech in which a word may still be said to begin
@@ -38,6 +39,7 @@ class Region:
     def __init__(
         self,
         edge: Edge,
+        grid: Grid,
         recogniser: Recogniser,
         config: StreamingConfig,
         language: Language,
@@ -50,6 +52,7 @@ class Region:
 
         Args:
             edge: of kind "start".
+            grid: of the places where passes end.
             alone: a context that begins with the region.
             context: the context of the speech before, or `alone` if there is none.
             hold: samples after the end of a word before which it does not become final.
@@ -58,13 +61,13 @@ class Region:
         self._language = language
         self.speaker, self._confidence = edge.speaker, edge.confidence
         self._interval, self._hold = round(config.interval * RATE), hold
-        self._start = edge.position
+        self._grid = grid
+        self._start = alone.cut
         self._alone, self.context = alone, context
         self._tongue = ""
         self._believed = False
         self._open: tuple[Heard, ...] = ()  # words of the last pass that are not final
-        self.heard = edge.position  # where the last pass ended
-        self._fresh = edge.noticed - edge.position  # new speech since then
+        self.heard = alone.cut  # where the last pass ended
         self._paused = False
         self._silence = round((config.segmenter.pause - AFTERMATH) * RATE)
         self._revision = 0
@@ -73,21 +76,22 @@ class Region:
 
     def step(self, position: int) -> list[Caption]:
         """Take note of another 32 ms, up to `position`."""
-        if self._paused:
+        position = self._grid.before(position)
+        if self._paused or position - self.heard < self._interval:
             return []
-        self._fresh += WINDOW
-        return self._read(position) if self._fresh >= self._interval else []
+        return self._read(position)
 
     def pause(self, position: int) -> list[Caption]:
         """Read at once what was said, for nothing may follow."""
         self._paused = True
-        return self._read(position)
+        return self._read(self._grid.before(position))
 
     def resume(self) -> None:
         self._paused = False
 
     def end(self, position: int) -> list[Caption]:
         """Make all words final."""
+        position = self._grid.before(position)
         if position != self.heard:
             self._open = self._hear(position)
         captions = self._say(len(self._open))
@@ -114,7 +118,7 @@ class Region:
 
     def _hear(self, position: int) -> tuple[Heard, ...]:
         """Return the words after those that are final."""
-        self.heard, self._fresh = position, 0
+        self.heard = position
         if not self._believed:
             return self._decode(self._alone, position)
         words = self._decode(self.context, position)

@@ -345,18 +345,35 @@ def test_a_gate_that_is_late_cuts_a_turn_where_the_speaker_changed():
     assert words == {"ana": said(1, 8), "bob": said(9, 12)}
 
 
-def test_the_language_is_heard_once_a_region_and_kept_unless_another_is_clearly_likelier():
+def test_the_language_is_heard_once_a_region_while_it_is_what_it_was():
     listener = Listener(languages=("en", "de"), spoken={"en": 0.9, "de": 0.1})
     stage = captioner(listener)
     turn = np.concatenate([speech(1, 12), silence(1)])
-    first = stage.push(turn)
-    assert {caption.language for caption in first} == {"en"}
+    assert {caption.language for caption in stage.push(turn)} == {"en"}
     assert listener.detected == 2  # at once, and again when there is enough to be sure
-    listener.spoken = {"en": 0.4, "de": 0.6}
     assert {caption.language for caption in stage.push(turn)} == {"en"}
     assert listener.detected == 3
-    listener.spoken = {"en": 0.1, "de": 0.9}
-    assert [caption.language for caption in stage.push(turn)][-1] == "de"
+
+
+def test_a_voice_that_sounds_foreign_for_a_moment_changes_no_language():
+    listener = Listener(languages=("en", "fi"), spoken={"en": 0.98, "fi": 0.02})
+    stage = captioner(listener)
+    turn = np.concatenate([speech(1, 12), silence(1)])
+    stage.push(np.tile(turn, 4))
+    listener.spoken = {"en": 0.02, "fi": 0.83}
+    assert {caption.language for caption in stage.push(turn)} == {"en"}
+    listener.spoken = {"en": 0.98, "fi": 0.02}
+    assert {caption.language for caption in stage.push(turn)} == {"en"}
+
+
+def test_somebody_who_goes_on_in_another_language_is_followed_in_the_second_region():
+    listener = Listener(languages=("en", "de"), spoken={"en": 0.98, "de": 0.01})
+    stage = captioner(listener)
+    turn = np.concatenate([speech(1, 30), silence(1)])
+    stage.push(np.tile(turn, 4))
+    listener.spoken = {"en": 0.01, "de": 0.98}
+    captions = stage.push(np.tile(turn, 2))
+    assert captions[-1].language == "de"
 
 
 def test_a_language_that_is_asked_for_is_not_looked_for():
