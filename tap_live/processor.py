@@ -69,3 +69,7 @@ class Extractor(Processor[Targets], Protocol):
     def set_cues(self, cues: Sequence[Cue]) -> None:
         """Extract these from the next sample on, without a click."""
         ...
+
+    def restart(self) -> None:
+        """Forget the stream, also after an error; the next sample is the first."""
+        ...

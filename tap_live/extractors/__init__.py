@@ -1,0 +1,1 @@
+"""Networks that take a target out of a mixture, as they run live."""

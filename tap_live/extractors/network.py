@@ -1,0 +1,102 @@
+"""One compact network as its bundle holds it: what it is asked with and what it gives."""
+
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tap_live.bundle import Bundle, open_bundle, read_manifest
+from tap_live.errors import BundleError
+from tap_live.extractors.spectra import Spectrum
+from tap_live.processor import Cue, TargetKind
+from tap_live.runtime import Engine, State
+
+BUNDLES = Path(__file__).parents[1] / "bundles"
+_KINDS: dict[str, TargetKind] = {"voice-extractor": "voice", "sound-extractor": "sound"}
+
+
+class Network:
+    """A network that takes a hop of one target: `mask, state = step(spectrum, cue, state)`.
+
+    Attributes:
+        kind: what its targets are.
+        cues: the bundles whose embeddings it knows.
+        bins: of a spectrum it sees, from the lowest.
+        hop_s, fade_s: of the windows it was trained with.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        manifest = bundle.manifest
+        if manifest.kind not in _KINDS:
+            raise BundleError(
+                f"wanted an extractor for voices or sounds, {bundle.folder} is {manifest.kind!r}"
+            )
+        self.name, self.kind = manifest.name, _KINDS[manifest.kind]
+        try:
+            self.hop_s = float(cast(float, manifest.settings["hop_s"]))
+            self.fade_s = float(cast(float, manifest.settings["fade_s"]))
+            self.cues = tuple(cast(list[str], manifest.settings["cues"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise BundleError(f"the settings of bundle {self.name!r} lack {error}") from error
+        self._engine = Engine(bundle, "step")
+        shapes = {spec.name: spec.shape for spec in self._engine.spec.inputs}
+        self.bins, self._cue = int(shapes["spectrum"][0]), int(shapes["cue"][0])
+        self._seen = np.zeros((self.bins, 2), np.float32)
+
+    @classmethod
+    def open(cls, folder: Path) -> "Network":
+        """Load a bundle and warm it up. Raises: BundleError, RuntimeMissingError."""
+        network = cls(open_bundle(folder))
+        network._warm_up()
+        return network
+
+    def start(self) -> State:
+        """The state before anything was heard."""
+        return self._engine.initial_state()
+
+    def vector(self, cue: Cue) -> NDArray[np.float32]:
+        """What the network is asked with: the positive cue, then the negative one.
+
+        Raises: BundleError if the cue is of another encoder.
+        """
+        vector = np.concatenate([cue.positive, cue.negative]).astype(np.float32)
+        if len(vector) != self._cue:
+            raise BundleError(
+                f"bundle {self.name!r} takes cues of {self._cue} numbers, "
+                f"{cue.name!r} has {len(vector)}: it is of another encoder"
+            )
+        return vector
+
+    def look(self, spectrum: Spectrum) -> NDArray[np.float32]:
+        """What the network sees of (bins of the stream,): silence where the stream has no bins.
+
+        The array is used again at the next call.
+        """
+        count = min(len(spectrum), self.bins)
+        self._seen.view(np.complex64)[:count, 0] = spectrum[:count]
+        return self._seen
+
+    def mask(
+        self, seen: NDArray[np.float32], vector: NDArray[np.float32], state: State
+    ) -> tuple[Spectrum, State]:
+        """One hop: the complex mask of the target, (bins,), and the new state."""
+        outputs, state = self._engine.step({"spectrum": seen, "cue": vector}, state)
+        return outputs["mask"].view(np.complex64)[:, 0], state
+
+    def _warm_up(self) -> None:
+        self.mask(self._seen, np.zeros(self._cue, np.float32), self.start())
+
+
+def installed(kind: TargetKind, bundles: Path = BUNDLES) -> Path | None:
+    """The folder of the compact bundle for a kind of target, if there is one."""
+    folder = bundles / f"{kind}-compact"
+    return folder if (folder / "manifest.json").is_file() else None
+
+
+def kind_of(folder: Path) -> TargetKind:
+    """What the targets of a bundle are, without loading it. Raises: BundleError."""
+    kind = read_manifest(folder).kind
+    if kind not in _KINDS:
+        raise BundleError(f"wanted an extractor for voices or sounds, {folder} is {kind!r}")
+    return _KINDS[kind]
