@@ -6,10 +6,13 @@
 
 Threads: the source's own writes the ring. The extraction thread (`_run`) reads it, feeds
 everybody else, and when the source has ended closes them in order. Transcription and
-recorder have a thread each. Events are read by whoever holds the subscription.
+recorders have a thread each. Events are read by whoever holds the subscription. What may be
+called while the stream runs says so; it takes effect between two blocks.
 """
 
 import math
+import queue
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -19,8 +22,8 @@ from types import TracebackType
 from typing import Protocol, Self, TypeAlias
 
 from tap_live import __version__
-from tap_live.bus import EventBus
-from tap_live.errors import TapError
+from tap_live.bus import EventBus, Subscription
+from tap_live.errors import NotPossibleError, TapError
 from tap_live.events import AnyEvent, Bye, Caption, Device, Failed, Hello, Stats, Warned
 from tap_live.extraction import Extraction, Mixed
 from tap_live.follow import Follower
@@ -88,12 +91,14 @@ class Live:
             else None
         )
         self._recorder = Recorder(parts.record, rate, self._publish) if parts.record else None
+        self._recorders: tuple[Recorder, ...] = (self._recorder,) if self._recorder else ()
         stages: tuple[Stage | None, ...] = (self._transcription, self._recorder)
-        self._stages = [
-            (stage, Thread(target=stage.run, name=type(stage).__name__.lower()))
-            for stage in stages
-            if stage
-        ]
+        self._stages = [(stage, _thread_of(stage)) for stage in stages if stage]
+        self._taps: tuple[Callable[[Mixed], None], ...] = ()
+        self._requests: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._handed = 0  # samples that everybody has been given
+        self._muted = False
+        self._input_gone = False
         self._thread = Thread(target=self._run, name="extraction")
         self._meter = Meter(rate)
         self._workload = Workload()
@@ -114,9 +119,47 @@ class Live:
         self._thread.start()
         return self
 
+    def subscribe(self, capacity: int = 256) -> Subscription:
+        """Listen to events from now on."""
+        return self._bus.subscribe(capacity)
+
+    def tap(self, take: Callable[[Mixed], None]) -> None:
+        """Give everything to `take` too, on the extraction thread: it must never wait."""
+        self._taps += (take,)
+
     def stop(self) -> None:
-        """End the stream; what was captured is still captioned and kept."""
+        """End the stream; what was captured is still captioned and kept. Any thread."""
         self._stopping = True
+
+    def mute(self, on: bool) -> None:
+        """Let nothing be heard, while everything else goes on. Any thread."""
+        self._muted = on
+        self._turn_output()
+
+    def caption(self, on: bool) -> None:
+        """Caption from now on, or no more. Any thread. Raises: NotPossibleError."""
+        if self._transcription is None:
+            raise NotPossibleError("this stream was started without captions: leave --no-caption")
+        self._transcription.turn(on)
+
+    def record(self, folder: Path) -> Callable[[], None]:
+        """Begin one more recording; return what ends it and waits for the disk. Any thread.
+
+        Raises: StorageError if the folder cannot be written or holds a recording already.
+        """
+        recorder = Recorder(folder, self._rate, self._publish)
+        thread = _thread_of(recorder)
+        thread.start()
+        self._requests.put(lambda: self._join(recorder, thread))
+
+        def end() -> None:
+            self._requests.put(lambda: self._leave(recorder))
+            while thread.is_alive():
+                thread.join(HOP_MS / 1000)
+                if not self._thread.is_alive():  # the stream is over: nobody takes requests
+                    recorder.end()
+
+        return end
 
     def __exit__(
         self,
@@ -136,12 +179,16 @@ class Live:
     def _hear_of(self, event: Device | Warned) -> None:
         """On a thread of the source: what is heard fades out while the input is gone."""
         if isinstance(event, Device) and event.change in ("lost", "returned"):
-            self._output.turn(event.change == "returned")
+            self._input_gone = event.change == "lost"
+            self._turn_output()
         self._publish(event)
+
+    def _turn_output(self) -> None:
+        self._output.turn(not (self._muted or self._input_gone))
 
     def _run(self) -> None:
         """The extraction thread."""
-        for block in self._reader.blocks(self._is_over):
+        for block in self._reader.blocks(self._is_over, self._idle):
             with self._workload:
                 mixed = self._extraction.push(block)
             self._hand_on(mixed)
@@ -151,13 +198,21 @@ class Live:
         self._hand_on(self._extraction.flush())
         self._close()
 
+    def _idle(self, seconds: float) -> None:
+        self._do_requests()
+        time.sleep(seconds)
+
     def _is_over(self) -> bool:
         return self._parts.source.ended or self._stopping
 
     def _hand_on(self, mixed: Mixed) -> None:
+        self._do_requests()
         self._play(mixed)
         for stage, _ in self._stages:
             stage.write(mixed)
+        for take in self._taps:
+            take(mixed)
+        self._handed += len(mixed.mixture)
         for level in self._meter.push(mixed):
             self._publish(level)
         if self._reader.position >= self._stats_due * self._rate:
@@ -171,6 +226,20 @@ class Live:
             self._publish(Failed(code="output-stopped", text=str(error)))
             self._output = NullOutput()
 
+    def _do_requests(self) -> None:
+        while not self._requests.empty():
+            self._requests.get()()
+
+    def _join(self, recorder: Recorder, thread: Thread) -> None:
+        recorder.begin_at(self._handed)
+        self._stages.append((recorder, thread))
+        self._recorders += (recorder,)
+
+    def _leave(self, recorder: Recorder) -> None:
+        self._stages = [(stage, thread) for stage, thread in self._stages if stage is not recorder]
+        self._recorders = tuple(other for other in self._recorders if other is not recorder)
+        recorder.end()
+
     def _lose(self, start: int, stop: int) -> None:
         self._lost += stop - start
         text = f"extraction was over {RING_S} s late: {stop - start} samples are lost"
@@ -180,6 +249,7 @@ class Live:
     def _close(self) -> None:
         """Close the devices, then each stage once it has done all that it was given."""
         self._devices.close()
+        self._do_requests()
         for stage, thread in self._stages:
             if stage is self._recorder:
                 self._caption_late()
@@ -188,6 +258,7 @@ class Live:
         self.error = self._parts.source.error
         if self.error:
             self._publish(Failed(code="source", text=str(self.error)))
+        self._do_requests()  # what came since: a recording ends at once
         self._publish(self._stats())
         self._publish(Bye(reason="stopped" if self._stopping else "end of the input"))
 
@@ -205,8 +276,9 @@ class Live:
 
     def _publish(self, event: AnyEvent) -> None:
         self._bus.publish(event)
-        if self._recorder and isinstance(event, Caption) and event.state == "final":
-            self._recorder.caption(event)
+        if isinstance(event, Caption) and event.state == "final":
+            for recorder in self._recorders:
+                recorder.caption(event)
 
     def _hello(self) -> Hello:
         return Hello(
@@ -227,3 +299,7 @@ class Live:
             lost=self._lost + self._parts.source.lost,
             overload=0.0,  # declared overload: nothing in a normal stream injects a fault
         )
+
+
+def _thread_of(stage: Stage) -> Thread:
+    return Thread(target=stage.run, name=type(stage).__name__.lower())

@@ -15,11 +15,12 @@ from functools import partial
 from pathlib import Path
 from threading import Event
 
+import msgspec
 import soundfile
 
 from tap_live.captions.formats import open_writer
 from tap_live.errors import StorageError
-from tap_live.events import AnyEvent, Caption, Failed, decode_event
+from tap_live.events import AnyEvent, Caption, Failed, Word, decode_event
 from tap_live.extraction import Mixed
 
 MIXTURE, OUTPUT = "mixture.wav", "output.wav"
@@ -44,6 +45,7 @@ class Recorder:
         self._written = 0  # samples ever taken out of it
         self._failed = False
         self._late = False
+        self._begin = 0.0  # seconds of the stream
         _prepare(folder)
         with _storage(folder):
             self._mixture, self._output = (
@@ -51,6 +53,10 @@ class Recorder:
                 for name in (MIXTURE, OUTPUT)
             )
             self._captions = [open_writer(folder / name) for name in CAPTIONS]
+
+    def begin_at(self, position: int) -> None:
+        """Begin in the middle of a stream: captions are timed from there. Before any block."""
+        self._begin = position / self._rate
 
     def write(self, mixed: Mixed) -> None:
         """Keep a block of audio; never waits."""
@@ -64,7 +70,7 @@ class Recorder:
 
     def caption(self, caption: Caption) -> None:
         """Keep a final; never waits."""
-        self._queue.put(caption)
+        self._queue.put(_since(caption, self._begin) if self._begin else caption)
 
     def finish_audio(self) -> Path:
         """Wait until all audio is on disk; return the file with the mixture, closed."""
@@ -129,6 +135,17 @@ class Recorder:
             self._failed = True
             text = f"recording stopped, what was written is kept: {why}"
             self._publish(Failed(code="recording-stopped", text=text))
+
+
+def _since(caption: Caption, begin: float) -> Caption:
+    """Time a caption from a moment of the stream; words that were over by then are left out."""
+    words = tuple(
+        Word(word.text, max(0.0, word.start - begin), word.end - begin, word.p)
+        for word in caption.words
+        if word.end > begin
+    )
+    start, end = (max(0.0, time - begin) for time in (caption.start, caption.end))
+    return msgspec.structs.replace(caption, start=start, end=end, words=words)
 
 
 def _prepare(folder: Path) -> None:

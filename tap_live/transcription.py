@@ -8,6 +8,8 @@ audio, and what falls out of it is skipped with a warning that gives its times.
 from collections.abc import Callable
 from typing import TypeAlias
 
+import numpy as np
+
 from tap_live.audio.resample import StreamResampler
 from tap_live.captions.vad import RATE
 from tap_live.events import AnyEvent, Caption, Failed, StageStats, Warned
@@ -93,6 +95,7 @@ class Transcription:
         )
         self._workload = Workload()
         self._ended = False
+        self._on = True
 
     @property
     def next_id(self) -> int:
@@ -114,7 +117,11 @@ class Transcription:
 
     def write(self, mixed: Mixed) -> None:
         """Take a block at the stream rate; never waits."""
-        self._ring.write(mixed.mixture)
+        self._ring.write(mixed.mixture if self._on else np.zeros_like(mixed.mixture))
+
+    def turn(self, on: bool) -> None:
+        """Hear silence from now on, or what there is again; any thread."""
+        self._on = on
 
     def end(self) -> None:
         """Let `run` return once all that was written is captioned."""

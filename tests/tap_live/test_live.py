@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tap_live.errors import AudioError, StorageError
+from tap_live.errors import AudioError, NotPossibleError, StorageError
 from tap_live.events import Bye, Caption, Device, Failed, Hello, Level, Stats, Warned, Word
 from tap_live.live import Live, Parts
 from tap_live.outputs.file import FileOutput
@@ -146,6 +146,115 @@ def test_what_is_heard_fades_while_the_input_is_gone(clip):
     _, events = run(parts)
     assert turned == [False, True]
     assert [e.change for e in events if isinstance(e, Device)][1:3] == ["lost", "returned"]
+
+
+def test_what_is_heard_stays_muted_while_the_input_comes_and_goes(clip):
+    turned = []
+
+    class Heard(NullOutput):
+        def turn(self, on):
+            turned.append(on)
+
+    class Flaky(FileSource):
+        def _blocks(self, tell, stopping):
+            live.mute(True)
+            for change in ("lost", "returned"):
+                tell(Device(role="input", name="mic", change=change, text=change))
+                yield AUDIO[:RATE]
+            live.mute(False)
+
+    live = Live(Parts(source=Flaky(clip), make_output=lambda rate, tell: Heard()))
+    with live:
+        list(live.events)
+    assert turned == [False, False, False, True]
+
+
+class Steps(FileSource):
+    """A second of the clip, and then what a test does, three times."""
+
+    def __init__(self, clip, *steps):
+        super().__init__(clip)
+        self.steps = steps
+
+    def _blocks(self, tell, stopping):
+        for second, step in enumerate([*self.steps, lambda: None]):
+            yield AUDIO[second * RATE : (second + 1) * RATE]
+            step()
+
+
+def test_captions_that_are_off_hear_silence_and_keep_their_place(clip):
+    class Loudest(Length):
+        def push(self, block):
+            self.loud = [*getattr(self, "loud", []), *(np.abs(block) > 0.01)]
+            return super().push(block)
+
+        def flush(self):
+            seconds = np.array(self.loud).reshape(3, -1).mean(axis=1)
+            assert (seconds > 0.5).tolist() == [True, False, True]
+            return super().flush()
+
+    def after(seconds, on):
+        while live._handed < seconds * RATE:
+            time.sleep(0.001)
+        live.caption(on)
+
+    live = Live(
+        Parts(
+            source=Steps(clip, lambda: after(1, False), lambda: after(2, True)),
+            make_captioner=Loudest,
+        )
+    )
+    with live:
+        events = list(live.events)
+    assert [e.text for e in events if isinstance(e, Caption)] == ["48000"]
+
+
+def test_captions_cannot_be_turned_on_where_there_are_none(clip):
+    with pytest.raises(NotPossibleError, match="without captions"):
+        Live(Parts(source=FileSource(clip))).caption(True)
+
+
+def test_a_recording_can_begin_and_end_while_the_stream_runs(clip, tmp_path):
+    ends = []
+
+    def begin():
+        while live._handed < RATE:
+            time.sleep(0.001)
+        ends.append(live.record(tmp_path / "middle"))
+
+    def end():
+        while live._handed < 2 * RATE:
+            time.sleep(0.001)
+        ends[0]()
+
+    live = Live(Parts(source=Steps(clip, begin, end), make_captioner=Length))
+    before = threading.active_count()
+    with live:
+        list(live.events)
+    assert threading.active_count() == before
+    kept = soundfile.read(tmp_path / "middle" / "mixture.wav", dtype="float32")[0]
+    np.testing.assert_allclose(kept, AUDIO[RATE : 2 * RATE], atol=2**-23)
+    assert (tmp_path / "middle" / "captions.txt").read_text() == ""
+
+
+def test_a_recording_that_nobody_ends_ends_with_the_stream(clip, tmp_path):
+    def begin():
+        while live._handed < RATE:
+            time.sleep(0.001)
+        ends.append(live.record(tmp_path / "rest"))
+
+    ends = []
+    live = Live(Parts(source=Steps(clip, begin, lambda: None), make_captioner=Length))
+    with live:
+        list(live.events)
+    ends[0]()
+    kept = soundfile.read(tmp_path / "rest" / "mixture.wav", dtype="float32")[0]
+    np.testing.assert_allclose(kept, AUDIO[RATE:], atol=2**-23)
+    assert "48000" in (tmp_path / "rest" / "captions.txt").read_text()
+    lines = (tmp_path / "rest" / "captions.jsonl").read_text()
+    assert '"end":2.0' in lines  # of the recording; 3 of the stream
+    ends.append(live.record(tmp_path / "never"))
+    ends[1]()
 
 
 def test_events_can_be_written_as_json(clip):
