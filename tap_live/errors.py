@@ -12,6 +12,7 @@
     ├── CueError            words or a clip that cannot ask for a sound
     ├── VoiceError          a voice that is not enrolled, or a clip that cannot enrol one
     ├── NotPossibleError    a command that this stream cannot carry out
+    ├── CancelledError      a long task that the user stopped
     └── WireError           a message that is not one of ours
         ├── RefusedError    a request that is not let in
         ├── ClosingError    a connection that has to end
@@ -92,6 +93,10 @@ class VoiceError(TapError):
 
 class NotPossibleError(TapError):
     """A command that this stream cannot carry out."""
+
+
+class CancelledError(TapError):
+    """A long task that the user stopped."""
 
 
 class WireError(TapError):

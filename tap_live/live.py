@@ -119,6 +119,16 @@ class Live:
         self._thread.start()
         return self
 
+    @property
+    def rate(self) -> int:
+        """Of the stream, in Hz."""
+        return self._rate
+
+    @property
+    def at(self) -> float:
+        """Seconds of the stream that everybody has been given."""
+        return self._handed / self._rate
+
     def subscribe(self, capacity: int = 256) -> Subscription:
         """Listen to events from now on."""
         return self._bus.subscribe(capacity)

@@ -1,41 +1,29 @@
 """`tap-live models`: the bundles and weights that there are, and getting those there are not."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from tap_live import bundles
-from tap_live.bundle import MANIFEST, Bundle, Manifest, open_bundle, read_manifest
+from tap_live.bundle import MANIFEST, Bundle, open_bundle, read_manifest
+from tap_live.catalogue import BUNDLES, catalogue, folders, manifests
 from tap_live.commands.captioning import progress_bar
 from tap_live.commands.options import Json
 from tap_live.errors import BundleError
 from tap_live.whisper.assemble import assembled
-from tap_live.whisper.sources import entry_of, index, local
-
-BUNDLES = Path(bundles.__file__).parent
+from tap_live.whisper.sources import entry_of
 
 models = typer.Typer(help="List, fetch and check models.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="As `models list` shows it, or a bundle's folder.")]
 
 
-class Row(msgspec.Struct, frozen=True):
-    """One model in the list."""
-
-    name: str
-    kind: str
-    licence: str
-    state: Literal["shipped", "here", "to be fetched"]
-    bytes: int
-
-
 @models.command("list")
 def list_models(json: Json = False) -> None:
     """List all models: those that ship, and Whisper's weights."""
-    rows = [_shipped(manifest) for manifest in _manifests()] + [_weights(n) for n in index()]
+    rows = catalogue()
     if json:
         typer.echo(msgspec.json.encode(rows))
         return
@@ -76,18 +64,9 @@ def verify(
     name: Annotated[str | None, typer.Argument(help="[default: all that ship]")] = None,
 ) -> None:
     """Compare every file of a bundle with its sha256."""
-    folders = [_folder(name)] if name else [path.parent for path in _paths()]
-    for folder in folders:
+    for folder in [_folder(name)] if name else folders():
         bundle: Bundle = open_bundle(folder)
         typer.echo(f"{bundle.manifest.name}: {len(bundle.manifest.files)} files as they were made")
-
-
-def _paths() -> list[Path]:
-    return sorted(BUNDLES.glob(f"*/{MANIFEST}"))
-
-
-def _manifests() -> list[Manifest]:
-    return [read_manifest(path.parent) for path in _paths()]
 
 
 def _folder(name: str) -> Path:
@@ -95,16 +74,5 @@ def _folder(name: str) -> Path:
     for path in (BUNDLES / name, BUNDLES / f"whisper-{name}", Path(name)):
         if (path / MANIFEST).is_file():
             return path
-    names = ", ".join(manifest.name for manifest in _manifests())
+    names = ", ".join(manifest.name for manifest in manifests())
     raise BundleError(f"no bundle {name!r}: there are {names}, or give a folder")
-
-
-def _shipped(manifest: Manifest) -> Row:
-    size = sum(file.bytes for file in manifest.files.values())
-    return Row(manifest.name, manifest.kind, manifest.licence, "shipped", size)
-
-
-def _weights(name: str) -> Row:
-    entry = entry_of(name)
-    state: Literal["here", "to be fetched"] = "here" if any(local(entry)) else "to be fetched"
-    return Row(name, "whisper weights", entry.licence, state, entry.bytes)

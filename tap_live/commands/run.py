@@ -8,6 +8,15 @@ import typer
 from tap_live.commands.captioning import captioning
 from tap_live.commands.options import Channel, Json, Language, OtherVoices, Target, Whisper
 from tap_live.commands.parts import open_input, output_maker
+from tap_live.commands.serving import (
+    AllowHost,
+    AllowOrigin,
+    Serve,
+    TlsCert,
+    TlsKey,
+    parse_serving,
+    serving,
+)
 from tap_live.commands.watch import watch
 from tap_live.live import Live, Parts
 from tap_live.sources.stdin import PcmFormat
@@ -53,9 +62,15 @@ def run(
         int, typer.Option(help="Length of the microphone's blocks.", min=1, max=200)
     ] = 10,
     seconds: Seconds = None,
+    serve: Serve = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    allow_host: AllowHost = None,
+    allow_origin: AllowOrigin = None,
     json: Json = False,
 ) -> None:
     """Run a live stream: hear it, caption it, keep it. Ctrl-C ends it."""
+    served = parse_serving(serve, tls_cert, tls_key, allow_host or (), allow_origin or ())
     source = open_input(
         input, channel=channel, rate=rate, block_ms=block_ms, pcm=pcm, channels=channels
     )
@@ -68,4 +83,6 @@ def run(
         seconds=seconds,
         bundles=listener.bundles if listener else (),
     )
-    watch(Live(parts), source.name, json=json)
+    live = Live(parts)
+    with serving(live, served, record):
+        watch(live, source.name, json=json)

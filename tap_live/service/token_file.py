@@ -21,6 +21,7 @@ class Tokens(msgspec.Struct, frozen=True):
     """What opens one engine's service."""
 
     url: str  # on this machine
+    page: str  # as other machines see it
     control: str
     viewer: str
 
@@ -49,16 +50,15 @@ def read_tokens(port: int = DEFAULT_PORT) -> Tokens:
 
 
 @contextmanager
-def tokens_on_disk(access: Access, port: int) -> Iterator[Path]:
+def tokens_on_disk(access: Access, port: int, page: str) -> Iterator[Path]:
     """Keep the tokens where the user's own programs find them.
 
     Raises: StorageError if the folder cannot be written.
     """
     path = token_path(port)
     scheme = "wss" if access.secure else "ws"
-    tokens = Tokens(
-        f"{scheme}://127.0.0.1:{port}/events", access.control_token, access.viewer_token
-    )
+    url = f"{scheme}://127.0.0.1:{port}/events"
+    tokens = Tokens(url, page, access.control_token, access.viewer_token)
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.parent.chmod(0o700)
