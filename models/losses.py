@@ -54,7 +54,13 @@ def spectral_distance(estimate: Tensor, target: Tensor, windows: tuple[int, ...]
 
 
 def extraction_loss(
-    estimate: Tensor, target: Tensor, mixture: Tensor, *, absent: float = 0.5, spectral: float = 3.0
+    estimate: Tensor,
+    target: Tensor,
+    mixture: Tensor,
+    *,
+    absent: float = 0.5,
+    spectral: float = 3.0,
+    windows: tuple[int, ...] = (320, 1024),
 ) -> Tensor:
     """What training makes small: the mean over examples, present and absent ones weighed.
 
@@ -62,10 +68,11 @@ def extraction_loss(
         estimate, target, mixture: (B, T); a silent target means that it is absent.
         absent: weight of a decibel let through where the target is absent.
         spectral: weight of the spectral distance where it is present.
+        windows: samples; the resolutions of that distance.
     """
     present = target.square().sum(-1) > 0
     ratio = 0.5 * (si_sdr(estimate, target, 1e-3) + sdr(estimate, target, 1e-3))
-    distance = spectral_distance(estimate, target, (320, 1024))
+    distance = spectral_distance(estimate, target, windows)
     loss = torch.where(
         present, spectral * distance - ratio, absent * leakage(estimate, mixture, 1e-3)
     )

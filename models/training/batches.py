@@ -9,12 +9,11 @@ from torch import Tensor, nn
 from ..compact import CompactExtractor
 from ..losses import extraction_loss
 from ..spectra import Spectra, extract
-from .corpus import RATE
-from .mixing import Mixer
+from .course import Examples
 
 
 class Batch(NamedTuple):
-    """Mixtures (B, T), targets (B, C, T) and cues (B, C, 256)."""
+    """Mixtures (B, T), targets (B, C, T) and cues (B, C, cue)."""
 
     mixture: Tensor
     targets: Tensor
@@ -27,7 +26,7 @@ class Batch(NamedTuple):
 class Mixtures(torch.utils.data.Dataset[Batch]):
     """Batch n of a process; any n at any time, so resuming skips nothing and repeats nothing."""
 
-    def __init__(self, mixer: Mixer, size: int, rank: int = 0, processes: int = 1) -> None:
+    def __init__(self, mixer: Examples, size: int, rank: int = 0, processes: int = 1) -> None:
         self.mixer = mixer
         self._size = size
         self._rank = rank
@@ -42,14 +41,15 @@ class Mixtures(torch.utils.data.Dataset[Batch]):
 class Objective(nn.Module):
     """The loss of a batch, as one module, so that it can be compiled and distributed."""
 
-    def __init__(self, net: CompactExtractor) -> None:
+    def __init__(self, net: CompactExtractor, rate: int) -> None:
         super().__init__()
         self.net = net
-        self.spectra = Spectra(net.dims, RATE)
+        self.spectra = Spectra(net.dims, rate)
+        self._windows = (rate // 50, rate * 64 // 1000)  # 20 and 64 ms
 
     def forward(self, batch: Batch) -> Tensor:
         estimate = extract(self.net, self.spectra, batch.mixture, batch.cues).flatten(0, 1)
         length, count = estimate.shape[-1], batch.cues.shape[1]
         mixture = batch.mixture[:, :length].repeat_interleave(count, dim=0)
         targets = batch.targets[..., :length].flatten(0, 1)
-        return extraction_loss(estimate.float(), targets, mixture)
+        return extraction_loss(estimate.float(), targets, mixture, windows=self._windows)

@@ -2,21 +2,25 @@
 
 import json
 import logging
+import re
 import signal
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 import typer
 from rich.progress import Progress
 
 from ..compact import Dims
+from ..cues import WIDTH
 from ..speaker import SpeakerEncoder
 from .checkpoint import load, open_network, write_half
 from .config import Schedule, TrainConfig
-from .corpus import open_corpus
+from .corpus import open_corpus, voice_course
+from .cue_commands import fit_cues
+from .cue_files import CueEncoders
 from .evaluate import (
     HEADING,
     NAMES_HEADING,
@@ -32,11 +36,21 @@ from .mixing import Recipe
 from .pack import CUES_SHARE, MIB, add_cues, folder_size
 from .pack import pack as write_pack
 from .plot import bars, curves
+from .sound_evaluate import SoundMeter, measure_sounds
+from .sound_mixing import Condition, SoundRecipe, sound_course
+from .sound_pack import pack_sounds
+from .sounds import BANDS_32K, CUES, open_sound_corpus
 from .trainer import Place, Trainer
 
-DEFAULT_LISTS = "voice_2mix,voice_noisy,voice_partial,voice_absent"
+DEFAULT_LISTS = {
+    "voice": "voice_2mix,voice_noisy,voice_partial,voice_absent",
+    "sound": "sound_2mix,sound_absent",
+}
+
+TargetKind = Literal["voice", "sound"]
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+app.command()(fit_cues)
 
 
 @app.callback()
@@ -49,7 +63,10 @@ def main() -> None:
 def fit(
     data: Annotated[Path, typer.Argument(help="folder with speech, sounds and rir")],
     out: Annotated[Path, typer.Argument(help="folder of this run; resumed if it has a last.pt")],
-    speaker: Annotated[Path | None, typer.Option(help="Resemblyzer's pretrained.pt")] = None,
+    kind: Annotated[TargetKind, typer.Option(help="voice or sound")] = "voice",
+    speaker: Annotated[Path | None, typer.Option(help="voice: Resemblyzer's pretrained.pt")] = None,
+    cues: Annotated[Path | None, typer.Option(help="sound: sound.npz of `fit-cues`")] = None,
+    condition: Annotated[Condition, typer.Option(help="sound: what asks for a clip")] = "retrieved",
     cache: Annotated[Path, typer.Option(help="decoded audio and embeddings")] = Path("runs/cache"),
     start: Annotated[Path | None, typer.Option(help="best.pt to begin with")] = None,
     minutes: Annotated[float, typer.Option(help="training time, all sessions together")] = 1e9,
@@ -68,14 +85,21 @@ def fit(
     check_s: Annotated[float, typer.Option(help="seconds between evaluations")] = 240.0,
     compile: Annotated[bool, typer.Option(help="torch.compile")] = False,
 ) -> None:
-    """Train, or go on training, a voice extractor."""
+    """Train, or go on training, an extractor of voices or of sounds."""
     torch.set_num_threads(threads)
     place = Place.find()
-    encoder = SpeakerEncoder.open(speaker or data / "speaker.safetensors")
-    corpus = open_corpus(data, encoder.to(place.device), cache)
+    dims = Dims(band_width=band_width, full_width=full_width, blocks=blocks)
+    if kind == "sound":
+        dims = replace(dims, cue=2 * WIDTH, bands=BANDS_32K)
+        sounds = open_sound_corpus(data, cache, cues)
+        recipe = SoundRecipe(seconds=seconds, ramp=ramp, condition=condition)
+        course = sound_course(*sounds, recipe, seed)
+    else:
+        encoder = SpeakerEncoder.open(speaker or data / "speaker.safetensors")
+        corpus = open_corpus(data, encoder.to(place.device), cache)
+        course = voice_course(corpus, Recipe(seconds=seconds, ramp=ramp), seed)
     config = TrainConfig(
-        dims=Dims(band_width=band_width, full_width=full_width, blocks=blocks),
-        recipe=Recipe(seconds=seconds, ramp=ramp),
+        dims=dims,
         schedule=Schedule(steps=steps, minutes=minutes, batch=batch, rate=rate),
         seed=seed,
         workers=workers,
@@ -83,7 +107,7 @@ def fit(
         bf16=bf16,
         compile=compile,
     )
-    trainer = Trainer(config, corpus, out, place)
+    trainer = Trainer(config, course, out, place)
     if not trainer.resume() and start is not None:
         trainer.warm_start(start)
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -99,17 +123,26 @@ def fit(
 def evaluate(
     weights: Annotated[Path, typer.Argument(help="best.pt, or a .safetensors with its .json")],
     lists: Annotated[Path, typer.Argument(help="folder of lists with their render.py")],
-    speaker: Annotated[Path, typer.Option(help="pretrained.pt or speaker.safetensors")],
-    names: Annotated[str, typer.Option(help="lists, with commas")] = DEFAULT_LISTS,
+    speaker: Annotated[Path | None, typer.Option(help="pretrained.pt, safetensors")] = None,
+    cues: Annotated[Path | None, typer.Option(help="for sounds: folder of `fit-cues`")] = None,
+    names: Annotated[str, typer.Option(help="lists, with commas; all of its kind")] = "",
     mos: Annotated[bool, typer.Option(help="rate speech with DNSMOS; slow")] = False,
     out: Annotated[Path | None, typer.Option(help="folder for the table, cases and plots")] = None,
 ) -> None:
-    """Measure a voice extractor on lists of mixtures; prints a Markdown table."""
+    """Measure an extractor on lists of mixtures; prints a Markdown table."""
     torch.set_num_threads(1)
-    rater = dnsmos if mos else None
-    meter = VoiceMeter(open_network(weights), SpeakerEncoder.open(speaker), rater)
-    render = open_render(lists)
-    cases = {name: list(measure_list(meter, render, name)) for name in names.split(",")}
+    net, render = open_network(weights), open_render(lists)
+    cases: dict[str, list[Case]] = {}
+    if cues is not None:
+        sounds = SoundMeter(net, CueEncoders.open(cues))
+        for name in (names or DEFAULT_LISTS["sound"]).split(","):
+            cases |= measure_sounds(sounds, render, name)
+    elif speaker is not None:
+        voices = VoiceMeter(net, SpeakerEncoder.open(speaker), dnsmos if mos else None)
+        for name in (names or DEFAULT_LISTS["voice"]).split(","):
+            cases[name] = list(measure_list(voices, render, name))
+    else:
+        raise typer.BadParameter("give --speaker for a voice extractor, --cues for one of sounds")
     table = [HEADING] + [line for name, its in cases.items() for line in summarise(name, its)]
     typer.echo("\n".join(table))
     if out is not None:
@@ -127,7 +160,13 @@ def _write_cases(cases: dict[str, list[Case]], out: Path) -> None:
     for name, its in cases.items():
         gains = [case.gain for case in its if case.gain is not None]
         if gains:
-            (out / f"{name}.svg").write_text(bars(name, "SI-SDR improvement, dB", gains, width=1.0))
+            (out / f"{_file_name(name)}.svg").write_text(
+                bars(name, "SI-SDR improvement, dB", gains, width=1.0)
+            )
+
+
+def _file_name(name: str) -> str:
+    return "-".join(re.findall(r"\w+", name))
 
 
 @app.command()
@@ -159,13 +198,21 @@ def half(
 def pack(
     data: Annotated[Path, typer.Argument(help="folder with speech, sounds and rir")],
     out: Annotated[Path, typer.Argument(help="an empty or new folder")],
-    speaker: Annotated[Path, typer.Option(help="Resemblyzer's pretrained.pt")],
+    kind: Annotated[TargetKind, typer.Option(help="voice or sound")] = "voice",
+    speaker: Annotated[Path | None, typer.Option(help="voice: Resemblyzer's pretrained.pt")] = None,
+    cues: Annotated[Path | None, typer.Option(help="sound: sound.npz of `fit-cues`")] = None,
     mib: Annotated[float, typer.Option(help="the most that the pack may take")] = 30.0,
     embed: Annotated[bool, typer.Option(help="add the embeddings of enrolments")] = True,
 ) -> None:
     """Gather what training needs into a small folder, to train elsewhere from it alone."""
-    encoder = SpeakerEncoder.open(speaker)
     limit = mib * MIB
+    if kind == "sound":
+        pack_sounds(data, cues or data / CUES, out, int(limit))
+        typer.echo(f"{folder_size(out) / MIB:.1f} MiB in {out}")
+        return
+    if speaker is None:
+        raise typer.BadParameter("give --speaker to pack voices")
+    encoder = SpeakerEncoder.open(speaker)
     write_pack(data, out, encoder, int(limit * (1 - CUES_SHARE) if embed else limit))
     if embed:
         torch.set_num_threads(1)

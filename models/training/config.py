@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 
 from ..compact import Dims
-from .mixing import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +44,6 @@ class TrainConfig:
     """
 
     dims: Dims = field(default_factory=Dims)
-    recipe: Recipe = field(default_factory=Recipe)
     schedule: Schedule = field(default_factory=Schedule)
     seed: int = 0
     check_s: float = 240.0

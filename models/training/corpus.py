@@ -1,4 +1,4 @@
-"""All that a voice network is trained on, opened from one folder.
+"""All that a voice network is trained on, opened from one folder, and the course made of it.
 
 folder/speech   voices, in any layout that data.py reads
 folder/sounds   noises, likewise; left out, mixtures have none
@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from ..speaker import SpeakerEncoder
+from .course import Course
 from .data import Clip, read_clips
-from .mixing import FEWEST
+from .mixing import FEWEST, Mixer, Recipe
 from .store import AudioStore
 from .voices import CueMaker, Surroundings, Voices, cut_pieces
 
@@ -24,6 +25,10 @@ RATE = 16_000  # Hz
 SPEAKER_S = 480.0  # no voice gives more than this
 SHORTEST_S = 1.5  # shorter prompts and digits are left out
 HELD_OUT = 16  # training voices that checkpoints are chosen on
+HELD_OUT_RECIPE = Recipe(
+    seconds=4.0, speeds=False, alone=0.0, third=0.0, absent=0.25, partial=0.0,
+    near=0.25, gap_db=2.5, noise=0.0, room=0.0, channel=0.0, ramp=0,
+)  # fmt: skip
 VOICE_LIKE = ("speech", "sing", "scream", "voice", "choir", "laugh", "cry")  # no noises
 
 
@@ -34,6 +39,16 @@ class Corpus:
     voices: Voices
     held_out: Voices
     around: Surroundings
+
+
+def voice_course(corpus: Corpus, recipe: Recipe, seed: int) -> Course:
+    """Mixtures of two or three voices; checkpoints are chosen on easier ones of held-out voices."""
+    return Course(
+        rate=RATE,
+        cues=np.concatenate([cue.reshape(-1, cue.shape[-1]) for cue in corpus.voices.cues]),
+        train=Mixer(corpus.voices, corpus.around, recipe, seed),
+        held_out=Mixer(corpus.held_out, corpus.around, HELD_OUT_RECIPE, seed=1),
+    )
 
 
 def open_corpus(folder: Path, encoder: SpeakerEncoder, cache: Path) -> Corpus:

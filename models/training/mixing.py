@@ -1,15 +1,14 @@
 """Mix training examples, each one a pure function of a seed and a number."""
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .augment import Audio, at_level, random_channel, reverberate
+from .course import Example
 from .voices import SPEEDS, Surroundings, Voices
 
-CUES = 2  # cues that each mixture is asked with
 FEWEST = 4  # voices: three that speak and one that is absent
 QUIETEST = 0.003  # RMS of what still counts as speech
 
@@ -43,14 +42,6 @@ class Recipe:
 
 
 _RISING = ("near", "third", "absent", "partial", "noise", "room", "channel")
-
-
-class Example(NamedTuple):
-    """One mixture with the cues it is asked with; a target that is absent is silence."""
-
-    mixture: Audio  # (T,)
-    targets: Audio  # (CUES, T)
-    cues: NDArray[np.float32]  # (CUES, 256)
 
 
 class Mixer:

@@ -8,7 +8,7 @@ needs nothing beside it.
 import json
 import logging
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +42,12 @@ def pack(data: Path, out: Path, encoder: SpeakerEncoder, limit: int) -> int:
     out.mkdir(parents=True, exist_ok=True)
     weights = {name: part.half().contiguous() for name, part in encoder.state_dict().items()}
     save_file(weights, out / "speaker.safetensors")
-    rooms = _add(out / "rir", read_clips(data / "rir"), int(limit * ROOMS_SHARE), _write_room)
+    rooms = add_clips(out / "rir", read_clips(data / "rir"), int(limit * ROOMS_SHARE), _write_room)
     left = limit - rooms - (out / "speaker.safetensors").stat().st_size
-    voices = _in_turns(training_voices(read_clips(data / "speech")))
-    speech = _add(out / "speech", voices, int(left * SPEECH_SHARE), _copy)
-    noises = _in_turns(training_noises(read_clips(data / "sounds")))
-    _add(out / "sounds", noises, left - speech, _write_sound)
+    voices = in_turns(training_voices(read_clips(data / "speech")))
+    speech = add_clips(out / "speech", voices, int(left * SPEECH_SHARE), _copy)
+    noises = in_turns(training_noises(read_clips(data / "sounds")))
+    add_clips(out / "sounds", noises, left - speech, _write_sound)
     return folder_size(out)
 
 
@@ -59,22 +59,26 @@ def add_cues(out: Path, encoder: SpeakerEncoder) -> None:
         decoded.with_suffix(".npy").unlink()
 
 
+def _name(clip: Clip) -> str:
+    return clip.name
+
+
 def folder_size(folder: Path) -> int:
     """Bytes of all files in a folder."""
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
-def _in_turns(clips: Sequence[Clip]) -> list[Clip]:
-    """Order clips so that every name has its first one before any has its second."""
-    seen: dict[str, int] = {}
+def in_turns(clips: Sequence[Clip], kind: Callable[[Clip], Any] = _name) -> list[Clip]:
+    """Order clips so that every kind has its first one before any has its second."""
+    seen: dict[Any, int] = {}
     turns = []
     for clip in clips:
-        turns.append(seen.get(clip.name, 0))
-        seen[clip.name] = turns[-1] + 1
+        turns.append(seen.get(kind(clip), 0))
+        seen[kind(clip)] = turns[-1] + 1
     return [clips[i] for i in np.argsort(turns, kind="stable")]
 
 
-def _add(folder: Path, clips: Iterable[Clip], limit: int, write: Any) -> int:
+def add_clips(folder: Path, clips: Iterable[Clip], limit: int, write: Any) -> int:
     """Write clips and their manifest until the limit; returns the bytes taken."""
     folder.mkdir()
     lines, taken = [], 0

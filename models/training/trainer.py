@@ -16,7 +16,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
@@ -27,15 +26,9 @@ from ..spectra import Spectra, extract
 from . import checkpoint
 from .batches import Batch, Mixtures, Objective
 from .config import TrainConfig
-from .corpus import RATE, Corpus
-from .mixing import Mixer, Recipe
+from .course import Course
 
 log = logging.getLogger(__name__)
-
-HELD_OUT_RECIPE = Recipe(
-    seconds=4.0, speeds=False, alone=0.0, third=0.0, absent=0.25, partial=0.0,
-    near=0.25, gap_db=2.5, noise=0.0, room=0.0, channel=0.0, ramp=0,
-)  # fmt: skip
 
 
 class Place(NamedTuple):
@@ -66,30 +59,29 @@ class Trainer:
     weights), log.jsonl (one line a check).
     """
 
-    def __init__(self, config: TrainConfig, corpus: Corpus, folder: Path, place: Place) -> None:
+    def __init__(self, config: TrainConfig, course: Course, folder: Path, place: Place) -> None:
         torch.manual_seed(config.seed)
         self.config = config
         self.folder = folder
+        self._rate = course.rate
         self.place = place
         self.step = 0
         self.stopping = False  # set by a signal handler: save and end after this step
         self.elapsed = 0.0  # seconds of training, all sessions together
         self.best = -math.inf
         self.net = CompactExtractor(config.dims).to(place.device)
-        cues = np.concatenate([cue.reshape(-1, cue.shape[-1]) for cue in corpus.voices.cues])
-        self.net.condition.fit(torch.from_numpy(cues).to(place.device))
+        self.net.condition.fit(torch.from_numpy(course.cues).to(place.device))
         self.average = copy.deepcopy(self.net).requires_grad_(False)
         self.optimizer = torch.optim.AdamW(
             self.net.parameters(), lr=config.schedule.rate, betas=(0.9, 0.98), weight_decay=0.01
         )
-        mixer = Mixer(corpus.voices, corpus.around, config.recipe, config.seed)
-        self.mixtures = Mixtures(mixer, config.schedule.batch, place.rank, place.processes)
-        held_out = Mixer(corpus.held_out, corpus.around, HELD_OUT_RECIPE, seed=1)
+        size = config.schedule.batch
+        self.mixtures = Mixtures(course.train, size, place.rank, place.processes)
         self._checks = [
-            Mixtures(held_out, 4)[number].to(place.device)
+            Mixtures(course.held_out, 4)[number].to(place.device)
             for number in range(config.check_cases // 4 if place.rank == 0 else 0)
         ]
-        self._objective = self._distributed(Objective(self.net).to(place.device))
+        self._objective = self._distributed(Objective(self.net, course.rate).to(place.device))
 
     def run(self, watch: Callable[[float], None] = lambda _: None) -> None:
         """Train to the end of the schedule, or until `stopping` is set; save at the end.
@@ -150,8 +142,8 @@ class Trainer:
 
     @torch.no_grad()
     def measure(self) -> dict[str, float]:
-        """SI-SDR improvement on held-out voices, and what is let through of absent ones."""
-        spectra = Spectra(self.config.dims, RATE).to(self.place.device)
+        """SI-SDR improvement on held-out targets, and what is let through of absent ones."""
+        spectra = Spectra(self.config.dims, self._rate).to(self.place.device)
         gains, leaks = [], []
         for mixture, targets, cues in self._checks:
             estimate = extract(self.average, spectra, mixture, cues)

@@ -9,8 +9,11 @@ import soundfile as sf
 import torch
 from safetensors.torch import save_file
 
+from tap_live.models.cues import WIDTH
 from tap_live.models.speaker import SpeakerEncoder
 from tap_live.models.training.corpus import Corpus, open_corpus
+from tap_live.models.training.labels import Kinds
+from tap_live.models.training.sounds import CUES, CueBank, SoundCorpus, open_sound_corpus
 
 RATE = 16_000
 
@@ -72,3 +75,45 @@ def corpus_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def corpus(corpus_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     encoder = SpeakerEncoder.open(corpus_folder / "speaker.safetensors")
     return open_corpus(corpus_folder, encoder, tmp_path_factory.mktemp("cache"))
+
+
+LABELS = ("rain", "dog bark", "bell", "siren", "chainsaw", "truvan")
+
+
+@pytest.fixture(scope="session")
+def sounds_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six labels of twelve clips (one of each of the dev split), a meaningless one, rooms, cues."""
+    folder = tmp_path_factory.mktemp("sounds-corpus")
+    rng = np.random.default_rng(0)
+    clips, rows = {}, {}
+    for kind, label in enumerate(LABELS):
+        for take in range(12):
+            name = f"{kind}-{take}.flac"
+            tone = buzz(0.8 + 0.1 * take, 200.0 * (kind + 1), seed=20 * kind + take)
+            clips[name] = tone + 0.005 * rng.standard_normal(len(tone))
+            split = "dev" if take == 11 else "train"
+            rows[name] = {"label": label, "caption": f"the sound of {label}", "split": split}
+    clips["odd.flac"] = 0.1 * rng.standard_normal(RATE)
+    rows["odd.flac"] = {"label": "enotherapy"}
+    write_set(folder / "sounds", clips, rows)
+    rooms = {"r.flac": 0.5 * np.exp(-np.arange(2000) / 300) * rng.standard_normal(2000)}
+    write_set(folder / "rir", rooms, {"r.flac": {}})
+    vectors = rng.standard_normal((len(clips) + 90, 4, WIDTH)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=-1, keepdims=True)
+    kinds = Kinds.open()
+    owners = [kind.name for kind in kinds.kinds for _ in kind.sayings]
+    CueBank(
+        files=[f"sounds/{name}" for name in clips],
+        clips=vectors[: len(clips)],
+        captions=vectors[len(clips) :, 0],
+        sayings=np.resize(vectors[:, 1], (len(owners), WIDTH)),
+        owners=owners,
+    ).save(folder / CUES)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sounds(
+    sounds_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[SoundCorpus, SoundCorpus]:
+    return open_sound_corpus(sounds_folder, tmp_path_factory.mktemp("cache"))

@@ -11,21 +11,20 @@ from tap_live.models.compact import CompactExtractor, Dims
 from tap_live.models.training import checkpoint
 from tap_live.models.training.batches import Mixtures
 from tap_live.models.training.config import Schedule, TrainConfig
-from tap_live.models.training.corpus import Corpus
+from tap_live.models.training.corpus import Corpus, voice_course
 from tap_live.models.training.mixing import Recipe
 from tap_live.models.training.trainer import Place, Trainer
 
 CPU = Place(torch.device("cpu"), rank=0, processes=1)
 CONFIG = TrainConfig(
     dims=Dims(band_width=4, full_width=8, blocks=1, condition_width=4),
-    recipe=Recipe(seconds=0.5),
     schedule=Schedule(steps=4, batch=2, warmup=1),
     check_cases=4,
 )
 
 
 def trainer(corpus: Corpus, folder: Path, config: TrainConfig = CONFIG) -> Trainer:
-    return Trainer(config, corpus, folder, CPU)
+    return Trainer(config, voice_course(corpus, Recipe(seconds=0.5), config.seed), folder, CPU)
 
 
 def weights_of(net: torch.nn.Module) -> torch.Tensor:

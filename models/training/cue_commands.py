@@ -1,0 +1,101 @@
+"""The command that trains the cue encoders and embeds what sound training needs."""
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import typer
+from rich.progress import Progress
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..cues import AudioCueEncoder, windows
+from .audio_cue import Mel, Sounds, embed_all, open_mels, open_sounds, train
+from .captions import caption_bank
+from .cue_files import CueEncoders
+from .data import read_clips
+from .labels import Kinds
+from .retrieval import retrieval
+from .sentences import SentenceEncoder, package_folder
+from .sounds import CueBank, name_of, training_sounds
+from .space import Space
+from .text_cue import Vocabulary, distil, embed
+
+PARTS = 4  # of a clip that have cues of their own
+
+log = logging.getLogger(__name__)
+
+
+def fit_cues(
+    data: Annotated[Path, typer.Argument(help="folder with sounds")],
+    out: Annotated[Path, typer.Argument(help="folder for the encoders and sound.npz")],
+    minilm: Annotated[Path | None, typer.Option(help="folder of all-MiniLM-L6-v2")] = None,
+    cache: Annotated[Path, typer.Option(help="mel frames and sentences")] = Path("runs/cache"),
+    epochs: Annotated[int, typer.Option(help="of the audio encoder")] = 20,
+    rate: Annotated[float, typer.Option(help="its learning rate")] = 3e-3,
+    seed: Annotated[int, typer.Option()] = 0,
+) -> None:
+    """Train the encoders of cues: words and clips to one space; embed training clips."""
+    torch.set_num_threads(1)
+    kinds, teacher = Kinds.open(), SentenceEncoder(minilm or package_folder(), cache)
+    bank = caption_bank(kinds)
+    space = Space.fit(sentences := teacher.embed(bank))
+    clips = read_clips(data / "sounds")
+    training, dev = (
+        open_sounds([c for c in clips if c.split == split], kinds, teacher, space, cache)
+        for split in ("train", "dev")
+    )
+    captions = sorted({c.caption for c in clips if c.split == "train"})
+    vocabulary = Vocabulary.choose(teacher.pieces, [*bank, *kinds.sayings()])
+    table = distil(vocabulary, bank, captions, teacher, space, seed=seed)
+    with Progress(disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("audio encoder", total=1.0)
+        audio = train(
+            training,
+            epochs=epochs,
+            rate=rate,
+            seed=seed,
+            watch=lambda done: bar.update(task, completed=done),
+        )
+    encoders = CueEncoders(audio, table, vocabulary)
+    said = embed(table, vocabulary, list(kinds.sayings()))
+    figures = measure(audio, dev, said, embed(table, vocabulary, dev.texts))
+    encoders.save(out, space, {"kinds": len(kinds.kinds), "figures": figures})
+    known, _ = training_sounds(clips, kinds)
+    CueBank(
+        files=[name_of(clip) for clip in known],
+        clips=np.stack([parts(audio, mel).numpy() for mel in open_mels(known, cache)]),
+        captions=space.place(sentences).numpy(),
+        sayings=training.sayings.numpy(),
+        owners=[kind.name for kind in kinds.kinds for _ in kind.sayings],
+    ).save(out / "sound.npz")
+    typer.echo("\n".join(f"{name}: {figure}" for name, figure in figures.items()))
+
+
+def measure(audio: AudioCueEncoder, dev: Sounds, said: Tensor, told: Tensor) -> dict[str, str]:
+    """Kinds found by clips, and clips by kinds, of clips that nothing was trained on.
+
+    Args:
+        said, told: (S, width) and (N, width) the table's cues of the sayings and of the clips'
+            captions, beside MiniLM's in `dev`.
+    """
+    cues, owners = embed_all(audio, dev), dev.owners
+    return {
+        "dev clips, MiniLM": str(retrieval(cues, dev.kinds, dev.sayings, owners)),
+        "dev clips, table": str(retrieval(cues, dev.kinds, said, owners)),
+        "dev captions, MiniLM": str(retrieval(dev.captions, dev.kinds, dev.sayings, owners)),
+        "dev captions, table": str(retrieval(told, dev.kinds, said, owners)),
+        "dev captions, cosine of table and MiniLM": f"{(told * dev.captions).sum(1).mean():.3f}",
+        "sayings, cosine of table and MiniLM": f"{(said * dev.sayings).sum(1).mean():.3f}",
+    }
+
+
+@torch.no_grad()
+def parts(audio: AudioCueEncoder, mel: Mel) -> Tensor:
+    """(PARTS, width) cues of parts of a clip, repeated where it has fewer."""
+    cut = windows(10.0 ** torch.from_numpy(mel).float())
+    chosen = torch.linspace(0, len(cut) - 1, PARTS).long()
+    return F.normalize(audio(cut[chosen]), dim=-1)

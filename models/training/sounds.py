@@ -1,0 +1,170 @@
+"""All that a sound network is trained on, opened from one folder and a file of cues.
+
+folder/sounds   clips of all kinds, in any layout that data.py reads
+folder/rir      room responses, likewise
+folder/cues/sound.npz   cues of these clips, made by `fit-cues`
+
+The clips of a kind that cannot be asked for serve as noise.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..cues import RATE, WIDTH
+from .data import Clip, read_clips
+from .labels import Kind, Kinds
+from .store import AudioStore
+from .voices import Surroundings
+
+SHORTEST_S = 0.1
+HELD_OUT = 12  # one clip of so many is not learned from, by a hash of its name
+CUES = Path("cues/sound.npz")  # in a corpus
+# Bins of 31.25 Hz up to 16 kHz.
+BANDS_32K = ((4, 8), (8, 6), (16, 5), (32, 3), (64, 4))
+
+Vectors = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class CueBank:
+    """Cues of clips, of captions that belong to no clip, and of how kinds are said.
+
+    Attributes:
+        files: (N,) names of the clips' files; `clips` (N, P, width) cues of P parts of each.
+        captions: (M, width) of the bank.
+        sayings: (S, width); `owners` (S,) names of their kinds.
+    """
+
+    files: list[str]
+    clips: Vectors
+    captions: Vectors
+    sayings: Vectors
+    owners: list[str]
+
+    @classmethod
+    def open(cls, file: Path) -> "CueBank":
+        """Raises: FileNotFoundError if there is none, with what makes it."""
+        if not file.is_file():
+            raise FileNotFoundError(f"wanted cues of sounds in {file}: make them with `fit-cues`")
+        with np.load(file) as saved:
+            return cls(
+                files=saved["files"].tolist(),
+                clips=saved["clips"].astype(np.float32),
+                captions=saved["captions"].astype(np.float32),
+                sayings=saved["sayings"].astype(np.float32),
+                owners=saved["owners"].tolist(),
+            )
+
+    def save(self, file: Path) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(
+            file,
+            files=np.array(self.files),
+            clips=self.clips.astype(np.float16),
+            captions=self.captions.astype(np.float16),
+            sayings=self.sayings.astype(np.float16),
+            owners=np.array(self.owners),
+        )
+
+    def of(self, files: dict[str, str]) -> "CueBank":
+        """Keep the clips of some files only, under other names: {old: new}."""
+        rows = [number for number, file in enumerate(self.files) if file in files]
+        names = [files[self.files[row]] for row in rows]
+        return CueBank(names, self.clips[rows], self.captions, self.sayings, self.owners)
+
+
+@dataclass(frozen=True)
+class SoundCorpus:
+    """Clips by kind, with cues.
+
+    Attributes:
+        clips: for each kind, the numbers of its clips in `store`.
+        clashes: (kinds, kinds) which cannot be told apart.
+        audio: (N, P, width) cues of parts of each clip; `retrieved`, likewise, the captions of
+            the bank that lie nearest to these; `labels`, for each kind, cues of its sayings.
+    """
+
+    store: AudioStore
+    around: Surroundings
+    clips: list[list[int]]
+    clashes: NDArray[np.bool_]
+    audio: Vectors
+    retrieved: Vectors
+    labels: list[Vectors]
+
+    def among(self, clips: set[int]) -> "SoundCorpus":
+        """The same, with some of the clips only; kinds that have none left stay empty."""
+        kept = [[clip for clip in its if clip in clips] for its in self.clips]
+        return SoundCorpus(
+            self.store,
+            self.around,
+            kept,
+            self.clashes,
+            self.audio,
+            self.retrieved,
+            self.labels,
+        )
+
+
+def open_sound_corpus(
+    folder: Path, cache: Path, cues: Path | None = None, kinds: Kinds | None = None
+) -> tuple[SoundCorpus, SoundCorpus]:
+    """Open what is trained on and what checkpoints are chosen on; decodes the first time."""
+    kinds = kinds or Kinds.open()
+    bank = CueBank.open(cues or folder / CUES)
+    known, noises = training_sounds(read_clips(folder / "sounds"), kinds)
+    numbers = {file: number for number, file in enumerate(bank.files)}
+    if missing := [clip.file.name for clip in known if name_of(clip) not in numbers]:
+        raise ValueError(
+            f"wanted cues of every clip, found none of {len(missing)}, the first {missing[0]}: "
+            f"make them again with `fit-cues`"
+        )
+    audio = bank.clips[[numbers[name_of(clip)] for clip in known]]
+    owners = np.array(bank.owners)
+    its = [kinds.kinds.index(kind) for clip in known if (kind := _kind(kinds, clip)) is not None]
+    corpus = SoundCorpus(
+        store=AudioStore.open(known, RATE, cache),
+        around=Surroundings(
+            AudioStore.open(noises or known, RATE, cache),
+            AudioStore.open(read_clips(folder / "rir"), RATE, cache),
+        ),
+        clips=[[n for n, kind in enumerate(its) if kind == k] for k in range(len(kinds.kinds))],
+        clashes=np.array([[a.clashes(b) for b in kinds.kinds] for a in kinds.kinds]),
+        audio=audio,
+        retrieved=nearest(audio, bank.captions),
+        labels=[bank.sayings[owners == kind.name] for kind in kinds.kinds],
+    )
+    held_out = {number for number, clip in enumerate(known) if _is_held_out(clip)}
+    return corpus.among(set(range(len(known))) - held_out), corpus.among(held_out)
+
+
+def training_sounds(clips: list[Clip], kinds: Kinds) -> tuple[list[Clip], list[Clip]]:
+    """The clips that may be trained on: those of known kinds, and noises."""
+    usable = [clip for clip in clips if clip.split == "train" and clip.seconds >= SHORTEST_S]
+    known = [clip for clip in usable if _kind(kinds, clip) is not None]
+    return known, [clip for clip in usable if _kind(kinds, clip) is None]
+
+
+def name_of(clip: Clip) -> str:
+    """How a file of cues calls a clip: its folder and its file."""
+    return "/".join(clip.file.parts[-2:])
+
+
+def nearest(cues: Vectors, captions: Vectors) -> Vectors:
+    """Replace each cue, (..., width), by the caption that it lies nearest to."""
+    flat = cues.reshape(-1, WIDTH)
+    parts = [captions[(part @ captions.T).argmax(1)] for part in np.array_split(flat, 64)]
+    found: Vectors = np.concatenate(parts).reshape(cues.shape)
+    return found
+
+
+def _kind(kinds: Kinds, clip: Clip) -> Kind | None:
+    return kinds.find(clip.name, clip.caption)
+
+
+def _is_held_out(clip: Clip) -> bool:
+    return int(hashlib.sha256(name_of(clip).encode()).hexdigest(), 16) % HELD_OUT == 0
