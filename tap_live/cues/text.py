@@ -1,0 +1,80 @@
+"""Words as a cue: a table of word pieces, whose weighted sum lies where MiniLM's sentence would.
+
+cues = TextCues.open()
+cues.embed("a dog barking")    (128,), a unit vector
+cues.embed("zxqv")             CueError, naming the word
+"""
+
+import re
+import unicodedata
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers.models import WordPiece
+
+from tap_live.bundle import open_bundle
+from tap_live.errors import BundleError, CueError
+from tap_live.processor import Embedding
+
+BUNDLE = Path(__file__).parents[1] / "bundles" / "text-cue"
+LONGEST = 50  # words
+_UNKNOWN = "[unknown]"
+_KNOWN_LETTERS = 3  # a word that must be put together has so many a piece on average
+
+
+class TextCues:
+    """Embed short English descriptions of sounds."""
+
+    def __init__(self, pieces: list[str], vectors: NDArray[np.float32]) -> None:
+        """`vectors` (N, D): what each piece adds to the sum."""
+        numbers = {piece: number for number, piece in enumerate([*pieces, _UNKNOWN])}
+        self._model = WordPiece(numbers, unk_token=_UNKNOWN)
+        self._vectors = vectors
+
+    @classmethod
+    def open(cls, folder: Path = BUNDLE) -> "TextCues":
+        """Load the bundle. Raises: BundleError."""
+        bundle = open_bundle(folder, "text-cue")
+        pieces = bundle.path("pieces.txt").read_text(encoding="utf-8").splitlines()
+        try:
+            with np.load(bundle.path("table.npz")) as table:
+                steps, scales = table["steps"], table["scales"]
+                vectors = steps.astype(np.float32) * scales.astype(np.float32)[:, None]
+        except (OSError, ValueError, KeyError) as error:
+            raise BundleError(f"cannot read {bundle.path('table.npz')}: {error}") from error
+        if len(vectors) != len(pieces):
+            raise BundleError(f"{folder} has {len(pieces)} word pieces and {len(vectors)} vectors")
+        return cls(pieces, vectors)
+
+    def embed(self, text: str) -> Embedding:
+        """Embed words: (D,), a unit vector.
+
+        Raises: CueError if there are no words, far too many, or some that are not known.
+        """
+        words = words_of(text)
+        if not words:
+            raise CueError(f"no words in {text!r}: describe a sound, as in 'a dog barking'")
+        if len(words) > LONGEST:
+            raise CueError(f"a cue has at most {LONGEST} words, found {len(words)}: say it shorter")
+        pieces = [self._pieces(word) for word in words]
+        if unknown := [word for word, its in zip(words, pieces, strict=True) if not its]:
+            named = ", ".join(repr(word) for word in dict.fromkeys(unknown))
+            raise CueError(f"unknown in {text!r}: {named}; use plain English words")
+        total = self._vectors[[piece for its in pieces for piece in its]].sum(axis=0)
+        return np.asarray(total / (np.linalg.norm(total) + 1e-12), np.float32)
+
+    def _pieces(self, word: str) -> list[int]:
+        """The pieces of a word; none if it is not known, or only as a heap of crumbs."""
+        if not word.isascii():
+            return []
+        found = self._model.tokenize(word)
+        crumbs = len(found) > 1 and len(word) < _KNOWN_LETTERS * len(found)
+        return [] if crumbs or found[0].value == _UNKNOWN else [piece.id for piece in found]
+
+
+def words_of(text: str) -> list[str]:
+    """Lower-case words and single digits, without accents; all else parts them."""
+    plain = unicodedata.normalize("NFKD", text.lower())
+    plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    return re.findall(r"[^\W\d_]+|\d", plain)
