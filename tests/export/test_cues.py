@@ -1,0 +1,88 @@
+"""Cue bundles: the same numbers as PyTorch, small, and whole."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tap_live.bundle import open_bundle
+from tap_live.cues.audio import AudioCues
+from tap_live.cues.text import TextCues
+from tap_live.export.cues import TorchBackend, export, fuse, noise_stream, packed
+from tap_live.export.verify import verify
+from tap_live.models.cues import AudioCueEncoder, AudioDims, TextCueTable, windows
+from tap_live.models.training.cue_files import CueEncoders
+from tap_live.models.training.space import Space
+from tap_live.models.training.text_cue import Vocabulary, embed
+from tap_live.runtime import Engine
+
+PIECES = ("a", "dog", "bark", "##ing", "cat")
+
+
+@pytest.fixture(scope="module")
+def encoders() -> CueEncoders:
+    torch.manual_seed(0)
+    audio = AudioCueEncoder(AudioDims(channels=(4, 8), hidden=16))
+    for _ in range(3):  # so that the norms have something to put into the convolutions
+        audio(torch.rand(4, 150, 64))
+    table = TextCueTable(len(PIECES))
+    torch.nn.init.normal_(table.vectors)
+    torch.nn.init.normal_(table.weights)
+    return CueEncoders(audio.eval(), table.eval(), Vocabulary(PIECES, ()))
+
+
+@pytest.fixture(scope="module")
+def folder(encoders: CueEncoders, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    cues, out = tmp_path_factory.mktemp("cues"), tmp_path_factory.mktemp("bundles")
+    space = Space(torch.zeros(384), torch.zeros(384, 128))
+    encoders.save(cues, space, {"kinds": 2, "figures": {"dev clips": "R@1 0.5"}})
+    export(cues, out)
+    return out
+
+
+def test_the_graph_computes_what_pytorch_does(encoders: CueEncoders, folder: Path) -> None:
+    bundle = open_bundle(folder / "audio-cue", "audio-cue")
+    reference = TorchBackend(fuse(encoders.audio))
+    (parity,) = verify(reference, Engine(bundle, "windows"), noise_stream(seed=1))
+    assert parity.output == "cue" and parity.largest < 1e-4
+
+
+def test_halves_and_fused_norms_cost_next_to_nothing(encoders: CueEncoders) -> None:
+    mel = torch.from_numpy(noise_stream()[0]["mel"])
+    with torch.no_grad():
+        likeness = (fuse(encoders.audio)(mel) * encoders.audio(mel)).sum(1)
+    assert (likeness > 0.9999).all()
+
+
+def test_a_clip_has_the_cue_that_it_has_in_training(encoders: CueEncoders, folder: Path) -> None:
+    audio = 0.1 * np.random.default_rng(0).standard_normal(32_000 * 5, np.float32)
+    audio[:40_000] *= 1e-3
+    expected = encoders.of_clip(torch.from_numpy(audio)).numpy()
+    found = AudioCues.open(folder / "audio-cue").embed(audio, 32_000)
+    assert found @ expected > 0.9999
+    mel = encoders.audio.mel(torch.from_numpy(audio))
+    assert windows(mel).shape[1:] == (150, 64)
+
+
+def test_words_have_the_cue_that_they_have_in_training(encoders: CueEncoders, folder: Path) -> None:
+    cues = TextCues.open(folder / "text-cue")
+    for text in ("a dog barking", "cat", "a cat, a cat"):
+        expected = embed(encoders.table, encoders.vocabulary, [text])[0]
+        assert cues.embed(text) @ expected.detach().numpy() > 0.9995
+
+
+def test_steps_and_scales_lose_a_half_step_at_most(encoders: CueEncoders) -> None:
+    steps, scales = packed(encoders.table)
+    added = (encoders.table.vectors * encoders.table.weights.exp()[:, None]).detach().numpy()
+    off = np.abs(steps * scales.astype(np.float32)[:, None] - added)
+    assert (off <= 0.51 * scales.astype(np.float32)[:, None] + 1e-6).all()
+
+
+def test_cards_tell_how_they_were_made_and_their_figures(folder: Path) -> None:
+    for name in ("text-cue", "audio-cue"):
+        card = (folder / name / "README.md").read_text()
+        assert "tap_live.export.cues CUES" in card and "dev clips: R@1 0.5" in card
+        manifest = json.loads((folder / name / "manifest.json").read_text())
+        assert "Apache-2.0" in " ".join(manifest["sources"])
