@@ -6,7 +6,7 @@
 const TURNS = 300; // kept on the page
 const PAUSE_S = 2; // of silence that begins a new turn of the same speaker
 const TURN_CHARS = 400; // after which a turn ends with its sentence
-const COLOURS = 8;
+const COLOURS = 6;
 const FIRST_WAIT_MS = 250, LONGEST_WAIT_MS = 8000;
 const CHANNELS = ["caption", "device", "warning", "error"];
 const UNAUTHORISED = 4001;
@@ -72,8 +72,8 @@ let turn = null; // the newest: {element, said, speaker, end, chars}
 const partials = new Map(); // by caption id
 
 function colour(speaker) {
-  if (!colours.has(speaker)) colours.set(speaker, colours.size % (COLOURS - 1));
-  return speaker === "other" ? COLOURS - 1 : colours.get(speaker);
+  if (!colours.has(speaker)) colours.set(speaker, colours.size % COLOURS);
+  return colours.get(speaker);
 }
 
 function element(tag, kind, text = "") {
@@ -84,10 +84,10 @@ function element(tag, kind, text = "") {
 }
 
 function newTurn(speaker) {
-  const made = element("p", speaker ? "turn" : "turn unknown");
+  const made = element("p", speaker === "other" ? "turn other" : speaker ? "turn" : "turn unknown");
   const said = element("span", "said");
   if (speaker) {
-    made.style.setProperty("--colour", `var(--s${colour(speaker)})`);
+    if (speaker !== "other") made.style.setProperty("--colour", `var(--s${colour(speaker)})`);
     const name = element("span", "name", speaker);
     obs ? said.append(name) : made.append(name);
   }
