@@ -1,59 +1,260 @@
-"""Mixture in, what the listener gets out; and the worker that does it live.
+"""Mixture in, what the listener gets out: the Processor that live and offline commands share.
 
-`Extraction` is the Processor that live and offline commands share. `run` is the
-extraction worker's thread: it reads the ring that the source's callback writes.
+Whatever an extractor does, there is sound: while it is off, or for the moment in which it
+failed, the mixture passes through, as late as it would be with it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
-from tap_live.mix import mix
-from tap_live.processor import Audio, Extractor, Targets
+from tap_live.events import Failed, Warned
+from tap_live.mix import Mixer
+from tap_live.processor import Audio, Cue, Extractor, Targets
+
+FAILURES = 3  # an extractor that failed this often stays off
+
+TellTrouble: TypeAlias = Callable[[Warned | Failed], None]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A target and its gain, a factor."""
+
+    cue: Cue
+    gain: float = 1.0
 
 
 @dataclass(frozen=True)
 class Mixed:
-    """The same moment three ways: (T,), (T,) and (K, T)."""
+    """The same moment three ways: (T,), (T,) and (K, T), whose rows are the targets' `names`.
+
+    `voices` is the sum of the voices that are kept, (T,); None where there are none, and where
+    the mixture passes through.
+    """
 
     mixture: Audio
     output: Audio
     targets: Targets
+    names: tuple[str, ...] = ()
+    voices: Audio | None = None
+
+    @property
+    def speech(self) -> Audio:
+        """What is captioned: the voices that are kept, or else everything."""
+        return self.mixture if self.voices is None else self.voices
 
 
 class Extraction:
     """Extract targets and mix them with the rest: a `Processor[Mixed]`.
 
     Without an extractor there are no targets and everything is the rest.
+
+    Args:
+        wanted: targets to begin with.
+        rest_gain: factor of all that is no target.
+        rate: of the stream, for the length of fades.
+        tell: told of an extractor's failures.
     """
 
     def __init__(
         self,
         extractor: Extractor | None = None,
+        wanted: Sequence[Wanted] = (),
         *,
-        gains: Sequence[float] = (),
         rest_gain: float = 1.0,
+        rate: int = 48_000,
+        tell: TellTrouble = lambda event: None,
     ) -> None:
         self.lookahead = extractor.lookahead if extractor else 0
         self._extractor = extractor
-        self._gains = gains
-        self._rest_gain = rest_gain
-        self._waiting = np.empty(0, np.float32)  # mixture whose targets are not ready
+        self._tell = tell
+        self._rate = rate
+        self._mixer = Mixer(rate)
+        self._failures = 0
+        self._bypassed = False
+        self._wanted: list[Wanted] = []  # a row each, also of those that are on their way out
+        self._leaving: frozenset[str] = frozenset()
+        self._position = 0  # samples taken
+        self._waiting = np.empty(0, np.float32)  # mixture that was not given yet
+        self._dry = False  # gains are, or move to, those of the mixture alone
+        self._lead = 0  # samples of it that the extractor did not hear
+        self._held = np.empty((0, 0), np.float32)  # rows that were ready when it was turned off
+        self.set_targets(wanted, rest_gain)
+
+    def set_targets(self, wanted: Sequence[Wanted], rest_gain: float) -> None:
+        """Keep these targets from now on, without a click.
+
+        Raises: what the extractor raises if it cannot extract one; nothing is changed then.
+        """
+        names = {one.cue.name for one in wanted}
+        known = {one.cue.name: one for one in wanted}
+        rows = [known.get(one.cue.name, one) for one in self._wanted]
+        before = {one.cue.name for one in self._wanted}
+        rows += [one for one in wanted if one.cue.name not in before]
+        if self._extractor is not None:
+            self._extractor.set_cues([one.cue for one in rows])
+        self._held = np.pad(self._held, ((0, len(rows) - len(self._held)), (0, 0)))
+        self._wanted, self._rest_gain = rows, rest_gain
+        self._leaving = frozenset(one.cue.name for one in rows) - names
+        self._aim(dry=self._dry)
+        self._drop_those_that_left()
+
+    def bypass(self, on: bool) -> None:
+        """Let the mixture pass through, as long as the machine is too slow for more."""
+        if on == self._bypassed or self._extractor is None:
+            return
+        if on and not self._passing:
+            found = self._guarded(self._extractor, lambda extractor: extractor.flush())
+            if found is not None:  # it fades out
+                self._held = np.concatenate([self._no_rows(self._lead), found], axis=1)
+        self._bypassed = on
+        if on:
+            self._lead = 0
+            self._aim()
+        elif not self._passing:
+            self._begin_again(self._extractor)
 
     def push(self, block: Audio) -> Mixed:
+        self._position += len(block)
+        self._waiting = np.concatenate([self._waiting, block])
         if self._extractor is None:
-            return self._align(block, np.empty((0, len(block)), np.float32))
-        return self._align(block, self._extractor.push(block))
+            return self._give(self._no_rows(len(block)), passing=True)
+        if self._passing:
+            return self._pass(self.lookahead)
+        found = self._guarded(self._extractor, lambda extractor: extractor.push(block))
+        if found is None:
+            return self._pass(self.lookahead)
+        return self._join(found, self.lookahead)
 
     def flush(self) -> Mixed:
-        empty = np.empty(0, np.float32)
-        if self._extractor is None:
-            return self._align(empty, np.empty((0, 0), np.float32))
-        return self._align(empty, self._extractor.flush())
+        mixed = self._rest()
+        self._position = self._lead = self._failures = 0
+        self._bypassed = False
+        self._held = self._no_rows(0)
+        if self._extractor is not None:
+            self._extractor.restart()
+        self._mixer.restart()
+        self._aim()
+        return mixed
 
-    def _align(self, block: Audio, targets: Targets) -> Mixed:
-        heard = np.concatenate([self._waiting, block])
-        ready = targets.shape[1]
-        mixture, self._waiting = heard[:ready], heard[ready:]
-        return Mixed(mixture, mix(mixture, targets, self._gains, self._rest_gain), targets)
+    @property
+    def _passing(self) -> bool:
+        """Whether the mixture passes through."""
+        return self._bypassed or self._failures >= FAILURES
+
+    def _rest(self) -> Mixed:
+        if self._extractor is None or self._passing:
+            return self._pass(0)
+        found = self._guarded(self._extractor, lambda extractor: extractor.flush())
+        return self._pass(0) if found is None else self._join(found, 0)
+
+    def _guarded(
+        self, extractor: Extractor, work: Callable[[Extractor], Targets]
+    ) -> Targets | None:
+        """Rows, or None if the extractor failed; then it begins again, or stays off."""
+        try:
+            found = work(extractor)
+            if np.isfinite(found).all():
+                return found
+            reason = "its output was not a number"
+        except Exception as error:  # whatever a model does, the stream goes on
+            reason = str(error)
+        self._failures += 1
+        at = f"{self._position / self._rate:.1f} s"
+        if self._failures < FAILURES:
+            text = f"extraction failed at {at}, the mixture passes and it begins anew: {reason}"
+            self._tell(Warned(code="extraction-restarted", text=text))
+        else:
+            text = f"extraction failed {FAILURES} times and stays off, the mixture passes: {reason}"
+            self._tell(Failed(code="extraction-off", text=text))
+        self._begin_again(extractor)
+        return None
+
+    def _begin_again(self, extractor: Extractor) -> None:
+        """Let the extractor begin with the next sample; all before it passes through."""
+        extractor.restart()
+        self._lead = len(self._waiting)
+        self._held = self._no_rows(0)
+        self._aim(dry=True)
+
+    def _join(self, found: Targets, late: int) -> Mixed:
+        """Give what the extractor found, after what it did not hear."""
+        if not self._dry:
+            return self._give(found)
+        if not found.shape[1]:
+            return self._pass(late)
+        before = self._give(self._no_rows(self._lead), passing=True)
+        self._lead = 0
+        self._aim()
+        return _joined(before, self._give(found))
+
+    def _pass(self, late: int) -> Mixed:
+        """Give the mixture, all but the last `late` samples of it."""
+        ready = max(0, len(self._waiting) - late)
+        if not self._passing:
+            ready = min(ready, self._lead)
+        rows = self._no_rows(ready)
+        held = min(ready, self._held.shape[1])
+        if held:
+            rows[:, :held] = self._held[:, :held]
+            self._held = self._held[:, held:]
+        self._lead = max(0, self._lead - ready)
+        return self._give(rows, passing=True)
+
+    def _give(self, rows: Targets, passing: bool = False) -> Mixed:
+        ready = rows.shape[1]
+        mixture, self._waiting = self._waiting[:ready], self._waiting[ready:]
+        output = self._mixer.mix(mixture, rows)
+        names = tuple(one.cue.name for one in self._wanted)
+        mixed = Mixed(mixture, output, rows, names, None if passing else self._voices(rows))
+        self._drop_those_that_left()
+        return mixed
+
+    def _voices(self, rows: Targets) -> Audio | None:
+        kept = [
+            row
+            for row, one in enumerate(self._wanted)
+            if one.cue.kind == "voice" and one.gain > 0 and one.cue.name not in self._leaving
+        ]
+        return rows[kept].sum(axis=0) if kept else None
+
+    def _aim(self, dry: bool = False) -> None:
+        """Let gains move to what is wanted, or to the mixture alone."""
+        self._dry = dry or self._passing
+        if self._dry:
+            self._mixer.aim([1.0] * len(self._wanted), 1.0)
+            return
+        gains = [
+            self._rest_gain if one.cue.name in self._leaving else one.gain for one in self._wanted
+        ]
+        self._mixer.aim(gains, self._rest_gain)
+
+    def _drop_those_that_left(self) -> None:
+        if not (self._leaving and self._mixer.settled):
+            return
+        rows = [row for row, one in enumerate(self._wanted) if one.cue.name not in self._leaving]
+        self._mixer.keep(rows)
+        self._wanted = [self._wanted[row] for row in rows]
+        self._leaving = frozenset()
+        self._held = self._held[rows] if len(self._held) else self._held
+        if self._extractor is not None:
+            self._extractor.set_cues([one.cue for one in self._wanted])
+
+    def _no_rows(self, samples: int) -> Targets:
+        return np.zeros((len(self._wanted), samples), np.float32)
+
+
+def _joined(first: Mixed, second: Mixed) -> Mixed:
+    voices = None
+    if second.voices is not None:
+        voices = np.concatenate([first.speech, second.voices])
+    return Mixed(
+        np.concatenate([first.mixture, second.mixture]),
+        np.concatenate([first.output, second.output]),
+        np.concatenate([first.targets, second.targets], axis=1),
+        second.names,
+        voices,
+    )

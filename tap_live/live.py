@@ -13,7 +13,7 @@ called while the stream runs says so; it takes effect between two blocks.
 import math
 import queue
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,11 +25,13 @@ from tap_live import __version__
 from tap_live.bus import EventBus, Subscription
 from tap_live.errors import NotPossibleError, TapError
 from tap_live.events import AnyEvent, Bye, Caption, Device, Failed, Hello, Stats, Warned
-from tap_live.extraction import Extraction, Mixed
+from tap_live.extraction import Extraction, Mixed, TellTrouble, Wanted
 from tap_live.follow import Follower
 from tap_live.late import caption_late
 from tap_live.meter import Meter
 from tap_live.outputs.output import NullOutput, Output
+from tap_live.overload import Overload
+from tap_live.presence import Presence
 from tap_live.recorder import Recorder
 from tap_live.ring import RingBuffer
 from tap_live.sources.source import RingSink, Source, Tell
@@ -44,6 +46,9 @@ STATS_S = 1.0
 MakeOutput: TypeAlias = Callable[[int, Tell], Output]
 """Makes an output for a stream rate, that tells what happens to it."""
 
+MakeExtraction: TypeAlias = Callable[[int, TellTrouble], Extraction]
+"""Makes an extraction for a stream rate, that tells what goes wrong in it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
@@ -51,8 +56,9 @@ class Parts:
 
     source: Source
     make_output: MakeOutput | None = None
-    extraction: Extraction | None = None
+    make_extraction: MakeExtraction | None = None
     make_captioner: MakeCaptioner | None = None
+    caption_extracted: bool = False  # the voices that are kept, rather than the mixture
     record: Path | None = None
     seconds: float | None = None  # of the stream, then it stops
     bundles: tuple[str, ...] = ()
@@ -82,11 +88,15 @@ class Live:
         self._reader = Follower(self._ring, block=rate * HOP_MS // 1000, on_gap=self._lose)
         self._bus = EventBus(now=lambda: self._ring.end / rate)
         self.events = self._bus.subscribe()
-        self._extraction = parts.extraction or Extraction()
+        make_extraction = parts.make_extraction or (lambda rate, tell: Extraction())
+        self._extraction = make_extraction(rate, self._publish)
+        self._overload, self._presence = Overload(rate), Presence(rate)
         make_output = parts.make_output or (lambda rate, tell: NullOutput())
         self._output = make_output(rate, self._publish)
         self._transcription = (
-            Transcription(parts.make_captioner, rate, self._publish)
+            Transcription(
+                parts.make_captioner, rate, self._publish, extracted=parts.caption_extracted
+            )
             if parts.make_captioner
             else None
         )
@@ -152,6 +162,10 @@ class Live:
             raise NotPossibleError("this stream was started without captions: leave --no-caption")
         self._transcription.turn(on)
 
+    def set_targets(self, wanted: Sequence[Wanted], rest_gain: float) -> None:
+        """Keep these targets from the next block on, without a click. Any thread."""
+        self._requests.put(lambda: self._set_targets(wanted, rest_gain))
+
     def record(self, folder: Path) -> Callable[[], None]:
         """Begin one more recording; return what ends it and waits for the disk. Any thread.
 
@@ -202,11 +216,27 @@ class Live:
             with self._workload:
                 mixed = self._extraction.push(block)
             self._hand_on(mixed)
+            self._keep_up()
             if self._reader.position >= self._limit:
                 self.stop()
                 break
         self._hand_on(self._extraction.flush())
         self._close()
+
+    def _keep_up(self) -> None:
+        """Let the mixture pass while the machine is too slow; a source that waits has time."""
+        if not self._parts.source.live or self._parts.make_extraction is None:
+            return
+        changed = self._overload.watch(self._reader.position, self._ring.end)
+        if changed:
+            self._extraction.bypass(self._overload.resting)
+            self._publish(changed)
+
+    def _set_targets(self, wanted: Sequence[Wanted], rest_gain: float) -> None:
+        try:
+            self._extraction.set_targets(wanted, rest_gain)
+        except TapError as error:
+            self._publish(Failed(code="targets", text=str(error)))
 
     def _idle(self, seconds: float) -> None:
         self._do_requests()
@@ -225,6 +255,8 @@ class Live:
         self._handed += len(mixed.mixture)
         for level in self._meter.push(mixed):
             self._publish(level)
+        for target in self._presence.push(mixed):
+            self._publish(target)
         if self._reader.position >= self._stats_due * self._rate:
             self._stats_due += STATS_S
             self._publish(self._stats())
@@ -295,7 +327,14 @@ class Live:
             version=__version__,
             rate=self._rate,
             bundles=self._parts.bundles,
-            capabilities=("captions",) if self._transcription else (),
+            capabilities=tuple(
+                name
+                for name, there in (
+                    ("captions", self._transcription),
+                    ("extraction", self._parts.make_extraction),
+                )
+                if there
+            ),
             role="controller",
         )
 

@@ -79,12 +79,24 @@ class Captions:
 
 
 class Transcription:
-    """Caption everything that is written, until the end."""
+    """Caption everything that is written, until the end.
 
-    def __init__(self, make_captioner: MakeCaptioner, rate: int, publish: Publish) -> None:
+    Args:
+        extracted: hear the voices that are kept, where there are any, not the mixture.
+    """
+
+    def __init__(
+        self,
+        make_captioner: MakeCaptioner,
+        rate: int,
+        publish: Publish,
+        *,
+        extracted: bool = False,
+    ) -> None:
         self.skipped: list[tuple[int, int]] = []  # positions in the stream
         self._rate = rate
         self._publish = publish
+        self._extracted = extracted
         self._captions = Captions(make_captioner, rate, publish)
         self._ring = RingBuffer(BACKLOG_S * rate)
         self._reader = Follower(
@@ -117,7 +129,8 @@ class Transcription:
 
     def write(self, mixed: Mixed) -> None:
         """Take a block at the stream rate; never waits."""
-        self._ring.write(mixed.mixture if self._on else np.zeros_like(mixed.mixture))
+        heard = mixed.speech if self._extracted else mixed.mixture
+        self._ring.write(heard if self._on else np.zeros_like(heard))
 
     def turn(self, on: bool) -> None:
         """Hear silence from now on, or what there is again; any thread."""

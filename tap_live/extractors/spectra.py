@@ -52,7 +52,7 @@ class Windows:
         kept = frames[:, -self.hop - self.fade :] * self._synthesis
         kept[:, : self.fade] += tails
         tails[:] = kept[:, self.hop :]
-        return kept[:, : self.hop]
+        return np.asarray(kept[:, : self.hop])
 
 
 def widened(mask: Spectrum, bins: int) -> Spectrum:

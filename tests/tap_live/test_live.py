@@ -1,13 +1,26 @@
 import threading
 import time
+from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
 import pytest
 import soundfile
 
-from tap_live.errors import AudioError, NotPossibleError, StorageError
-from tap_live.events import Bye, Caption, Device, Failed, Hello, Level, Stats, Warned, Word
+from tap_live.errors import AudioError, BundleError, NotPossibleError, StorageError
+from tap_live.events import (
+    Bye,
+    Caption,
+    Device,
+    Failed,
+    Hello,
+    Level,
+    Stats,
+    Target,
+    Warned,
+    Word,
+)
+from tap_live.extraction import Extraction, Wanted
 from tap_live.live import Live, Parts
 from tap_live.outputs.file import FileOutput
 from tap_live.outputs.output import NullOutput
@@ -275,3 +288,146 @@ def test_a_source_that_can_wait_waits_for_captions_and_nothing_is_skipped(tmp_pa
     _, events = run(parts)
     assert [e for e in events if isinstance(e, Warned)] == []
     assert [e.text for e in events if isinstance(e, Caption)] == [str(seconds * 16_000)]
+
+
+@dataclass(frozen=True, eq=False)
+class Cue:
+    name: str
+    kind: str = "voice"
+    positive: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    negative: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+
+
+class Share:
+    """An extractor whose target is a share of the mixture."""
+
+    lookahead = 0
+
+    def __init__(self, share=0.5):
+        self.share, self.rows = share, 0
+
+    def set_cues(self, cues):
+        self.rows = len(cues)
+
+    def push(self, block):
+        return np.tile(self.share * block, (self.rows, 1))
+
+    def flush(self):
+        return np.zeros((self.rows, 0), np.float32)
+
+    def restart(self):
+        pass
+
+
+def extracting(extractor, *names):
+    wanted = [Wanted(Cue(name)) for name in names]
+    return lambda rate, tell: Extraction(extractor, wanted, rest_gain=0.0, rate=rate, tell=tell)
+
+
+def test_what_is_extracted_is_heard_shown_told_and_captioned(clip, tmp_path):
+    parts = Parts(
+        source=FileSource(clip),
+        make_output=lambda rate, tell: FileOutput(tmp_path / "out.wav", rate),
+        make_extraction=extracting(Share(0.5), "voice:ana"),
+        make_captioner=Length,
+        caption_extracted=True,
+    )
+    _, events = run(parts)
+    heard = soundfile.read(tmp_path / "out.wav", dtype="float32")[0]
+    np.testing.assert_allclose(heard, AUDIO / 2, atol=1e-6)
+    assert "extraction" in events[0].capabilities
+    level = next(event for event in events if isinstance(event, Level))
+    assert level.targets["voice:ana"].rms == pytest.approx(level.mixture.rms - 6.02, abs=0.1)
+    (came,) = [event for event in events if isinstance(event, Target)]
+    assert (came.name, came.present) == ("voice:ana", True)
+    assert [e.text for e in events if isinstance(e, Caption)] == ["48000"]
+
+
+def test_targets_can_change_while_the_stream_runs(clip, tmp_path):
+    parts = Parts(
+        source=FileSource(clip, paced=True),
+        make_output=lambda rate, tell: FileOutput(tmp_path / "out.wav", rate),
+        make_extraction=extracting(Share(0.5), "voice:ana"),
+    )
+    with Live(parts) as live:
+        levels = []
+        for event in live.events:
+            if isinstance(event, Level):
+                levels.append(list(event.targets))
+                if len(levels) == 5:
+                    live.set_targets([Wanted(Cue("voice:bob"), 0.5)], 0.0)
+    assert (levels[0], levels[-1]) == (["voice:ana"], ["voice:bob"])
+    heard = soundfile.read(tmp_path / "out.wav", dtype="float32")[0]
+    np.testing.assert_allclose(heard[: RATE // 4], AUDIO[: RATE // 4] / 2, atol=1e-6)
+    np.testing.assert_allclose(heard[-RATE:], AUDIO[-RATE:] / 4, atol=1e-6)
+
+
+def test_targets_that_cannot_be_are_told_and_nothing_changes(clip):
+    class Picky(Share):
+        def set_cues(self, cues):
+            if any(cue.kind == "sound" for cue in cues):
+                raise BundleError("there is no extractor for those")
+            super().set_cues(cues)
+
+    source = FileSource(clip, paced=True)
+    with Live(Parts(source=source, make_extraction=extracting(Picky(), "voice:ana"))) as live:
+        live.set_targets([Wanted(Cue("text:bell", "sound"))], 0.0)
+        events = list(live.events)
+    (failure,) = [event for event in events if isinstance(event, Failed)]
+    assert (failure.code, failure.text) == ("targets", "there is no extractor for those")
+    assert list([e for e in events if isinstance(e, Level)][-1].targets) == ["voice:ana"]
+
+
+def test_a_model_that_breaks_costs_a_moment(clip, tmp_path):
+    class Broken(Share):
+        pushed = 0
+
+        def push(self, block):
+            self.pushed += 1
+            if self.pushed == 100:
+                raise RuntimeError("the model broke")
+            return super().push(block)
+
+    parts = Parts(
+        source=FileSource(clip),
+        make_output=lambda rate, tell: FileOutput(tmp_path / "out.wav", rate),
+        make_extraction=extracting(Broken(), "voice:ana"),
+    )
+    _, events = run(parts)
+    (warning,) = [event for event in events if isinstance(event, Warned)]
+    assert warning.code == "extraction-restarted" and "the model broke" in warning.text
+    heard = soundfile.read(tmp_path / "out.wav", dtype="float32")[0]
+    assert len(heard) == len(AUDIO)
+    np.testing.assert_allclose(heard[2 * RATE :], AUDIO[2 * RATE :] / 2, atol=1e-6)
+
+
+def test_a_stream_that_is_too_fast_for_the_machine_passes_through(clip, tmp_path, rush_clock):
+    """The source is far ahead at once, as if every hop took too long."""
+    parts = Parts(
+        source=FileSource(clip, paced=True, clock=rush_clock),
+        make_output=lambda rate, tell: FileOutput(tmp_path / "out.wav", rate),
+        make_extraction=extracting(Share(), "voice:ana"),
+    )
+    began = threading.Event()
+    live = Live(parts)
+    take = live._reader.blocks
+    live._reader.blocks = lambda *how: (began.wait(10) and block for block in take(*how))
+    with live:
+        while live._ring.end < len(AUDIO):
+            time.sleep(0.001)
+        began.set()
+        events = list(live.events)
+    codes = [event.code for event in events if isinstance(event, Warned)]
+    assert codes[0] == "extraction-slow" and codes.count("extraction-slow") == 1
+    heard = soundfile.read(tmp_path / "out.wav", dtype="float32")[0]
+    np.testing.assert_allclose(heard[RATE:], AUDIO[RATE:], atol=1e-6)
+
+
+def test_a_source_that_can_wait_is_never_too_fast(clip, tmp_path):
+    parts = Parts(
+        source=FileSource(clip),
+        make_output=lambda rate, tell: FileOutput(tmp_path / "out.wav", rate),
+        make_extraction=extracting(Share(), "voice:ana"),
+    )
+    _, events = run(parts)
+    assert [event for event in events if isinstance(event, Warned)] == []

@@ -111,3 +111,21 @@ def test_what_was_skipped_is_captioned_from_the_recording_marked_late(tmp_path):
     spans = [(2 * rate, 4 * rate), (7 * rate, 8 * rate)]
     captions = list(caption_late(tmp_path / "mixture.wav", spans, Counter, first_id=5))
     assert [(c.id, c.start, c.late) for c in captions] == [(5, 2, True), (6, 3, True), (7, 7, True)]
+
+
+@pytest.mark.parametrize(("extracted", "heard"), [(True, 0.25), (False, 1.0)])
+def test_captions_hear_the_voices_that_are_kept_if_they_should(extracted, heard):
+    blocks = []
+
+    class Ears(Counter):
+        def push(self, block):
+            blocks.append(block)
+            return super().push(block)
+
+    transcription = Transcription(Ears, 16_000, lambda event: None, extracted=extracted)
+    ones = np.ones(1600, np.float32)
+    transcription.write(Mixed(ones, ones, ones[None] / 4, ("voice:ana",), ones / 4))
+    transcription.write(Mixed(ones, ones, ones[None] / 4, ("voice:ana",)))  # it passes through
+    transcription.end()
+    transcription.run()
+    np.testing.assert_array_equal(np.concatenate(blocks), np.repeat([heard, 1.0], 1600))

@@ -1,0 +1,96 @@
+"""Whether each target is there: the hearing-assist alert.
+
+A target that is not there leaks: what is extracted is then a small part of the mixture. So a
+target is there when it is loud enough, and enough of what is heard; and it is there or gone
+for a while before that is said.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tap_live.events import Target
+from tap_live.extraction import Mixed
+
+_SILENT_DB = -120.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class PresenceConfig:
+    """Levels in dB, lengths in seconds."""
+
+    quietest: float = -55.0  # dBFS; less is nothing
+    on: float = -9.0  # beside the mixture, from which it is there
+    off: float = -14.0  # and below which it is not
+    window: float = 0.1  # of one look
+    appears: float = 0.2  # on end, before it is said to be there
+    leaves: float = 1.5  # likewise gone
+
+
+class Presence:
+    """Turn what passes into `target` events; positions decide, never the clock."""
+
+    def __init__(self, rate: int, config: PresenceConfig | None = None) -> None:
+        self._config = config or PresenceConfig()
+        self._length = round(self._config.window * rate)
+        self._appears = round(self._config.appears / self._config.window)
+        self._leaves = round(self._config.leaves / self._config.window)
+        self._present: set[str] = set()
+        self._against: dict[str, int] = {}  # windows on end that speak against what was said
+        self._names: tuple[str, ...] = ()
+        self._begin()
+
+    def push(self, mixed: Mixed) -> list[Target]:
+        """Take a block; return who came and who went."""
+        events = []
+        if mixed.names != self._names:
+            events = self._forget(set(mixed.names))
+            self._names = mixed.names
+            self._begin()
+        done = 0
+        while done < len(mixed.mixture):
+            stop = min(len(mixed.mixture), done + self._length - self._filled)
+            self._mixture += float(np.square(mixed.mixture[done:stop]).sum())
+            self._energy += np.square(mixed.targets[:, done:stop]).sum(axis=1)
+            self._filled += stop - done
+            done = stop
+            if self._filled == self._length:
+                events += self._look()
+                self._begin()
+        return events
+
+    def _begin(self) -> None:
+        self._filled, self._mixture = 0, 0.0
+        self._energy = np.zeros(len(self._names))
+
+    def _look(self) -> list[Target]:
+        mixture = _decibels(self._mixture / self._length)
+        levels = [_decibels(float(energy) / self._length) for energy in self._energy]
+        return [
+            event
+            for name, level in zip(self._names, levels, strict=True)
+            if (event := self._judge(name, level, level - mixture))
+        ]
+
+    def _judge(self, name: str, level: float, beside: float) -> Target | None:
+        present = name in self._present
+        heard = level > self._config.quietest
+        holds = heard and beside > (self._config.off if present else self._config.on)
+        if holds == present:
+            self._against[name] = 0
+            return None
+        self._against[name] = self._against.get(name, 0) + 1
+        if self._against[name] < (self._leaves if present else self._appears):
+            return None
+        self._against[name] = 0
+        self._present ^= {name}
+        return Target(name=name, present=not present, level=level if heard else None)
+
+    def _forget(self, names: set[str]) -> list[Target]:
+        gone = sorted(self._present - names)
+        self._present &= names
+        return [Target(name=name, present=False, level=None) for name in gone]
+
+
+def _decibels(power: float) -> float:
+    return max(_SILENT_DB, float(10 * np.log10(power + 1e-20)))

@@ -1,0 +1,51 @@
+from itertools import pairwise
+
+from tap_live.overload import Overload, OverloadConfig
+
+RATE = 1000
+
+
+def story(*behind_at):
+    """What is said when the stream is at these times and the worker so many seconds behind."""
+    overload, said = Overload(RATE), []
+    for now, behind in behind_at:
+        warned = overload.watch(round((now - behind) * RATE), round(now * RATE))
+        if warned:
+            said.append((now, warned.code))
+    return overload, said
+
+
+def test_a_machine_that_keeps_up_is_left_alone():
+    _, said = story(*[(k / 10, 0.2) for k in range(1000)])
+    assert said == []
+
+
+def test_too_slow_is_said_once_and_so_is_recovery():
+    slow = [(10 + k / 10, 0.3) for k in range(10)]
+    well = [(11 + k / 10, 0.0) for k in range(50)]
+    overload, said = story(*slow, *well)
+    assert said == [(10.0, "extraction-slow"), (12.0, "extraction-recovered")]
+    assert not overload.resting
+
+
+def test_it_rests_on_while_it_is_still_behind():
+    _, said = story((10, 1.0), (13, 0.5), (14, 0.06), (15, 0.04))
+    assert said == [(10, "extraction-slow"), (15, "extraction-recovered")]
+
+
+def test_a_machine_that_is_always_too_slow_is_tried_less_and_less_often():
+    config, overload, at = OverloadConfig(), Overload(RATE), []
+    for tick in range(60_000):  # 10 minutes: behind whenever extraction is on
+        now = tick / 100
+        behind = 0.0 if overload.resting else 0.3
+        warned = overload.watch(round((now - behind) * RATE), round(now * RATE))
+        if warned and warned.code == "extraction-recovered":
+            at.append(now)
+    rests = [later - earlier for earlier, later in pairwise(at)]
+    assert [round(rest) for rest in rests[:5]] == [4, 8, 16, 32, 64]
+    assert max(rests) <= config.longest + 0.1
+
+
+def test_after_a_steady_while_it_counts_as_the_first_time_again():
+    _, said = story((1, 0.3), (3, 0.0), (4, 0.3), (8, 0.0), (80, 0.3), (82, 0.0))
+    assert [code for _, code in said] == ["extraction-slow", "extraction-recovered"] * 3
