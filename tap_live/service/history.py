@@ -5,6 +5,7 @@ from collections.abc import Hashable
 
 from tap_live.events import (
     AnyEvent,
+    Bye,
     Caption,
     Device,
     Level,
@@ -25,7 +26,7 @@ def key_of(event: AnyEvent) -> Hashable:
     match event:
         case Caption(id=id):
             return "caption", id
-        case Level() | Stats():
+        case Level() | Stats() | Bye():
             return type(event)
         case Spectrum(stream=stream):
             return "spectrum", stream

@@ -232,7 +232,8 @@ class Session:
         self._spend(REPLAY_COST, now)
         messages, about = self._feed.missed(command.after, command.stream)
         self.answer(Ok(id=command.id, result=result | about))
-        self.outbox.replay(message for message in messages if message.channel in self.channels)
+        wanted = self.channels | {ANSWER}
+        self.outbox.replay(message for message in messages if message.channel in wanted)
 
 
 class _Identified(msgspec.Struct):

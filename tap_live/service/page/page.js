@@ -84,7 +84,7 @@ function element(tag, kind, text = "") {
 }
 
 function newTurn(speaker) {
-  const made = element("p", speaker === "other" ? "turn other" : speaker ? "turn" : "turn unknown");
+  const made = element("p", speaker === "other" ? "turn other" : "turn");
   const said = element("span", "said");
   if (speaker) {
     if (speaker !== "other") made.style.setProperty("--colour", `var(--s${colour(speaker)})`);

@@ -157,6 +157,14 @@ def test_after_a_break_finals_come_again_and_the_last_of_the_rest(hub, access):
     assert [f["seq"] for f in events] == [4, 5, 6, 7]
 
 
+def test_one_who_comes_after_the_end_is_told_of_it(hub, access):
+    for event in (caption(2), Bye(seq=3, reason="end")):
+        hub.publish(event)
+    session = join(hub, access)
+    tell(session, Subscribe(id=1, channels=("caption",), after=0))
+    assert [f["type"] for f in frames(session)] == ["hello", "ok", "caption", "bye"]
+
+
 def test_one_who_comes_back_to_another_stream_is_told_so_and_gets_all_of_it(hub, access):
     hub.publish(caption(2))
     session = join(hub, access)
