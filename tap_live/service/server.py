@@ -22,6 +22,7 @@ from typing import Any, Self
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
 from websockets.protocol import State
 
@@ -221,8 +222,9 @@ class Service:
             self.flush(connection)
             async for data in connection:
                 self._take(connection, session, data)
-        except ConnectionClosed:
-            pass
+        except ConnectionClosed as error:
+            if error.sent and error.sent.code == CloseCode.INTERNAL_ERROR:  # no answer to a ping
+                session.closing = session.closing or ClosingError(error.sent.code, "no answer")
         finally:
             self._hub.leave(session)
 
