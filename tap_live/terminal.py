@@ -18,12 +18,14 @@ from tap_live.events import (
     Hello,
     Level,
     Stats,
+    Target,
     Warned,
 )
 
 FLOOR_DB = -60
 FINISHED_S = 6.0  # after its last word a line has grown to its end
 METER_CELLS = 24
+VOICE = "voice:"
 
 
 def show(events: Iterable[AnyEvent], console: Console, title: str) -> None:
@@ -52,6 +54,7 @@ class View:
         self._stats: Stats | None = None
         self._cues = Cues(fits_a_line)
         self._partials: dict[int, Caption] = {}
+        self._there: frozenset[str] = frozenset()  # targets
         self._at = 0.0
 
     def take(self, event: AnyEvent) -> None:
@@ -68,6 +71,8 @@ class View:
                 self._partials.pop(event.id, None)
                 for cue in self._cues.push(event):
                     self._console.print(cue_line(cue), soft_wrap=True)
+            case Target(name=name, present=present):
+                self._take_target(name, present)
             case Hello(rate=rate):
                 self._title += f" · {rate / 1000:g} kHz"
             case Warned(text=text):
@@ -79,6 +84,12 @@ class View:
         behind = self._stats.backlog if self._stats else 0.0
         if self._cues.open and self._at - behind > self._cues.open.end + FINISHED_S:
             self.finish()
+
+    def _take_target(self, name: str, present: bool) -> None:
+        self._there = self._there | {name} if present else self._there - {name}
+        if present and not name.startswith(VOICE):  # a sound is worth a line: an alert
+            at = time.strftime("%H:%M:%S", time.gmtime(self._at))
+            self._console.print(Text(f"{at}  {name}", style="bold yellow"), soft_wrap=True)
 
     def finish(self) -> None:
         """Print the line that was still growing."""
@@ -99,6 +110,9 @@ class View:
             for name, loudness in (("in", self._level.mixture), ("out", self._level.output)):
                 row += [Text(name, style="bold"), meter(loudness.rms, loudness.peak)]
         table.add_row(*row)
+        for name, loudness in self._level.targets.items() if self._level else ():
+            style = "bold green" if name in self._there else "dim"
+            table.add_row(Text(name, style=style), meter(loudness.rms, loudness.peak))
         return table
 
     def _status(self) -> Text:

@@ -26,8 +26,26 @@ Language = Annotated[
 Target = Annotated[
     list[str] | None,
     typer.Option(
-        help="Whose words are captioned: voice:NAME, as `enrol` stored it; may be given more "
-        "than once. [default: everybody's]"
+        help="What is kept, and whose words are captioned: voice:NAME as `enrol` stored it, "
+        "text:WORDS, clip:FILE; with a gain as in voice:ana@-3dB. Repeatable. "
+        "[default: everything]"
+    ),
+]
+Suppress = Annotated[
+    list[str] | None,
+    typer.Option(help="What is taken out, as --target names it. Repeatable."),
+]
+Rest = Annotated[
+    str | None,
+    typer.Option(
+        help="How loud everything else is, as -18dB. [default: -inf with a target, else 0dB]"
+    ),
+]
+Extractor = Annotated[
+    str | None,
+    typer.Option(
+        help="`compact`, `none` (captions follow a voice, the sound stays as it is), or the folder "
+        "of a bundle. [default: compact, where it is installed]"
     ),
 ]
 OtherVoices = Annotated[

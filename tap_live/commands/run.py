@@ -6,7 +6,18 @@ from typing import Annotated
 import typer
 
 from tap_live.commands.captioning import captioning
-from tap_live.commands.options import Channel, Json, Language, OtherVoices, Target, Whisper
+from tap_live.commands.extracting import asking
+from tap_live.commands.options import (
+    Channel,
+    Extractor,
+    Json,
+    Language,
+    OtherVoices,
+    Rest,
+    Suppress,
+    Target,
+    Whisper,
+)
 from tap_live.commands.parts import open_input, output_maker
 from tap_live.commands.serving import (
     AllowHost,
@@ -44,6 +55,9 @@ def run(
         ),
     ] = "none",
     target: Target = None,
+    suppress: Suppress = None,
+    rest: Rest = None,
+    extractor: Extractor = None,
     others: OtherVoices = None,
     caption: Annotated[bool, typer.Option(help="Caption what is heard.")] = True,
     whisper: Whisper = None,
@@ -74,14 +88,18 @@ def run(
     source = open_input(
         input, channel=channel, rate=rate, block_ms=block_ms, pcm=pcm, channels=channels
     )
-    listener = captioning(whisper, language, target or (), others) if caption else None
+    asked = asking(target, suppress, rest, extractor)
+    plan = asked.following()
+    listener = captioning(whisper, language, asked.voices, others) if caption else None
     parts = Parts(
         source=source,
         make_output=output_maker(output),
+        make_extraction=plan.make if plan else None,
         make_captioner=listener.make if listener else None,
+        caption_extracted=others in (None, "hide"),
         record=record,
         seconds=seconds,
-        bundles=listener.bundles if listener else (),
+        bundles=(*(plan.bundles if plan else ()), *(listener.bundles if listener else ())),
     )
     live = Live(parts)
     with serving(live, served, record):

@@ -4,7 +4,18 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from tap_live.events import Bye, Caption, Failed, Hello, Level, Loudness, StageStats, Stats, Word
+from tap_live.events import (
+    Bye,
+    Caption,
+    Failed,
+    Hello,
+    Level,
+    Loudness,
+    StageStats,
+    Stats,
+    Target,
+    Word,
+)
 from tap_live.terminal import METER_CELLS, View, meter, show
 
 
@@ -84,3 +95,17 @@ def test_words_from_outside_cannot_draw_on_the_terminal():
 def test_a_meter_has_one_width(level):
     drawn = meter(level, level).plain
     assert len(drawn) - METER_CELLS == 8
+
+
+def test_targets_have_meters_and_a_sound_that_comes_is_a_line():
+    page = console(terminal=True)
+    view = View(page, "demo")
+    quiet = Loudness(-40, -30)
+    targets = {"voice:ana": quiet, "text:bell": quiet}
+    view.take(msgspec.structs.replace(LEVEL, targets=targets, at=65.0))
+    for name in targets:
+        view.take(Target(name=name, present=True, level=-40.0, at=65.0))
+    assert page.file.getvalue() == "00:01:05  text:bell\n"
+    page.print(view)
+    assert "voice:ana" in page.file.getvalue().split("\n", 1)[1]
+    view.take(Target(name="text:bell", present=False, level=None))

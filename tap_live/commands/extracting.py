@@ -1,0 +1,134 @@
+"""Load what extraction needs, once, from what a user asked for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from tap_live.errors import BundleError, ConfigError
+from tap_live.extraction import Extraction, TellTrouble, Wanted
+from tap_live.extractors.compact import CompactExtractor
+from tap_live.extractors.network import Network, installed, kind_of
+from tap_live.mix import factor, parse_gain
+from tap_live.processor import TargetKind
+from tap_live.targets import Asked, Cues, parse_targets
+
+
+@dataclass(frozen=True)
+class Extracting:
+    """Loaded networks, and what is kept with which gains."""
+
+    networks: dict[TargetKind, Network]
+    wanted: tuple[Wanted, ...]
+    rest_gain: float
+
+    @property
+    def bundles(self) -> tuple[str, ...]:
+        return tuple(network.name for network in self.networks.values())
+
+    def make(self, rate: int, tell: TellTrouble) -> Extraction:
+        """Begin an extraction for a stream rate."""
+        extractor = CompactExtractor(self.networks, rate)
+        return Extraction(extractor, self.wanted, rest_gain=self.rest_gain, rate=rate, tell=tell)
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What the options about targets say, read and checked; nothing is loaded yet."""
+
+    asked: tuple[Asked, ...]
+    rest: str | None
+    extractor: str | None
+
+    @property
+    def voices(self) -> list[str]:
+        """The names of voices that are kept, as `voice:ana`."""
+        return [one.name for one in self.asked if one.kind == "voice" and not one.suppress]
+
+    def extracting(self) -> Extracting | None:
+        """Load networks and cues; None if there are no targets.
+
+        Raises: BundleError if a network is not installed; as `Cues.of`.
+        """
+        if not self.asked:
+            if self.rest is not None:
+                raise ConfigError("--rest says how loud all else is: add --target or --suppress")
+            return None
+        kinds = {one.kind: one for one in self.asked}
+        folders = {kind: self._folder(kind) for kind in kinds}
+        missing = next((kind for kind, folder in folders.items() if folder is None), None)
+        if missing:
+            raise not_installed(kinds[missing])
+        cues = Cues().of(self.asked)
+        wanted = tuple(
+            Wanted(cue, 0.0 if one.suppress else factor(one.gain))
+            for cue, one in zip(cues, self.asked, strict=True)
+        )
+        networks = {kind: Network.open(folder) for kind, folder in folders.items() if folder}
+        return Extracting(networks, wanted, self._rest_gain())
+
+    def following(self) -> Extracting | None:
+        """As `extracting`; but where all that is asked for is whose words are captioned, the
+        sound may stay as it is: when that is wanted, or the network is not installed.
+        """
+        words_only = self.rest is None and all(
+            one.kind == "voice" and not one.suppress and one.gain == 0.0 for one in self.asked
+        )
+        if self.extractor == "none":
+            if not words_only:
+                raise ConfigError(
+                    "--extractor none leaves the sound as it is: it goes with --target voice:NAME, "
+                    "without gains, --rest and --suppress"
+                )
+            return None
+        if words_only and self.asked and self.extractor is None and not installed("voice"):
+            names = ", ".join(self.voices)
+            typer.echo(
+                f"tap-live: the bundle voice-compact is not installed: captions follow {names}, "
+                "the sound stays as it is",
+                err=True,
+            )
+            return None
+        return self.extracting()
+
+    def _folder(self, kind: TargetKind) -> Path | None:
+        """Where the network for a kind of target lies, if it is there."""
+        if self.extractor in (None, "compact", "none"):
+            return installed(kind)
+        folder = Path(str(self.extractor))
+        if not folder.is_dir():
+            raise BundleError(
+                f"wanted --extractor compact, none or a bundle's folder, found '{folder}'"
+            )
+        return folder if kind_of(folder) == kind else installed(kind)
+
+    def _rest_gain(self) -> float:
+        """Nothing of the rest with a target, all of it where something is only asked away."""
+        if self.rest is not None:
+            return factor(parse_gain(self.rest))
+        return float(all(one.suppress for one in self.asked))
+
+
+def asking(
+    targets: Sequence[str] | None,
+    suppressed: Sequence[str] | None = None,
+    rest: str | None = None,
+    extractor: str | None = None,
+) -> Asking:
+    """Read the options about targets. Raises: ConfigError, VoiceError."""
+    if rest is not None:
+        parse_gain(rest)
+    return Asking(tuple(parse_targets(targets or (), suppressed or ())), rest, extractor)
+
+
+def not_installed(asked: Asked) -> BundleError:
+    """What is missing for a target, and what to do instead."""
+    instead = (
+        "name its folder with --extractor; `run --extractor none` captions that voice only"
+        if asked.kind == "voice"
+        else "name its folder with --extractor, or keep a voice with --target voice:NAME"
+    )
+    return BundleError(
+        f"{asked.name!r} wants the bundle '{asked.kind}-compact', which is not installed: {instead}"
+    )

@@ -1,0 +1,76 @@
+"""A page to hear and see what extraction did: before and after, pair by pair, in one folder."""
+
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from urllib.parse import quote
+
+import msgspec
+
+from tap_live.errors import StorageError
+from tap_live.spectrogram import seconds_of
+from tap_live.timeline import clock, pictures
+
+PAGE, INDEX = "report.html", "pairs.json"
+
+
+class Pair(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Two files of a folder, by their names."""
+
+    title: str
+    note: str
+    before: str
+    after: str
+
+
+def plan_pair(folder: Path, name: str, note: str) -> Pair:
+    """Name the files of a pair, and make the folder; what was there of that name is replaced.
+
+    Raises: StorageError.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"cannot make the folder {folder}: {error.strerror}") from error
+    return Pair(name, note, f"{name}-before.flac", f"{name}-after.flac")
+
+
+def add_pair(folder: Path, pair: Pair) -> Path:
+    """Add a pair, whose files are written, to the folder's page; return the page.
+
+    Raises: StorageError if the folder cannot be written, or its list of pairs is broken.
+    """
+    index = folder / INDEX
+    try:
+        pairs = msgspec.json.decode(index.read_bytes(), type=list[Pair]) if index.exists() else []
+        pairs = [*(other for other in pairs if other.title != pair.title), pair]
+        page = render(folder, pairs)
+        index.write_bytes(msgspec.json.format(msgspec.json.encode(pairs), indent=1))
+        (folder / PAGE).write_text(page, encoding="utf-8")
+    except msgspec.DecodeError as error:
+        raise StorageError(f"{index} is no list of pairs: {error}; take another folder") from error
+    except OSError as error:
+        raise StorageError(f"cannot write to {folder}: {error.strerror}") from error
+    return folder / PAGE
+
+
+def render(folder: Path, pairs: list[Pair]) -> str:
+    """Return the page for pairs that lie in `folder`, which needs their files beside it."""
+    template = Template((files("tap_live") / "pairs.html").read_text(encoding="utf-8"))
+    count = f"{len(pairs)} pair{'' if len(pairs) == 1 else 's'}"
+    return template.substitute(count=count, pairs="".join(_section(folder, pair) for pair in pairs))
+
+
+def _section(folder: Path, pair: Pair) -> str:
+    before, after = folder / pair.before, folder / pair.after
+    drawn, _ = pictures(before, after)
+    players = "".join(
+        f"<label>{name}<audio controls preload='none' src='./{quote(file)}'></audio></label>"
+        for name, file in (("before", pair.before), ("after", pair.after))
+    )
+    return (
+        f"<section><h2>{escape(pair.title)}</h2>"
+        f"<p class='soft'>{escape(pair.note)} · {clock(seconds_of(before))}</p>"
+        f"<div class='players'>{players}</div>{drawn}</section>"
+    )

@@ -1,0 +1,162 @@
+import json
+
+import numpy as np
+import pytest
+import soundfile
+
+from tap_live.events import Hello, Level, decode_event
+from tap_live.voices.store import Voice, VoiceStore
+
+RATE = 44_100
+
+
+@pytest.fixture
+def store(monkeypatch, tmp_path):
+    monkeypatch.setattr("platformdirs.user_data_path", lambda name: tmp_path / "data" / name)
+    store = VoiceStore()
+    for name, seed in (("ana", 0), ("bob", 1)):
+        numbers = np.random.default_rng(seed).standard_normal(256)
+        numbers = tuple((numbers / np.linalg.norm(numbers)).tolist())
+        store.save(Voice(name=name, embedding=numbers, state=numbers, clips=()))
+    return store
+
+
+@pytest.fixture
+def clip(tmp_path):
+    samples = 0.1 * np.random.default_rng(0).standard_normal((2 * RATE, 2))
+    soundfile.write(tmp_path / "clip.flac", samples, RATE)
+    return tmp_path / "clip.flac"
+
+
+@pytest.fixture
+def extract(tap_live, voice_bundle, store, clip, tmp_path):
+    """Extract from the clip; give the code, the samples written (if any), output and errors."""
+
+    def extract(*words):
+        out = tmp_path / "out.wav"
+        out.unlink(missing_ok=True)
+        code, *told = tap_live("extract", clip, "-o", out, "--extractor", voice_bundle, *words)
+        samples = soundfile.read(out, dtype="float32")[0] if out.exists() else None
+        return code, samples, *told
+
+    return extract
+
+
+def heard(clip):
+    return soundfile.read(clip, dtype="float32")[0].mean(axis=1)
+
+
+def test_targets_and_rest_add_up_to_the_file(extract, clip):
+    code, ana, _, err = extract("--target", "voice:ana")
+    assert code == 0, err
+    assert len(ana) == len(heard(clip)) and np.abs(ana).max() > 1e-3
+    _, rest, _, _ = extract("--suppress", "voice:ana")
+    np.testing.assert_allclose(ana + rest, heard(clip), atol=1e-5)
+
+
+def test_with_every_gain_at_0_db_the_file_comes_out(extract, clip):
+    words = ("--target", "voice:ana", "--target", "voice:bob@0dB", "--rest", "0dB")
+    np.testing.assert_allclose(extract(*words)[1], heard(clip), atol=1e-6)
+
+
+def test_gains_and_rest_are_as_asked_for(extract, clip):
+    ana = extract("--target", "voice:ana")[1]
+    mixed = extract("--target", "voice:ana@-6dB", "--rest", "-20dB")[1]
+    np.testing.assert_allclose(mixed, 0.50119 * ana + 0.1 * (heard(clip) - ana), atol=1e-5)
+
+
+def test_what_was_done_can_be_read_by_programs(extract, tmp_path):
+    code, _, out, _ = extract("--target", "voice:ana", "--json")
+    done = json.loads(out)
+    assert code == 0
+    assert done["seconds"] == pytest.approx(2.0)
+    assert list(done["present"]) == ["voice:ana"]
+    assert done["written"] == [str(tmp_path / "out.wav")]
+
+
+def test_a_report_plays_before_and_after(tap_live, voice_bundle, store, clip, tmp_path):
+    words = ("extract", clip, "--target", "voice:ana", "--extractor", voice_bundle)
+    code, out, err = tap_live(*words, "--report", tmp_path / "pairs")
+    assert code == 0, err
+    page = tmp_path / "pairs" / "report.html"
+    assert str(page) in out
+    assert "only voice:ana" in page.read_text()
+    before, rate = soundfile.read(tmp_path / "pairs" / "clip-before.flac", dtype="float32")
+    assert rate == RATE
+    np.testing.assert_allclose(before, heard(clip), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ([], "wanted something to keep or to take out: add --target or --suppress"),
+        (["--target", "ana"], "wanted voice:NAME, text:WORDS or clip:FILE, found 'ana'"),
+        (["--target", "voice:eve"], "no voice 'eve' is enrolled, only ana, bob"),
+        (["--target", "voice:ana", "--suppress", "voice:ana"], "both kept and asked away"),
+        (["--target", "voice:ana", "--rest", "loud"], "wanted a gain like -18dB or -inf"),
+        (["--target", "text:zxqv"], "'text:zxqv' wants the bundle 'sound-compact'"),
+        (["--target", "clip:none.wav"], "'clip:none.wav' wants the bundle 'sound-compact'"),
+        ([w for k in range(20) for w in ("--target", f"voice:v{k}")], "at most 8 targets"),
+    ],
+)
+def test_what_cannot_be_asked_is_one_clear_line(extract, words, reason):
+    code, samples, out, err = extract(*words)
+    assert (code, samples, out) == (1, None, "")
+    assert reason in err and err.count("\n") == 1
+
+
+def test_without_the_bundle_it_is_said_which_is_missing(
+    tap_live, store, clip, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("tap_live.commands.extracting.installed", lambda kind: None)
+    code, _, err = tap_live("extract", clip, "--target", "voice:ana", "-o", tmp_path / "out.wav")
+    assert code == 1
+    assert "'voice:ana' wants the bundle 'voice-compact', which is not installed" in err
+    assert not (tmp_path / "out.wav").exists()
+
+
+def test_run_keeps_a_voice_and_says_so(tap_live, voice_bundle, store, clip, tmp_path, extract):
+    out = tmp_path / "live.wav"
+    words = ("run", "--input", clip, "--no-caption", "-o", out, "--json", "--target", "voice:ana")
+    code, printed, err = tap_live(*words, "--extractor", voice_bundle)
+    assert code == 0, err
+    events = [decode_event(line) for line in printed.splitlines()]
+    assert isinstance(events[0], Hello) and "extraction" in events[0].capabilities
+    assert "voice-compact" in events[0].bundles
+    assert any("voice:ana" in event.targets for event in events if isinstance(event, Level))
+    live = soundfile.read(out, dtype="float32")[0]
+    offline = extract("--target", "voice:ana")[1]
+    np.testing.assert_allclose(live, offline, atol=1e-5)
+
+
+@pytest.mark.parametrize("extractor", [(), ("--extractor", "none")])
+def test_without_a_network_captions_follow_a_voice_and_the_sound_stays(
+    tap_live, store, clip, tmp_path, monkeypatch, extractor
+):
+    monkeypatch.setattr("tap_live.commands.extracting.installed", lambda kind: None)
+    out = tmp_path / "live.wav"
+    words = ("run", "--input", clip, "--no-caption", "-o", out, "--target", "voice:ana")
+    code, _, err = tap_live(*words, *extractor)
+    assert code == 0
+    told = "voice-compact is not installed: captions follow voice:ana, the sound stays as it is"
+    assert (told in err) == (not extractor)
+    np.testing.assert_allclose(soundfile.read(out, dtype="float32")[0], heard(clip), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--rest", "-18dB"], "--rest says how loud all else is: add --target or --suppress"),
+        (["--target", "text:bell", "--extractor", "none"], "--extractor none leaves the sound"),
+        (["--target", "voice:ana@-3dB", "--extractor", "none"], "without gains"),
+        (["--target", "voice:ana", "--extractor", "big"], "found 'big'"),
+        (["--suppress", "voice:ana"], "wants the bundle 'voice-compact'"),
+    ],
+)
+def test_targets_that_cannot_be_run_are_one_clear_line(
+    tap_live, store, clip, monkeypatch, words, reason
+):
+    monkeypatch.setattr("tap_live.commands.extracting.installed", lambda kind: None)
+    code, out, err = tap_live("run", "--input", clip, "--no-caption", *words)
+    assert (code, out) == (1, "")
+    assert reason in err and err.count("\n") == 1
