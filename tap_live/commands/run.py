@@ -102,5 +102,5 @@ def run(
         bundles=(*(plan.bundles if plan else ()), *(listener.bundles if listener else ())),
     )
     live = Live(parts)
-    with serving(live, served, record):
+    with serving(live, served, record, asked.asked, plan):
         watch(live, source.name, json=json)

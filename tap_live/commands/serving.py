@@ -12,14 +12,17 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from tap_live.commands.extracting import Extracting
 from tap_live.errors import ConfigError
 from tap_live.live import Live
 from tap_live.service.access import Access, is_loopback, lower
 from tap_live.service.control import LiveControl
 from tap_live.service.hub import Hub
+from tap_live.service.mixing import LiveMix
 from tap_live.service.server import Service, ServiceConfig
 from tap_live.service.tap import AudioTap
 from tap_live.service.token_file import tokens_on_disk
+from tap_live.targets import Asked
 
 EVENTS = 1024  # that may wait for the service
 _ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^:\[\]]+):(?P<port>\d{1,5})")
@@ -81,9 +84,18 @@ def parse_serving(
 
 
 @contextmanager
-def serving(live: Live, wanted: Serving | None, record: Path | None = None) -> Iterator[None]:
+def serving(
+    live: Live,
+    wanted: Serving | None,
+    record: Path | None = None,
+    asked: Sequence[Asked] = (),
+    plan: Extracting | None = None,
+) -> Iterator[None]:
     """Serve a stream inside a `with`, which goes around the stream's own.
 
+    Args:
+        record: where the whole stream is recorded, if it is.
+        asked: what it keeps, with the extractors of the plan.
     Raises: ConfigError if the address cannot be listened on; StorageError.
     """
     if wanted is None:
@@ -93,7 +105,9 @@ def serving(live: Live, wanted: Serving | None, record: Path | None = None) -> I
     access = Access(names=wanted.names, origins=wanted.origins, secure=bool(config.certificate))
     tap = AudioTap()
     live.tap(tap.push)
-    control = LiveControl(live, record=record)
+    kinds = plan.networks.keys() if plan else ()
+    mix = LiveMix(live, asked, kinds, plan.rest_gain if plan else 1.0)
+    control = LiveControl(live, mix, record=record)
     events = live.subscribe(EVENTS)
     with Service(config, Hub(), access, events, control, tap) as service:
         page = page_of(config.host, service.port, access.secure)

@@ -14,7 +14,6 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import platformdirs
 
 from tap_live.audio.files import read_audio
 from tap_live.catalogue import catalogue
@@ -33,13 +32,18 @@ from tap_live.events import (
     Progress,
     Pull,
     Record,
+    RemoveTarget,
     SetCaptions,
+    SetMix,
+    SetTarget,
     Stop,
 )
 from tap_live.extraction import Mixed
 from tap_live.live import Live
 from tap_live.processor import Audio
+from tap_live.service.clips import data_folder, inside
 from tap_live.service.commands import Tell
+from tap_live.service.mixing import LiveMix
 from tap_live.voices.enrolment import Enroller
 from tap_live.voices.store import VoiceStore, check_name
 from tap_live.whisper.assemble import assembled
@@ -52,12 +56,9 @@ TELL_S = 0.5
 
 _NOT_YET = {
     "start": "the stream runs already; it begins with `tap-live run` and ends with `stop`",
-    "set_target": "targets are chosen when a stream starts: `tap-live run --target`",
-    "remove_target": "targets are chosen when a stream starts: `tap-live run --target`",
-    "set_mix": "gains are chosen when a stream starts",
     "set_device": "devices are chosen when a stream starts: `tap-live run --input --output`",
     "set_extractor": "the extractor is chosen when a stream starts",
-    "cue_from_span": "targets are chosen when a stream starts: `tap-live run --target`",
+    "cue_from_span": "sounds are asked for by words or by a clip: `set_target`",
     "export": "bundles are made with `python -m tap_live.export`, where torch is installed",
 }
 
@@ -66,6 +67,7 @@ class LiveControl:
     """What a stream that runs can be told.
 
     Args:
+        mix: what the stream keeps, and how loud.
         record: the folder that the whole stream is recorded in anyway, if it is.
         folder: what recordings and clips are kept below; no message names any other.
     """
@@ -73,6 +75,7 @@ class LiveControl:
     def __init__(
         self,
         live: Live,
+        mix: LiveMix,
         *,
         record: Path | None = None,
         folder: Path | None = None,
@@ -80,8 +83,8 @@ class LiveControl:
         enroller: Callable[[], Enroller] = Enroller.open,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._live, self._record_option = live, record
-        self._folder = folder or platformdirs.user_data_path("tap-live")
+        self._live, self._mix, self._record_option = live, mix, record
+        self._folder = folder or data_folder()
         self._store = store or VoiceStore()
         self._enroller, self._now = enroller, now
         self._muted = False
@@ -104,6 +107,12 @@ class LiveControl:
                 return self._start_recording() if on else self._end_recording()
             case GetState():
                 return self._state()
+            case SetMix(rest=rest):
+                return self._mix.set_rest(rest)
+            case SetTarget():
+                return self._mix.set_target(command)
+            case RemoveTarget(target=target):
+                return self._mix.remove(target)
             case ListVoices():
                 return self._voices()
             case DeleteVoice(name=name):
@@ -135,6 +144,7 @@ class LiveControl:
             "muted": self._muted,
             "captions": self._captions,
             "recording": str(folder) if folder else None,
+            **self._mix.state(),
         }
 
     def _set_captions(self, command: SetCaptions) -> None:
@@ -177,7 +187,7 @@ class LiveControl:
             if command.clip is None:
                 audio, rate = self._listen(command, tell, cancelled), self._live.rate
             else:
-                path = _inside(self._folder / "clips", command.clip)
+                path = inside(self._folder / "clips", command.clip)
                 audio, rate = read_audio(path, lambda event: None, None)
             audio = audio[: round(MOST_OF_A_CLIP_S * rate)]
             made_from, day = command.clip or "microphone", self._now().date().isoformat()
@@ -244,16 +254,6 @@ class LiveControl:
 def _check(cancelled: Event) -> None:
     if cancelled.is_set():
         raise CancelledError("that was cancelled")
-
-
-def _inside(folder: Path, name: str) -> Path:
-    """The file of a plain name in a folder. Raises: ConfigError if it could lie elsewhere."""
-    path = folder / name
-    if name != Path(name).name or name.startswith(".") or "\\" in name or "\0" in name:
-        raise ConfigError(f"wanted the name of a file in {folder}, found {name!r}")
-    if path.resolve().parent != folder.resolve():
-        raise ConfigError(f"{name!r} leads out of {folder}")
-    return path
 
 
 def _devices() -> list[dict[str, Any]]:
