@@ -84,8 +84,12 @@ class Network:
         outputs, state = self._engine.step({"spectrum": seen, "cue": vector}, state)
         return outputs["mask"].view(np.complex64)[:, 0], state
 
+    def any_cue(self) -> NDArray[np.float32]:
+        """A cue that asks for nobody, for measurements."""
+        return np.full(self._cue, self._cue**-0.5, np.float32)
+
     def _warm_up(self) -> None:
-        self.mask(self._seen, np.zeros(self._cue, np.float32), self.start())
+        self.mask(self._seen, self.any_cue(), self.start())
 
 
 def installed(kind: TargetKind, bundles: Path = BUNDLES) -> Path | None:
