@@ -1,7 +1,7 @@
 "use strict";
 // Captions in a browser: what is heard becomes turns of speech, and a connection that
 // breaks is made again without a gap. Address options: ?theme=dark|light, ?size=1.5,
-// ?obs (transparent, the last lines only), ?lines=2 with it.
+// ?obs (transparent, the last lines only), ?lines=4 with it.
 
 const TURNS = 300; // kept on the page
 const PAUSE_S = 2; // of silence that begins a new turn of the same speaker
@@ -21,6 +21,7 @@ const store = (name, value) => { try { localStorage.setItem(name, value); } catc
 // ---- how it looks
 
 const obs = options.has("obs");
+const lines = Math.max(1, Number(options.get("lines")) || 3); // with it
 let size = Number(options.get("size") ?? stored("size")) || 1;
 let theme = options.get("theme") ?? stored("theme") ??
   (matchMedia("(prefers-color-scheme: light)").matches ? "light" : "dark");
@@ -28,6 +29,7 @@ let theme = options.get("theme") ?? stored("theme") ??
 function look() {
   root.dataset.theme = obs || theme !== "light" ? "dark" : "light";
   root.style.setProperty("--size", size);
+  root.style.setProperty("--lines", lines);
   document.getElementById("theme").textContent = theme === "light" ? "Dark" : "Light";
   follow();
 }
@@ -150,7 +152,7 @@ function note(text) {
 }
 
 function tidy() {
-  const most = obs ? Number(options.get("lines")) || 2 : TURNS;
+  const most = obs ? lines : TURNS;
   for (const old of [...list.querySelectorAll(".turn, .note")].slice(0, -most)) old.remove();
 }
 

@@ -242,8 +242,16 @@ def test_over_a_picture_all_is_transparent_but_the_last_lines(engine, open_page)
         for n in range(6):
             engine.say(f"line {n}.", id=n, speaker="ab"[n % 2])
         wait_for(page, "line 5.")
-        assert finals(page) == ["line 4.", "line 5."]
+        assert finals(page) == ["line 3.", "line 4.", "line 5."]
         assert not page.locator("header").is_visible()
+        engine.say("and so on " * 200 + "to the end", id=7, speaker="a")
+        wait_for(page, "to the end")
+        line = page.evaluate("parseFloat(getComputedStyle(captions).lineHeight)")
+        shown = page.locator("main").bounding_box()
+        assert shown["height"] == pytest.approx(3 * line, abs=1)
+        newest = page.locator(".turn").last.bounding_box()
+        assert newest["y"] + newest["height"] <= shown["y"] + shown["height"] + 1
+        assert page.locator("main").bounding_box()["y"] > 500
         grounds = page.evaluate(
             "[document.documentElement, document.body].map(e => getComputedStyle(e).background)"
         )
