@@ -27,7 +27,7 @@ class AudioDims:
     """What a checkpoint of the audio encoder needs to be built again."""
 
     channels: tuple[int, ...] = (32, 64, 128, 256)
-    hidden: int = 384
+    hidden: int = 512
     width: int = WIDTH
 
 

@@ -96,12 +96,17 @@ def train(
     rate: float = 2e-3,
     batch: int = 32,
     seed: int = 0,
+    dims: AudioDims | None = None,
+    start: AudioCueEncoder | None = None,
     watch: Callable[[float], None] = lambda _: None,
 ) -> AudioCueEncoder:
-    """Train a new encoder; every epoch draws as many clips as there are, rare kinds more often."""
+    """Train an encoder, a new one or `start`.
+
+    Every epoch draws as many clips as there are, rare kinds more often.
+    """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    net = AudioCueEncoder(AudioDims())
+    net = (start or AudioCueEncoder(dims or AudioDims())).train()
     optimizer = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=0.02)
     steps = max(1, epochs * len(sounds.mels) // batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps + 1)

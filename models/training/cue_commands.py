@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from ..cues import AudioCueEncoder, windows
 from .audio_cue import Mel, Sounds, embed_all, open_mels, open_sounds, train
 from .captions import caption_bank
-from .cue_files import CueEncoders
+from .cue_files import open_audio, open_table, save_audio, save_table
 from .data import read_clips
 from .labels import Kinds
 from .retrieval import retrieval
@@ -34,11 +34,15 @@ def fit_cues(
     out: Annotated[Path, typer.Argument(help="folder for the encoders and sound.npz")],
     minilm: Annotated[Path | None, typer.Option(help="folder of all-MiniLM-L6-v2")] = None,
     cache: Annotated[Path, typer.Option(help="mel frames and sentences")] = Path("runs/cache"),
-    epochs: Annotated[int, typer.Option(help="of the audio encoder")] = 20,
+    epochs: Annotated[int, typer.Option(help="of the audio encoder")] = 24,
     rate: Annotated[float, typer.Option(help="its learning rate")] = 3e-3,
+    start: Annotated[Path | None, typer.Option(help="folder of an encoder to go on from")] = None,
     seed: Annotated[int, typer.Option()] = 0,
 ) -> None:
-    """Train the encoders of cues: words and clips to one space; embed training clips."""
+    """Train the encoders of cues: words and clips to one space; embed training clips.
+
+    A table of words that `out` has already is kept.
+    """
     torch.set_num_threads(1)
     kinds, teacher = Kinds.open(), SentenceEncoder(minilm or package_folder(), cache)
     bank = caption_bank(kinds)
@@ -48,9 +52,11 @@ def fit_cues(
         open_sounds([c for c in clips if c.split == split], kinds, teacher, space, cache)
         for split in ("train", "dev")
     )
-    captions = sorted({c.caption for c in clips if c.split == "train"})
-    vocabulary = Vocabulary.choose(teacher.pieces, [*bank, *kinds.sayings()])
-    table = distil(vocabulary, bank, captions, teacher, space, seed=seed)
+    if not (out / "text.safetensors").exists():
+        captions = sorted({c.caption for c in clips if c.split == "train"})
+        chosen = Vocabulary.choose(teacher.pieces, [*bank, *kinds.sayings()])
+        save_table(out, distil(chosen, bank, captions, teacher, space, seed=seed), chosen)
+    table, vocabulary = open_table(out)
     with Progress(disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("audio encoder", total=1.0)
         audio = train(
@@ -58,12 +64,12 @@ def fit_cues(
             epochs=epochs,
             rate=rate,
             seed=seed,
+            start=open_audio(start) if start else None,
             watch=lambda done: bar.update(task, completed=done),
         )
-    encoders = CueEncoders(audio, table, vocabulary)
     said = embed(table, vocabulary, list(kinds.sayings()))
     figures = measure(audio, dev, said, embed(table, vocabulary, dev.texts))
-    encoders.save(out, space, {"kinds": len(kinds.kinds), "figures": figures})
+    save_audio(out, audio, {"kinds": len(kinds.kinds), "figures": figures})
     known, _ = training_sounds(clips, kinds)
     CueBank(
         files=[name_of(clip) for clip in known],
