@@ -72,7 +72,7 @@ def distil(
     minilm: SentenceEncoder,
     space: Space,
     *,
-    epochs: int = 40,
+    epochs: int = 16,
     seed: int = 0,
 ) -> TextCueTable:
     """Learn a table from captions, single words and phrases of random words.
