@@ -313,7 +313,7 @@ class Service:
 
     def _reply(self, connection: "_Connection", request: Request, host: str) -> Reply | None:
         path, headers = request.path.partition("?")[0], request.headers
-        if getattr(request, "method", "GET") != "GET":
+        if request.method != "GET":
             raise RefusedError(405, "method", "this server answers GET and nothing else")
         if path == EXCHANGE:
             cookie = self._access.exchange(headers, cookie_name(self.port))
