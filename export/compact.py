@@ -1,4 +1,4 @@
-"""Make the `voice-compact` bundle from a checkpoint of the compact extractor.
+"""Make the `voice-compact` or `sound-compact` bundle from a checkpoint of the extractor.
 
     python -m tap_live.export.compact runs/voice/best.pt tap_live/bundles/voice-compact \
         --figures evaluation.md
@@ -14,6 +14,7 @@ of rounding is measured on real audio and told in the card.
 import copy
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -38,7 +39,8 @@ from tap_live.bundle import (
     write_manifest,
 )
 from tap_live.commands.demo import BUNDLE as DEMO
-from tap_live.export.verify import Parity, verify
+from tap_live.export.compact_card import NOT_MEASURED, Proof, Recipe, card, recipe_of
+from tap_live.export.verify import verify
 from tap_live.models.compact import Block, CompactExtractor, Dims, Memory
 from tap_live.models.compact import State as NetState
 from tap_live.models.spectra import Spectra, extract
@@ -46,50 +48,14 @@ from tap_live.models.training.checkpoint import open_network
 from tap_live.processor import Audio
 from tap_live.runtime import Engine, State, Tensors
 from tap_live.voices.encoder import SpeakerEncoder
+from tap_live.voices.features import RATE as SPEECH_RATE
 
-NAME, KIND, LICENCE = "voice-compact", "voice-extractor", "Apache-2.0"
+LICENCE = "Apache-2.0"
 GRAPH = "step.onnx"
-RATE = 16_000  # of the audio that parity is proved on
 PROOF_S, CUE_S = 10, 8
 TOLERANCE = 1e-4
 OPSET = 18
 SMALL = 256  # numbers; fewer stay as they are
-SOURCES = (
-    "speech, CC BY 4.0: LibriSpeech, LibriTTS, VCTK, Multilingual LibriSpeech",
-    "speech, public domain: LJSpeech, LibriVox",
-    "speech, CC BY-SA: Asterisk prompts (3.0), Free Spoken Digit Dataset (4.0)",
-    "noise: ESC-10, OLPC/Berklee, noise-of-life, blanket, sonic-pi, librosa and others, "
-    "CC0, MIT, CC BY, CC BY-SA",
-    "rooms: synthetic impulse responses, CC0",
-    "cues in training: the speaker encoder of Resemblyzer 0.1.4, Apache-2.0",
-)
-CARD = """\
-# voice-compact
-
-Keeps one enrolled voice out of a mixture, hop by hop, on a CPU: a causal network that looks at
-short-time spectra (hop {hop_ms:g} ms, {bins} bins below {top_khz:g} kHz, at any stream rate) and
-gives a complex mask. Latency {latency_ms:g} ms. The cue is a voice's embedding, of the bundle
-`speaker`; the state goes in and out.
-
-- **Size:** {parameters:,} parameters, {bytes:,} bytes, fp16 on disk, fp32 when run.
-- **Made by:** `{made_by}`, from a checkpoint of
-  `python -m tap_live.models.training fit` (`models/training/README.md`).
-- **From:** our own weights, trained from nothing on mixtures made of
-{sources}
-- **Checked:** this graph against PyTorch over {steps} hops of real speech, all outputs and states:
-  {parity:.1e} apart at most (1e-4 allowed). What rounding to fp16 changed in the output lies
-  {rounding:.0f} dB below it.
-- **Limits:** trained on mostly read English. A voice that is like another, a noisy or short
-  enrolment, and several talkers at once make it pick the wrong one; where the voice does not speak,
-  others leak. It knows voices only, not sounds. Cues are voiceprints: biometric data.
-
-## Figures
-
-SI-SDRi and SDRi: improvement over the mixture. 95 % bootstrap intervals in brackets.
-
-{figures}
-"""
-NOT_MEASURED = "Not measured: `python -m tap_live.models.training evaluate` makes them."
 
 
 @dataclass(frozen=True)
@@ -97,8 +63,7 @@ class Exported:
     """A written bundle and how far it is from its network."""
 
     bundle: Bundle
-    parity: list[Parity]
-    rounding: float  # dB, the output over the difference that fp16 makes
+    proof: Proof
 
 
 class Cell(nn.Module):
@@ -168,22 +133,35 @@ def export(
         made_from: the checkpoint, as the command that made the bundle named it.
     Raises: ParityError if the graph computes something else than the network.
     """
-    rounded = round_to_half(net)
+    recipe, rounded = recipe_of(net.dims), round_to_half(net)
     folder.mkdir(parents=True, exist_ok=True)
     graph = folder / GRAPH
     onnx.save(build(rounded), graph)
     (folder / "README.md").write_text("")
     made_by = f"python -m tap_live.export.compact {made_from} {folder.name}"
-    write_manifest(folder, _manifest(folder, net.dims, made_by))
-    bundle = open_bundle(folder, KIND)
+    manifest = partial(_manifest, folder, net.dims, recipe, made_by)
+    write_manifest(folder, manifest())
+    proof = prove(net, rounded, Engine(open_bundle(folder, recipe.kind), "step"))
+    text = card(
+        recipe,
+        net.dims,
+        proof,
+        parameters=sum(weight.numel() for weight in net.parameters()),
+        size=graph.stat().st_size,
+        made_by=made_by,
+        figures=figures,
+    )
+    (folder / "README.md").write_text(text, encoding="utf-8")
+    write_manifest(folder, manifest())
+    return Exported(open_bundle(folder, recipe.kind), proof)
+
+
+def prove(net: CompactExtractor, rounded: CompactExtractor, engine: Engine) -> Proof:
+    """Compare a graph with its network on real speech. Raises: ParityError."""
     audio, cue = real_speech(net.dims)
     stream = hops(net.dims, audio, cue)
-    parity = verify(TorchBackend(rounded), Engine(bundle, "step"), stream, tolerance=TOLERANCE)
-    rounding = _difference_db(net, rounded, audio, cue)
-    card = _card(net, graph, parity, rounding, figures, made_by)
-    (folder / "README.md").write_text(card, encoding="utf-8")
-    write_manifest(folder, _manifest(folder, net.dims, made_by))
-    return Exported(open_bundle(folder, KIND), parity, rounding)
+    parity = verify(TorchBackend(rounded), engine, stream, tolerance=TOLERANCE)
+    return Proof(parity, _difference_db(net, rounded, audio, cue))
 
 
 def round_to_half(net: CompactExtractor) -> CompactExtractor:
@@ -224,7 +202,7 @@ def _plain(traced: onnx.ModelProto) -> onnx.ModelProto:
         node.doc_string = ""
     graph = helper.make_graph(
         traced.graph.node,
-        NAME,
+        "compact-extractor",
         [_bare(value) for value in traced.graph.input],
         [_bare(value) for value in traced.graph.output],
         [
@@ -257,17 +235,24 @@ def _store_as_half(graph: onnx.GraphProto) -> None:
 
 
 def real_speech(dims: Dims) -> tuple[Audio, Audio]:
-    """The demo's conversation, (T,) at 16 kHz, and an embedding of its first voice."""
+    """The demo's conversation, (T,) at the network's rate, and an embedding of its first voice.
+
+    A sound's cue is as long: the graph does not mind whose it is.
+    """
     samples, rate = read_audio(DEMO / "conversation.ogg", lambda warning: None)
-    resampler = StreamResampler(rate, RATE)
-    audio = np.concatenate([resampler.push(samples), resampler.flush()])
-    cue = SpeakerEncoder.open().embed(audio[: CUE_S * RATE])
-    return audio[: PROOF_S * RATE], np.resize(cue, dims.cue)
+    audio, speech = (_resampled(samples, rate, to) for to in (recipe_of(dims).rate, SPEECH_RATE))
+    cue = SpeakerEncoder.open().embed(speech[: CUE_S * SPEECH_RATE])
+    return audio[: PROOF_S * recipe_of(dims).rate], np.resize(cue, dims.cue)
+
+
+def _resampled(samples: Audio, rate: int, to: int) -> Audio:
+    resampler = StreamResampler(rate, to)
+    return np.concatenate([resampler.push(samples), resampler.flush()])
 
 
 def hops(dims: Dims, audio: Audio, cue: Audio) -> list[dict[str, Audio]]:
-    """What the graph is given for (T,) audio at 16 kHz, hop by hop."""
-    spectra = Spectra(dims, RATE)
+    """What the graph is given for (T,) audio at the network's rate, hop by hop."""
+    spectra = Spectra(dims, recipe_of(dims).rate)
     seen = spectra.seen(spectra.analyse(torch.from_numpy(audio)[None]))[:, 0].numpy()
     return [{"spectrum": spectrum, "cue": cue} for spectrum in seen]
 
@@ -277,7 +262,7 @@ def _difference_db(
     net: CompactExtractor, rounded: CompactExtractor, audio: Audio, cue: Audio
 ) -> float:
     """How far below the output the change lies that rounding made."""
-    spectra, cues = Spectra(net.dims, RATE), torch.from_numpy(cue)[None, None]
+    spectra, cues = Spectra(net.dims, recipe_of(net.dims).rate), torch.from_numpy(cue)[None, None]
     exact, found = (
         extract(one, spectra, torch.from_numpy(audio)[None], cues) for one in (net, rounded)
     )
@@ -285,32 +270,7 @@ def _difference_db(
     return float(-10 * torch.log10(change + 1e-12))
 
 
-def _card(
-    net: CompactExtractor,
-    graph: Path,
-    parity: list[Parity],
-    rounding: float,
-    figures: str,
-    made_by: str,
-) -> str:
-    dims = net.dims
-    return CARD.format(
-        hop_ms=1000 * dims.hop_s,
-        bins=dims.bins,
-        top_khz=dims.bins / (2 * dims.hop_s) / 1000,
-        latency_ms=1000 * (dims.hop_s + dims.fade_s),
-        parameters=sum(weight.numel() for weight in net.parameters()),
-        bytes=graph.stat().st_size,
-        made_by=made_by,
-        sources="\n".join(f"  - {source}" for source in SOURCES),
-        steps=parity[0].steps,
-        parity=max(part.largest for part in parity),
-        rounding=rounding,
-        figures=figures.strip(),
-    )
-
-
-def _manifest(folder: Path, dims: Dims, made_by: str) -> Manifest:
+def _manifest(folder: Path, dims: Dims, recipe: Recipe, made_by: str) -> Manifest:
     shapes = {
         "band_h": (dims.blocks, dims.band_count, dims.band_width),
         "band_c": (dims.blocks, dims.band_count, dims.band_width),
@@ -332,14 +292,14 @@ def _manifest(folder: Path, dims: Dims, made_by: str) -> Manifest:
     )
     return Manifest(
         format=FORMAT,
-        name=NAME,
-        kind=KIND,
+        name=recipe.name,
+        kind=recipe.kind,
         licence=LICENCE,
         made_by=made_by,
-        sources=SOURCES,
+        sources=recipe.sources,
         files={file: file_spec(folder / file) for file in (GRAPH, "README.md")},
         graphs={"step": step},
-        settings={"hop_s": dims.hop_s, "fade_s": dims.fade_s, "cues": ["speaker"]},
+        settings={"hop_s": dims.hop_s, "fade_s": dims.fade_s, "cues": list(recipe.cues)},
     )
 
 
@@ -353,8 +313,10 @@ def main(
     """Make the bundle and prove it against PyTorch."""
     text = figures.read_text(encoding="utf-8") if figures else NOT_MEASURED
     made = export(open_network(checkpoint), out, text, checkpoint.name)
-    worst = max(part.largest for part in made.parity)
-    typer.echo(f"{out}: parity {worst:.1e}, fp16 changes {made.rounding:.0f} dB below the output")
+    proof = made.proof
+    typer.echo(
+        f"{out}: parity {proof.worst:.1e}, fp16 changes {proof.rounding:.0f} dB below the output"
+    )
 
 
 if __name__ == "__main__":

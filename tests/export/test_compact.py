@@ -73,10 +73,24 @@ def test_the_graph_names_no_file_of_the_machine_it_was_made_on(folder):
 
 def test_the_card_and_the_manifest_tell_how_it_was_made(folder):
     card = (folder / "README.md").read_text()
-    assert "| list | SI-SDRi |" in card and "LibriSpeech" in card and "256 bins below 8 kHz" in card
+    assert (
+        "| list | SI-SDRi |" in card
+        and "LibriSpeech" in card
+        and "256 bins below 8 kHz at any" in card
+    )
     manifest = open_bundle(folder).manifest
     assert manifest.made_by == "python -m tap_live.export.compact best.pt voice-compact"
     assert manifest.settings == {"hop_s": 0.016, "fade_s": 0.004, "cues": ["speaker"]}
+
+
+def test_a_network_that_hears_16_khz_is_for_sounds():
+    bands = ((4, 8), (8, 6), (16, 5), (32, 3), (64, 4))
+    sound = Dims(bands=bands, band_width=8, full_width=16, blocks=1, condition_width=8)
+    recipe = compact.recipe_of(sound)
+    assert (recipe.name, recipe.rate) == ("sound-compact", 32_000)
+    stream = compact.hops(sound, *compact.real_speech(sound))
+    assert stream[0]["spectrum"].shape == (512, 2)
+    assert len(stream) == 625  # 10 s of 16 ms
 
 
 def test_a_shipped_bundle_keeps_to_its_ceiling():

@@ -1,0 +1,120 @@
+"""What is written beside a compact extractor: its name, its sources, its model card."""
+
+from dataclasses import dataclass
+
+from tap_live.export.verify import Parity
+from tap_live.models.compact import Dims
+
+NOT_MEASURED = "Not measured: `python -m tap_live.models.training` makes them."
+ROOMS = "rooms: synthetic impulse responses, CC0"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is the same for every network of one kind of target."""
+
+    name: str
+    kind: str
+    rate: int  # Hz, of the audio that it is trained and proved on
+    cues: tuple[str, ...]  # bundles whose embeddings it takes
+    sources: tuple[str, ...]
+    does: str
+    limits: str
+
+
+VOICE = Recipe(
+    name="voice-compact",
+    kind="voice-extractor",
+    rate=16_000,
+    cues=("speaker",),
+    sources=(
+        "speech, CC BY 4.0: LibriSpeech, LibriTTS, VCTK, Multilingual LibriSpeech",
+        "speech, public domain: LJSpeech, LibriVox",
+        "speech, CC BY-SA: Asterisk prompts (3.0), Free Spoken Digit Dataset (4.0)",
+        "noise: ESC-10, OLPC/Berklee, noise-of-life, blanket, sonic-pi, librosa and others, "
+        "CC0, MIT, CC BY, CC BY-SA",
+        ROOMS,
+        "cues in training: the speaker encoder of Resemblyzer 0.1.4, Apache-2.0",
+    ),
+    does="Extracts one enrolled voice from a mixture. The cue is its embedding, 256 numbers.",
+    limits="Trained on mostly read English. A voice that is like another, a noisy or short "
+    "enrolment, and several talkers\n  at once make it pick the wrong one; where the voice does "
+    "not speak, others leak. It knows voices only,\n  not sounds. Cues are voiceprints: "
+    "biometric data.",
+)
+SOUND = Recipe(
+    name="sound-compact",
+    kind="sound-extractor",
+    rate=32_000,
+    cues=("text-cue", "audio-cue"),
+    sources=(
+        "sounds: ESC-10 (CC BY 3.0), OLPC/Berklee (CC BY 3.0), OpenSoundEffects (CC BY 4.0), "
+        "noise-of-life, blanket, librosa, sonic-pi, Scratch, FluidR3 renders and others, "
+        "CC0, MIT, CC BY, CC BY-SA",
+        "speech as one of the sounds: as for voice-compact",
+        ROOMS,
+        "cues in training: the audio encoder of `audio-cue` and sentences embedded by MiniLM "
+        "(Apache-2.0)",
+    ),
+    does="Extracts one sound from a mixture, asked for in words or by an example. The cue is what\n"
+    "is kept, 128 numbers, and what is not, 128 more, zeros where nothing is said.",
+    limits="Some thousands of short clips were all that it heard: what is not like one of them "
+    "it does\n  not know, and like sounds it cannot tell apart. It is told English words only.",
+)
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What was found when a bundle was made."""
+
+    parity: list[Parity]
+    rounding: float  # dB, the output over the difference that fp16 makes
+
+    @property
+    def worst(self) -> float:
+        return max(part.largest for part in self.parity)
+
+
+def recipe_of(dims: Dims) -> Recipe:
+    """Tell networks for voices from those for sounds: by how high they hear."""
+    return VOICE if dims.bins / (2 * dims.hop_s) <= VOICE.rate / 2 else SOUND
+
+
+def card(
+    recipe: Recipe,
+    dims: Dims,
+    proof: Proof,
+    *,
+    parameters: int,
+    size: int,
+    made_by: str,
+    figures: str,
+) -> str:
+    """Write the model card; `size` is the graph's, in bytes, `figures` is Markdown."""
+    top_khz = dims.bins / (2 * dims.hop_s) / 1000
+    sources = "\n".join(f"  - {source}" for source in recipe.sources)
+    return f"""\
+# {recipe.name}
+
+{recipe.does}
+
+A causal network for a CPU: every {1000 * dims.hop_s:g} ms it looks at a short-time spectrum,
+{dims.bins} bins below {top_khz:g} kHz at any stream rate, and gives a complex mask. Latency
+{1000 * (dims.hop_s + dims.fade_s):g} ms. State goes in and out.
+
+- **Size:** {parameters:,} parameters, {size:,} bytes, fp16 on disk, fp32 when run.
+- **Made by:** `{made_by}`, from a checkpoint of
+  `python -m tap_live.models.training` (`models/training/README.md`).
+- **From:** our own weights, trained from nothing on mixtures made of
+{sources}
+- **Checked:** this graph against PyTorch over {proof.parity[0].steps} hops of real speech, all
+  outputs and states: {proof.worst:.1e} apart at most (1e-4 allowed). What rounding to fp16 changed
+  in the output lies {proof.rounding:.0f} dB below it.
+- **Limits:** {recipe.limits}
+
+## Figures
+
+Improvements are over the mixture, in dB; 95 % bootstrap intervals in brackets.
+
+{figures.strip()}
+"""
