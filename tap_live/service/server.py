@@ -10,6 +10,7 @@ import asyncio
 import logging
 import socket
 import ssl
+import sys
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ SEND_BUFFER = 64 * 1024  # bytes that the system keeps for one reader
 CHECK_S = 1.0
 AUDIO_S = 0.02
 POLL_S = 0.1  # in which the pump notices that it has to stop
+RESERVED_FILES = 200  # that the rest of the program may have open
 FLUSH_S = 2.0  # for readers to take the last events
 _log = logging.getLogger(__name__)
 _wire_log = logging.getLogger(f"{__name__}.wire")  # of the library: a stranger could fill it
@@ -85,6 +87,7 @@ class Service:
         self._commands = Commands(control)
         self._site = Site(hub)
         self._connections: set[_Connection] = set()
+        self._most = min(config.connections, max(1, _open_files() - RESERVED_FILES))
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
 
@@ -162,7 +165,8 @@ class Service:
             for task in tasks:
                 task.cancel()
             await self._drain()
-            server.close(reason="the stream has ended" if self._hub.ended else "the service stops")
+            await self._end_all()
+            server.close()
 
     def _listen(self) -> Server:
         config = self._config
@@ -203,6 +207,8 @@ class Service:
         """Write what waits for a reader, as much as its connection takes."""
         session = connection.session
         if session is None or connection.protocol.state is not State.OPEN:
+            return
+        if connection.transport.is_closing():
             return
         if session.closing:
             self._cut(connection, session.closing)
@@ -295,6 +301,13 @@ class Service:
         while self._loop.time() < until and any(map(_is_behind, self._connections)):
             await asyncio.sleep(AUDIO_S)
 
+    async def _end_all(self) -> None:
+        """Close all connections, also of those who do not read."""
+        why = "the stream has ended" if self._hub.ended else "the service stops"
+        closing = ClosingError(CloseCode.GOING_AWAY, why)
+        open_ones = [connection for connection in self._connections if connection.session]
+        await asyncio.gather(*(connection.end(closing) for connection in open_ones))
+
     def _request(self, connection: ServerConnection, request: Request) -> Response | None:
         """Answer HTTP, or return None to go on with WebSocket."""
         assert isinstance(connection, _Connection)
@@ -336,7 +349,7 @@ class Service:
     def admit(self, connection: "_Connection") -> bool:
         """Count a connection in, unless there are too many."""
         others = sum(other.who == connection.who for other in self._connections)
-        if len(self._connections) >= self._config.connections or (
+        if len(self._connections) >= self._most or (
             others >= self._config.connections_of_one and not connection.local
         ):
             self._hub.refuse("connections", connection.who)
@@ -400,3 +413,12 @@ def _is_behind(connection: _Connection) -> bool:
     if session is None or connection.cut or connection.transport.is_closing():
         return False
     return bool(len(session.outbox)) or connection.transport.get_write_buffer_size() > 0
+
+
+def _open_files() -> int:
+    """How many files, and so connections, the system lets this program have."""
+    if sys.platform == "win32":
+        return 1 << 16
+    import resource
+
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]

@@ -1,0 +1,205 @@
+"""Whatever subscribers do, the stream loses nothing and the others get everything.
+
+Each fault happens to a real stream with a recording, which is followed by one good reader.
+"""
+
+import asyncio
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+import soundfile
+
+from tap_live.client import follow
+from tap_live.events import Caption, Failed, Stats, Warned, Word
+from tap_live.live import Live, Parts
+from tap_live.service.access import Access
+from tap_live.service.control import LiveControl
+from tap_live.service.hub import Hub
+from tap_live.service.mixing import LiveMix
+from tap_live.service.server import Service, ServiceConfig
+from tap_live.service.tap import AudioTap
+from tap_live.sources.file import FileSource
+
+pytestmark = pytest.mark.slow
+
+RATE = 16_000
+SECONDS = 4
+AUDIO = np.random.default_rng(0).uniform(-0.5, 0.5, SECONDS * RATE).astype(np.float32)
+
+
+class Chatter:
+    """A captioner that says a word for every 100 ms, and makes it final at once."""
+
+    lookahead = 0
+
+    def __init__(self, start, first_id):
+        self.id, self.heard = first_id, 0
+
+    def push(self, block):
+        self.heard += len(block)
+        return [caption for _ in range(self.heard // 1600 - self.id) for caption in self._say()]
+
+    def flush(self):
+        return []
+
+    def _say(self):
+        words = (Word(f" {self.id}", self.id / 10, self.id / 10 + 0.1, 1.0),)
+        self.id += 1
+        for state in ("partial", "final"):
+            yield Caption(
+                id=self.id - 1, revision=0, state=state, start=0, end=self.id / 10, words=words
+            )
+
+
+class Run:
+    """What came of a stream."""
+
+
+@contextmanager
+def stream(tmp_path, **config):
+    """Run a stream with a good reader; afterwards check that nothing was lost."""
+    soundfile.write(tmp_path / "in.wav", AUDIO, RATE, "FLOAT")
+    live = Live(
+        Parts(
+            source=FileSource(tmp_path / "in.wav", paced=True),
+            make_captioner=Chatter,
+            record=tmp_path / "kept",
+        )
+    )
+    run = Run()
+    run.hub, run.access, tap = Hub(), Access(), AudioTap()
+    live.tap(tap.push)
+    control = LiveControl(live, LiveMix(live), record=tmp_path / "kept")
+    heard = []
+    service = Service(
+        ServiceConfig(port=0, **config), run.hub, run.access, live.subscribe(1024), control, tap
+    )
+    with service:
+        run.port = service.port
+        reader = threading.Thread(target=asyncio.run, args=(good_reader(service.port, heard),))
+        reader.start()
+        with live:
+            yield run
+            events = list(live.events)
+    reader.join()
+    assert [e for e in events if isinstance(e, (Warned, Failed))] == []
+    assert [e for e in events if isinstance(e, Stats)][-1].lost == 0
+    kept = soundfile.read(tmp_path / "kept" / "mixture.wav", dtype="float32")[0]
+    np.testing.assert_allclose(kept, AUDIO, atol=2**-23)
+    said = [e.words[0].text for e in events if isinstance(e, Caption) and e.state == "final"]
+    assert heard == said
+    assert len(said) >= 10 * SECONDS - 2
+
+
+async def good_reader(port, heard):
+    async for event in follow(f"ws://127.0.0.1:{port}/events"):
+        if isinstance(event, Caption) and event.state == "final":
+            heard.append(event.words[0].text)
+
+
+def subscriber(port, path="/events"):
+    """A socket that has shaken hands."""
+    wire = socket.create_connection(("127.0.0.1", port), timeout=5)
+    wire.sendall(
+        f"GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+        "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
+    )
+    assert wire.recv(12) == b"HTTP/1.1 101"
+    return wire
+
+
+def text(message):
+    """A client's frame, masked with zeros."""
+    data = message.encode()
+    size = bytes([0x80 | len(data)]) if len(data) < 126 else b"\xfe" + len(data).to_bytes(2, "big")
+    return b"\x81" + size + bytes(4) + data
+
+
+def test_some_never_read_and_ask_for_everything(tmp_path):
+    with stream(tmp_path) as run:
+        wires = [subscriber(run.port) for _ in range(20)]
+        for wire in wires:
+            wire.sendall(
+                text('{"type":"subscribe","id":1,"after":0,"channels":["level","caption",'
+                     '"audio:mixture:f32","audio:output:f32","audio:rest:f32"]}')
+            )  # fmt: skip
+        assert all(len(session.outbox) <= 257 for session in run.hub.sessions)
+    for wire in wires:
+        wire.close()
+
+
+def test_one_reads_a_byte_a_second(tmp_path):
+    with stream(tmp_path) as run:
+        wire = subscriber(run.port)
+        for _ in range(SECONDS - 1):
+            time.sleep(1)
+            assert len(wire.recv(1)) == 1
+    wire.close()
+
+
+def test_some_send_garbage(tmp_path):
+    rng = np.random.default_rng(1)
+    with stream(tmp_path) as run:
+        for size in range(1, 400, 5):
+            with socket.create_connection(("127.0.0.1", run.port)) as wire:
+                wire.sendall(rng.bytes(size))
+            with subscriber(run.port) as wire:
+                wire.sendall(rng.bytes(size))
+            with subscriber(run.port) as wire:
+                wire.sendall(text("{" * size))
+
+
+def test_some_flood(tmp_path):
+    flood = text('{"type":"get_state","id":1}') * 200
+    with stream(tmp_path) as run:
+        wires = [subscriber(run.port) for _ in range(20)]
+        for wire in wires:
+            wire.sendall(flood)
+        for wire in wires:
+            while wire.recv(65536):  # until it is hung up on
+                pass
+            wire.close()
+    assert run.hub.cut_off[4002] == run.hub.refusals["flood"] == 20
+
+
+def test_some_leave_in_the_middle_of_a_frame(tmp_path):
+    with stream(tmp_path) as run:
+        for cut in (1, 2, 5, 6, 7, 20) * 10:
+            with subscriber(run.port) as wire:
+                wire.sendall(text('{"type":"subscribe","id":1,"channels":[]}')[:cut])
+                wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, bytes([1, 0, 0, 0] + [0] * 4))
+
+
+CROWD = """
+import socket, sys, time
+asking = (
+    b"GET /events HTTP/1.1\\r\\nHost: localhost\\r\\nUpgrade: websocket\\r\\n"
+    b"Connection: Upgrade\\r\\nSec-WebSocket-Version: 13\\r\\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\\r\\n\\r\\n"
+)
+wires = []
+for _ in range(1000):
+    wires.append(socket.create_connection(("127.0.0.1", int(sys.argv[1]))))
+    try:
+        wires[-1].sendall(asking)
+    except OSError:  # hung up on already
+        pass
+time.sleep(30)
+"""
+
+
+def test_a_thousand_come(tmp_path):
+    with stream(tmp_path, connections=300) as run:
+        time.sleep(0.5)
+        process = subprocess.Popen([sys.executable, "-c", CROWD, str(run.port)])
+    process.kill()
+    process.wait()
+    assert run.hub.refusals["connections"] >= 100
+    assert run.hub.joined <= 301
