@@ -20,10 +20,10 @@ class PresenceConfig:
     """Levels in dB, lengths in seconds."""
 
     quietest: float = -55.0  # dBFS; less is nothing
-    on: float = -9.0  # beside the mixture, from which it is there
-    off: float = -14.0  # and below which it is not
+    on: float = -6.0  # beside the mixture, from which it is there
+    off: float = -10.0  # and below which it is not
     window: float = 0.1  # of one look
-    appears: float = 0.2  # on end, before it is said to be there
+    appears: float = 0.4  # on end, before it is said to be there
     leaves: float = 1.5  # likewise gone
 
 

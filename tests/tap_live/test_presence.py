@@ -40,12 +40,12 @@ def step(*levels):
 def test_a_target_comes_and_goes(size):
     said = story(step(-30, -3, -30, -30, -30), size)
     assert [present for _, present in said] == [True, False]
-    assert [at for at, _ in said] == pytest.approx([2.2, 5.5], abs=0.6 if size == 4000 else 0.12)
+    assert [at for at, _ in said] == pytest.approx([2.4, 5.5], abs=0.6 if size == 4000 else 0.12)
 
 
 def test_between_the_thresholds_nothing_changes():
-    assert story(step(-11, -11)) == []
-    assert [present for _, present in story(step(-3, -11, -11, -11))] == [True]
+    assert story(step(-8, -8)) == []
+    assert [present for _, present in story(step(-3, -8, -8, -8))] == [True]
 
 
 def test_a_pause_between_words_is_no_absence():
