@@ -41,7 +41,7 @@ def evaluate(
     """Play dialogues into a room and compare live captions with those of the file."""
     with tempfile.TemporaryDirectory() as name, _sound_server(Path(name)) as env:
         folder = Path(name)
-        soundfile.write(folder / "played.wav", _dialogues(data, minutes * 60), RATE, "PCM_24")
+        soundfile.write(folder / "played.wav", _dialogues(data, minutes * 60), RATE, "PCM_16")
         live, lost = _live(folder, env, whisper)
         file = _streamed(folder / "played.wav", whisper)
     measures = jiwer.process_words(normalised(file), normalised(live))

@@ -7,10 +7,10 @@ import msgspec
 import soundfile
 
 from tap_live.audio.resample import StreamResampler
+from tap_live.captions.stream import MakeCaptioner
 from tap_live.captions.vad import RATE
 from tap_live.events import Caption
 from tap_live.processor import Processor
-from tap_live.transcription import MakeCaptioner
 
 BLOCK_S = 1
 

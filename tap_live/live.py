@@ -23,6 +23,7 @@ from typing import Protocol, Self, TypeAlias
 
 from tap_live import __version__
 from tap_live.bus import EventBus, Subscription
+from tap_live.captions.stream import MakeCaptioner
 from tap_live.errors import NotPossibleError, TapError
 from tap_live.events import AnyEvent, Bye, Caption, Device, Failed, Hello, Stats, Warned
 from tap_live.extraction import Extraction, Mixed, TellTrouble, Wanted
@@ -35,7 +36,7 @@ from tap_live.presence import Presence
 from tap_live.recorder import Recorder
 from tap_live.ring import RingBuffer
 from tap_live.sources.source import RingSink, Source, Tell
-from tap_live.transcription import MakeCaptioner, Transcription
+from tap_live.transcription import Transcription
 from tap_live.workload import Workload
 
 RING_S = 4  # what extraction may be behind before samples are lost

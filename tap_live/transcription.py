@@ -10,12 +10,11 @@ from typing import TypeAlias
 
 import numpy as np
 
-from tap_live.audio.resample import StreamResampler
-from tap_live.captions.vad import RATE
+from tap_live.captions.stream import CaptionStream, MakeCaptioner
 from tap_live.events import AnyEvent, Caption, Failed, StageStats, Warned
 from tap_live.extraction import Mixed
 from tap_live.follow import Follower
-from tap_live.processor import Audio, Processor
+from tap_live.processor import Audio
 from tap_live.ring import RingBuffer
 from tap_live.workload import Workload
 
@@ -25,8 +24,6 @@ BLOCK_S = 0.1
 FAILURES = 3  # a stage that failed this often stays off
 
 Publish: TypeAlias = Callable[[AnyEvent], None]
-MakeCaptioner: TypeAlias = Callable[[float, int], Processor[list[Caption]]]
-"""Makes a captioner whose stream begins at a time (seconds) and a caption id."""
 
 
 class Captions:
@@ -44,15 +41,15 @@ class Captions:
 
     def push(self, block: Audio) -> None:
         self._pushed += len(block)
-        self._guarded(lambda: self._captioner.push(self._resampler.push(block)))
+        self._guarded(lambda: self._stream.push(block))
 
     def flush(self) -> None:
-        self._guarded(lambda: self._captioner.push(self._resampler.flush()))
-        self._guarded(lambda: self._captioner.flush())
+        self._guarded(lambda: self._stream.flush())
 
     def _begin(self) -> None:
-        self._resampler = StreamResampler(self._rate, RATE)
-        self._captioner = self._make(self._pushed / self._rate, self.next_id)
+        self._stream = CaptionStream(
+            self._make, self._rate, start=self._pushed, first_id=self.next_id
+        )
 
     def _guarded(self, work: Callable[[], list[Caption]]) -> None:
         if self._failures >= FAILURES:

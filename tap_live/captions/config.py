@@ -18,8 +18,8 @@ class StreamingConfig:
     window: float = 10.0  # audio of a pass; where it is longer, it is cut,
     patience: float = 4.0  # but if no word is final, only so much later
     hold: float = 1.1  # a word becomes final no sooner than this after its end
-    doubt: float = 2.0  # and if it is less probable than
-    likely: float = 0.5  # this, no sooner than `doubt`
+    doubt: float = 2.6  # and if it is less probable than
+    likely: float = 0.6  # this, no sooner than `doubt`
     carry: float = 3.0  # after a shorter gap a region is heard together with the speech before
     language: str | None = None  # None: heard, where the model knows several
     segmenter: SegmenterConfig = field(default_factory=SegmenterConfig)

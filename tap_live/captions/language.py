@@ -13,6 +13,7 @@ RELIABLE = 6 * RATE  # samples; what is heard in fewer counts for less
 MEMORY = 0.7  # of what the regions before count, for each region that passed
 UNLIKELY = 0.01  # probability; less is not told apart
 MARGIN = 1.0  # nats by which another language must be the likelier one
+EXPECTED = {"en": 1.5}  # nats; what models hear best until something else is heard
 
 
 class Language:
@@ -30,15 +31,16 @@ class Language:
         if wanted is not None and wanted not in known:
             raise ConfigError(f"this model knows {_some(known)}, not the language {wanted!r}")
         self._recogniser = recogniser
-        self._current = wanted or (known[0] if len(known) == 1 else None)
-        self._fixed = self._current is not None
+        expected = next((name for name in EXPECTED if name in known), None)
+        self._current = wanted or (known[0] if len(known) == 1 else expected)
+        self._fixed = wanted is not None or len(known) == 1
         self._before: dict[str, float] = {}  # log-likelihood from the regions before
         self._here: dict[str, float] = {}  # and from this one
         self._due = list(LISTENED)
 
     def begin_region(self) -> None:
         """Listen anew in the next audio."""
-        self._before = {name: MEMORY * score for name, score in self._scores().items()}
+        self._before = {name: MEMORY * score for name, score in self._heard().items()}
         self._here = {}
         self._due = list(LISTENED)
 
@@ -53,7 +55,7 @@ class Language:
         likely = self._recogniser.detect(audio)
         weight = min(1.0, len(audio) / RELIABLE)
         self._here = {name: weight * math.log(max(p, UNLIKELY)) for name, p in likely.items()}
-        scores = self._scores()
+        scores = {name: EXPECTED.get(name, 0.0) + score for name, score in self._heard().items()}
         best = max(scores, key=lambda name: scores[name])
         current = self._current
         if current is None or scores[best] > scores.get(current, 0.0) + MARGIN:
@@ -62,7 +64,7 @@ class Language:
             self._due = []
         return current
 
-    def _scores(self) -> dict[str, float]:
+    def _heard(self) -> dict[str, float]:
         names = self._before | self._here
         return {name: self._before.get(name, 0.0) + self._here.get(name, 0.0) for name in names}
 

@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from tap_live.captions.recogniser import Request
+from tap_live.captions.stream import MakeCaptioner
 from tap_live.captions.streaming import StreamingCaptioner, StreamingConfig
 from tap_live.captions.vad import RATE, Vad
 from tap_live.captions.whisper import WhisperRecogniser
 from tap_live.commands.options import DEFAULT_WHISPER
-from tap_live.transcription import MakeCaptioner
 from tap_live.voices.gate import Others
 from tap_live.voices.targets import gate_maker
 from tap_live.whisper.model import Progress as Told

@@ -15,6 +15,7 @@ from tap_live.audio.resample import StreamResampler
 from tap_live.captions.cues import Cues, fits_a_line
 from tap_live.captions.formats import CaptionWriter, open_writer
 from tap_live.captions.speech import SpeechMap
+from tap_live.captions.stream import CaptionStream
 from tap_live.captions.vad import RATE, Vad
 from tap_live.commands.captioning import Captioning, captioning
 from tap_live.commands.options import Channel, Json, Language, OtherVoices, Target, Whisper
@@ -60,9 +61,9 @@ def transcribe(
         page = _Page(json=json, quiet=bool(out))
         blocks = stack.enter_context(_Tape(audio, page))
         captions = (
-            _streamed(blocks.read(), listener)
+            _streamed(blocks.raw(), audio.rate, listener)
             if streaming or target
-            else _batched(blocks.read(), listener, language, beam)
+            else _batched(blocks.resampled(), listener, language, beam)
         )
         for caption in captions:
             page.show(caption)
@@ -70,11 +71,11 @@ def transcribe(
         page.finish()
 
 
-def _streamed(blocks: Iterator[Audio], listener: Captioning) -> Iterator[Caption]:
-    captioner = listener.make(0.0, 0)
+def _streamed(blocks: Iterator[Audio], rate: int, listener: Captioning) -> Iterator[Caption]:
+    stream = CaptionStream(listener.make, rate)
     for block in blocks:
-        yield from _finals(captioner.push(block))
-    yield from _finals(captioner.flush())
+        yield from _finals(stream.push(block))
+    yield from _finals(stream.flush())
 
 
 def _finals(captions: list[Caption]) -> list[Caption]:
@@ -107,7 +108,7 @@ def _caption(number: int, segment: Segment) -> Caption:
 
 
 class _Tape:
-    """A file as 16 kHz blocks, with a progress bar of what has been read."""
+    """A file in blocks, with a progress bar of what has been read."""
 
     def __init__(self, audio: AudioFile, page: "_Page") -> None:
         self._audio, self._page = audio, page
@@ -121,12 +122,18 @@ class _Tape:
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def read(self) -> Iterator[Audio]:
+    def raw(self) -> Iterator[Audio]:
+        """Yield blocks at the file's own rate."""
         task = self._bar.add_task(self._audio.name, total=self._audio.samples)
-        resampler = StreamResampler(self._audio.rate, RATE)
         for block in self._audio.blocks(self._audio.rate, self._page.show):
-            yield resampler.push(block)
+            yield block
             self._bar.advance(task, len(block))
+
+    def resampled(self) -> Iterator[Audio]:
+        """Yield blocks at 16 kHz."""
+        resampler = StreamResampler(self._audio.rate, RATE)
+        for block in self.raw():
+            yield resampler.push(block)
         yield resampler.flush()
 
 

@@ -350,9 +350,19 @@ def test_the_language_is_heard_once_a_region_while_it_is_what_it_was():
     stage = captioner(listener)
     turn = np.concatenate([speech(1, 12), silence(1)])
     assert {caption.language for caption in stage.push(turn)} == {"en"}
-    assert listener.detected == 2  # at once, and again when there is enough to be sure
+    assert listener.detected == 1  # when there is enough to be sure
     assert {caption.language for caption in stage.push(turn)} == {"en"}
-    assert listener.detected == 3
+    assert listener.detected == 2
+
+
+def test_the_first_words_of_a_stream_are_taken_for_english_until_there_is_enough_to_be_sure():
+    listener = Listener(languages=("en", "ar"), spoken={"en": 0.2, "ar": 0.5})
+    assert {caption.language for caption in run(captioner(listener), speech(1, 12))} == {"en"}
+    listener = Listener(languages=("en", "de"), spoken={"en": 0.01, "de": 0.98})
+    captions = run(captioner(listener), speech(1, 30))
+    assert (captions[0].language, captions[-1].language) == ("en", "de")
+    listener = Listener(languages=("fr", "de"), spoken={"fr": 0.2, "de": 0.7})
+    assert {caption.language for caption in run(captioner(listener), speech(1, 12))} == {"de"}
 
 
 def test_a_voice_that_sounds_foreign_for_a_moment_changes_no_language():

@@ -47,7 +47,7 @@ def speech(tmp_path_factory):
         open_bundle(BUNDLE, "demo").path("conversation.ogg"), dtype="float32"
     )
     path = tmp_path_factory.mktemp("speech") / "speech.wav"
-    soundfile.write(path, samples[: int(12.6 * rate)], rate, "FLOAT")
+    soundfile.write(path, samples[: int(12.6 * rate)], rate, "PCM_16")
     return path
 
 
