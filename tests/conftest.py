@@ -25,6 +25,26 @@ def shared() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def voice_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small voice extractor with random weights, whose masks differ from hop to hop."""
+    import torch
+
+    from tap_live.export.compact import export
+    from tap_live.models.compact import CompactExtractor, Dims
+
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    dims = Dims(band_width=8, full_width=16, blocks=2, condition_width=8)
+    net = CompactExtractor(dims).eval()
+    for parameter in net.mask.layers.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    folder = tmp_path_factory.mktemp("bundles") / "voice-compact"
+    export(net, folder)
+    torch.save({"dims": dims, "weights": net.state_dict()}, folder.with_suffix(".pt"))
+    return folder
+
+
 def filled(name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Stand-in weights, made from a tensor's name by the rule of the authors' golden vectors."""
     rng = np.random.Generator(np.random.PCG64([zlib.crc32(name.encode()), 0]))
