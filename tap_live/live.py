@@ -13,7 +13,7 @@ called while the stream runs says so; it takes effect between two blocks.
 import math
 import queue
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +36,8 @@ from tap_live.presence import Presence
 from tap_live.recorder import Recorder
 from tap_live.ring import RingBuffer
 from tap_live.sources.source import RingSink, Source, Tell
+from tap_live.spectra import Spectra
+from tap_live.streams import Stream
 from tap_live.transcription import Transcription
 from tap_live.workload import Workload
 
@@ -112,6 +114,7 @@ class Live:
         self._input_gone = False
         self._thread = Thread(target=self._run, name="extraction")
         self._meter = Meter(rate)
+        self._spectra: Spectra | None = None
         self._workload = Workload()
         self._limit = math.inf if parts.seconds is None else parts.seconds * rate
         self._lost = 0
@@ -166,6 +169,10 @@ class Live:
     def set_targets(self, wanted: Sequence[Wanted], rest_gain: float) -> None:
         """Keep these targets from the next block on, without a click. Any thread."""
         self._requests.put(lambda: self._set_targets(wanted, rest_gain))
+
+    def show_spectra(self, streams: Collection[Stream]) -> None:
+        """Publish spectra of these streams from now on; of none, none. Any thread."""
+        self._requests.put(lambda: self._show_spectra(streams))
 
     def record(self, folder: Path) -> Callable[[], None]:
         """Begin one more recording; return what ends it and waits for the disk. Any thread.
@@ -256,6 +263,8 @@ class Live:
         self._handed += len(mixed.mixture)
         for level in self._meter.push(mixed):
             self._publish(level)
+        for spectrum in self._spectra.push(mixed) if self._spectra else ():
+            self._publish(spectrum)
         for target in self._presence.push(mixed):
             self._publish(target)
         if self._reader.position >= self._stats_due * self._rate:
@@ -272,6 +281,9 @@ class Live:
     def _do_requests(self) -> None:
         while not self._requests.empty():
             self._requests.get()()
+
+    def _show_spectra(self, streams: Collection[Stream]) -> None:
+        self._spectra = Spectra(self._rate, streams, self._handed) if streams else None
 
     def _join(self, recorder: Recorder, thread: Thread) -> None:
         recorder.begin_at(self._handed)

@@ -119,7 +119,7 @@ def _look(source: _Memory | _Disk) -> tuple[Levels, float]:
     columns = min(COLUMNS, max(1, source.samples * 2 // length))
     edges = band_edges(top) * length / source.rate  # in bins
     powers = [
-        np.mean([_bands(window, edges) for window in _windows(source, column, columns, length)], 0)
+        np.mean([band_powers(window, edges) for window in _windows(source, column, columns, length)], 0)
         for column in range(columns)
     ]
     return 10 * np.log10(np.maximum(np.transpose(powers), 1e-14)), top
@@ -136,7 +136,7 @@ def _windows(source: _Memory | _Disk, column: int, columns: int, length: int) ->
         yield np.pad(audio, (0, length - len(audio)))
 
 
-def _bands(window: Audio, edges: NDArray[np.float64]) -> NDArray[np.float64]:
+def band_powers(window: Audio, edges: NDArray[np.float64]) -> NDArray[np.float64]:
     """Power between edges in bins; a full-scale sine that lies in one band has 1."""
     length = len(window)
     shaped = window * _taper(length)

@@ -109,7 +109,11 @@ def serving(
     mix = LiveMix(live, asked, kinds, plan.rest_gain if plan else 1.0)
     control = LiveControl(live, mix, record=record)
     events = live.subscribe(EVENTS)
-    with Service(config, Hub(), access, events, control, tap) as service:
+
+    def show_spectra(on: bool) -> None:
+        live.show_spectra(("mixture", "output") if on else ())
+
+    with Service(config, Hub(), access, events, control, tap, show_spectra) as service:
         page = page_of(config.host, service.port, access.secure)
         with tokens_on_disk(access, service.port, page):
             _announce(config.host, page, access)

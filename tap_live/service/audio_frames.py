@@ -14,13 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tap_live.errors import WireError
+from tap_live.streams import STREAMS, Stream
 
-Stream: TypeAlias = Literal["mixture", "output", "rest"]
 Format: TypeAlias = Literal["s16", "f32"]
 
 MAGIC = b"TAP1"
 VERSION = 1
-STREAMS: tuple[Stream, ...] = get_args(Stream)
 FORMATS: tuple[Format, ...] = get_args(Format)
 _HEADER = struct.Struct("<4sBBBBIQI")
 _TYPES: dict[Format, np.dtype[Any]] = {"s16": np.dtype("<i2"), "f32": np.dtype("<f4")}

@@ -16,7 +16,7 @@ import msgspec
 from tap_live.events import AnyEvent, Bye, Failed, Hello, Ok, Progress, Stats
 from tap_live.processor import Audio
 from tap_live.service.access import Role
-from tap_live.service.audio_frames import AudioFrame, Format, Stream
+from tap_live.service.audio_frames import AudioFrame, Format
 from tap_live.service.history import History
 from tap_live.service.outbox import Message
 from tap_live.service.protocol import (
@@ -25,6 +25,7 @@ from tap_live.service.protocol import (
     audio_message,
     message_of,
 )
+from tap_live.streams import Stream
 
 LOG_AGAIN_S = 60.0  # a refusal of one kind is logged this often at most
 _log = logging.getLogger(__name__)
@@ -79,6 +80,10 @@ class Hub:
         message = message_of(event)
         self.history.take(event, message)
         self._offer(message)
+
+    def wants(self, channel: str) -> bool:
+        """Whether somebody asked for a channel."""
+        return any(channel in session.channels for session in self.sessions)
 
     def wanted_audio(self) -> dict[Stream, set[Format]]:
         """Which streams somebody wants, and how."""

@@ -31,9 +31,10 @@ from tap_live.events import (
     encode,
 )
 from tap_live.service.access import Access, Role
-from tap_live.service.audio_frames import FORMATS, STREAMS, AudioFrame, Format, pack
+from tap_live.service.audio_frames import FORMATS, AudioFrame, Format, pack
 from tap_live.service.history import key_of
 from tap_live.service.outbox import Message, Outbox
+from tap_live.streams import STREAMS
 
 ANSWER = "answer"  # the channel of what goes to one subscriber whatever it chose
 EVENT_CHANNELS = frozenset(

@@ -11,6 +11,7 @@ import logging
 import socket
 import ssl
 import sys
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -35,7 +36,8 @@ from tap_live.service.commands import Commands, Control
 from tap_live.service.hub import Hub
 from tap_live.service.protocol import MAX_MESSAGE, Session
 from tap_live.service.site import EXCHANGE, LINK, SOCKET_PATHS, Reply, Site, headers_of, refusal
-from tap_live.service.tap import AudioTap, samples_of
+from tap_live.service.tap import AudioTap
+from tap_live.streams import samples_of
 
 WRITE_AT_ONCE = 64 * 1024  # bytes
 SEND_BUFFER = 64 * 1024  # bytes that the system keeps for one reader
@@ -69,6 +71,7 @@ class Service:
         events: what is published.
         control: what carries out commands.
         tap: where audio comes from, for those who ask for it.
+        show_spectra: turns spectra on while somebody asks for them, and off.
     Raises: ConfigError on entering, if the address cannot be listened on.
     """
 
@@ -80,10 +83,12 @@ class Service:
         events: Subscription,
         control: Control,
         tap: AudioTap | None = None,
+        show_spectra: Callable[[bool], None] = lambda on: None,
     ) -> None:
         self.port = config.port
         self._config, self._hub, self._access = config, hub, access
         self._events, self._tap = events, tap or AudioTap()
+        self._show_spectra, self._spectra_shown = show_spectra, False
         self._commands = Commands(control)
         self._site = Site(hub)
         self._connections: set[_Connection] = set()
@@ -230,7 +235,7 @@ class Service:
                 self._take(connection, session, data)
         except ConnectionClosed as error:
             if error.sent and error.sent.code == CloseCode.INTERNAL_ERROR:  # no answer to a ping
-                session.closing = session.closing or ClosingError(error.sent.code, "no answer")
+                session.closing = session.closing or ClosingError(int(error.sent.code), "no answer")
         finally:
             self._hub.leave(session)
 
@@ -283,8 +288,11 @@ class Service:
                         self._cut(connection, closing)
 
     async def _sound(self) -> None:
-        """Hand on audio while somebody wants it."""
+        """Hand on audio while somebody wants it, and have spectra made."""
         while True:
+            if self._hub.wants("spectrum") != self._spectra_shown:
+                self._spectra_shown = not self._spectra_shown
+                self._show_spectra(self._spectra_shown)
             wanted = self._hub.wanted_audio()
             self._tap.turn(bool(wanted))
             heard = self._tap.take()

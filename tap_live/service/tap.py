@@ -5,11 +5,7 @@
 
 import queue
 
-import numpy as np
-
 from tap_live.extraction import Mixed
-from tap_live.processor import Audio
-from tap_live.service.audio_frames import Stream
 
 MOST_WAITING = 128  # blocks, some two seconds
 
@@ -39,12 +35,3 @@ class AudioTap:
     def take(self) -> list[tuple[int, Mixed]]:
         """Return what came since: the position of each block's first sample, and the block."""
         return [self._blocks.get() for _ in range(self._blocks.qsize())]
-
-
-def samples_of(mixed: Mixed, stream: Stream) -> Audio:
-    """One stream of a block, (T,)."""
-    if stream == "mixture":
-        return mixed.mixture
-    if stream == "output":
-        return mixed.output
-    return np.asarray(mixed.mixture - mixed.targets.sum(axis=0), np.float32)

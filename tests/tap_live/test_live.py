@@ -15,6 +15,7 @@ from tap_live.events import (
     Failed,
     Hello,
     Level,
+    Spectrum,
     Stats,
     Target,
     Warned,
@@ -226,6 +227,23 @@ def test_captions_that_are_off_hear_silence_and_keep_their_place(clip):
 def test_captions_cannot_be_turned_on_where_there_are_none(clip):
     with pytest.raises(NotPossibleError, match="without captions"):
         Live(Parts(source=FileSource(clip))).caption(True)
+
+
+def test_spectra_are_published_while_somebody_asks(clip):
+    def after(seconds, streams):
+        while live._handed < seconds * RATE:
+            time.sleep(0.001)
+        live.show_spectra(streams)
+
+    steps = lambda: after(1, ["mixture", "output"]), lambda: after(2, [])
+    live = Live(Parts(source=Steps(clip, *steps)))
+    with live:
+        events = list(live.events)
+    spectra = [event for event in events if isinstance(event, Spectrum)]
+    assert [s.stream for s in spectra] == ["mixture", "output"] * (len(spectra) // 2)
+    assert len(spectra) / 2 == pytest.approx(30, abs=2)
+    assert min(s.position for s in spectra) > RATE
+    assert max(s.position for s in spectra) < 2 * RATE
 
 
 def test_a_recording_can_begin_and_end_while_the_stream_runs(clip, tmp_path):

@@ -25,7 +25,7 @@ class Engine:
         self.hub = Hub(stream="one")
         self.access = Access()
         self.tap = AudioTap()
-        self.told = []
+        self.told, self.shown = [], []
         self.closed = False
 
     def execute(self, command, tell):
@@ -44,6 +44,7 @@ class Engine:
             self.bus.subscribe(),
             self,
             self.tap,
+            self.shown.append,
         )
         with service:
             if hello:

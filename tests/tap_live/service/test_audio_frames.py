@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_live.errors import WireError
-from tap_live.service.audio_frames import FORMATS, STREAMS, AudioFrame, pack, unpack
+from tap_live.service.audio_frames import FORMATS, AudioFrame, pack, unpack
+from tap_live.streams import STREAMS
 
 SAMPLES = np.array([[0.0, 0.5], [-0.25, 1.0], [-1.0, 0.125]], np.float32)
 

@@ -22,6 +22,7 @@ from tap_live.events import (
     Level,
     Mute,
     Progress,
+    Spectrum,
     decode_event,
 )
 from tap_live.extraction import Mixed
@@ -214,6 +215,20 @@ def test_sound_comes_with_its_position_to_those_who_ask(engine, run):
                 assert (frame.position, frame.rate) == (640, 16_000)
                 np.testing.assert_allclose(frame.samples[:, 0], audio * factor, atol=1e-4)
         await until(lambda: not engine.tap._open)
+
+    with engine.serving() as service:
+        run(work(service))
+
+
+def test_spectra_are_made_while_somebody_asks(engine, run):
+    async def work(service):
+        async with greeted(service) as client:
+            await client.subscribe(["spectrum"])
+            await until(lambda: engine.shown == [True])
+            engine.bus.publish(Spectrum(stream="output", position=9, bands=bytes(64)))
+            spectrum = await anext(client)
+            assert (spectrum.stream, spectrum.position, spectrum.bands) == ("output", 9, bytes(64))
+        await until(lambda: engine.shown == [True, False])
 
     with engine.serving() as service:
         run(work(service))
