@@ -66,7 +66,7 @@ def _section(folder: Path, pair: Pair) -> str:
     before, after = folder / pair.before, folder / pair.after
     drawn, _ = pictures(before, after)
     players = "".join(
-        f"<label>{name}<audio controls preload='none' src='./{quote(file)}'></audio></label>"
+        f"<label>{name}<audio controls preload='metadata' src='./{quote(file)}'></audio></label>"
         for name, file in (("before", pair.before), ("after", pair.after))
     )
     return (

@@ -18,9 +18,19 @@ from tap_live.captions.speech import SpeechMap
 from tap_live.captions.stream import CaptionStream
 from tap_live.captions.vad import RATE, Vad
 from tap_live.commands.captioning import Captioning, captioning
-from tap_live.commands.options import Channel, Json, Language, OtherVoices, Target, Whisper
-from tap_live.errors import StorageError
-from tap_live.events import Caption, Warned, encode
+from tap_live.commands.extracting import asking
+from tap_live.commands.options import (
+    Channel,
+    Extractor,
+    Json,
+    Language,
+    OtherVoices,
+    Target,
+    Whisper,
+)
+from tap_live.errors import ConfigError, StorageError
+from tap_live.events import Caption, Failed, Warned, encode
+from tap_live.extraction import Extraction
 from tap_live.processor import Audio
 from tap_live.terminal import cue_line
 from tap_live.whisper.batch import BatchOptions, Segment
@@ -40,6 +50,7 @@ def transcribe(
     ] = None,
     target: Target = None,
     others: OtherVoices = None,
+    extractor: Extractor = None,
     streaming: Annotated[
         bool,
         typer.Option(
@@ -54,14 +65,21 @@ def transcribe(
     json: Json = False,
 ) -> None:
     """Caption a file."""
+    asked = asking(target, extractor=extractor)
+    if len(asked.voices) < len(asked.asked):
+        raise ConfigError("captions follow voices: wanted --target voice:NAME")
     with ExitStack() as stack:
         audio = stack.enter_context(AudioFile(file, channel))
-        listener = captioning(whisper, language, target or (), others)
+        plan = asked.following() if others in (None, "hide") else None
+        listener = captioning(whisper, language, asked.voices, others)
         writers = [stack.enter_context(closing(_writer(path))) for path in out or ()]
         page = _Page(json=json, quiet=bool(out))
         blocks = stack.enter_context(_Tape(audio, page))
+        heard = blocks.raw()
+        if plan is not None:
+            heard = _extracted(heard, plan.make(audio.rate, page.show))
         captions = (
-            _streamed(blocks.raw(), audio.rate, listener)
+            _streamed(heard, audio.rate, listener)
             if streaming or target
             else _batched(blocks.resampled(), listener, language, beam)
         )
@@ -69,6 +87,13 @@ def transcribe(
             page.show(caption)
             _write(writers, caption)
         page.finish()
+
+
+def _extracted(blocks: Iterator[Audio], extraction: Extraction) -> Iterator[Audio]:
+    """The voices that are kept, as a live run hears them."""
+    for block in blocks:
+        yield extraction.push(block).speech
+    yield extraction.flush().speech
 
 
 def _streamed(blocks: Iterator[Audio], rate: int, listener: Captioning) -> Iterator[Caption]:
@@ -145,7 +170,7 @@ class _Page:
         self._out, self._err = Console(), Console(stderr=True)
         self._cues = Cues(fits_a_line)
 
-    def show(self, event: Caption | Warned) -> None:
+    def show(self, event: Caption | Warned | Failed) -> None:
         if self._json:
             sys.stdout.buffer.write(encode(event) + b"\n")
             sys.stdout.buffer.flush()

@@ -5,6 +5,7 @@ import pytest
 import soundfile
 
 from tap_live.events import Caption, decode_event
+from tap_live.voices.store import Voice, VoiceStore
 
 RATE = 16_000
 
@@ -125,3 +126,32 @@ def test_a_format_that_there_is_not_is_refused_before_any_work(tap_live, tiny, s
 def test_wrong_arguments_are_exit_code_2(tap_live):
     assert tap_live("transcribe")[0] == 2
     assert tap_live("transcribe", "x.wav", "--beam", "0")[0] == 2
+
+
+def test_a_sound_has_no_words_to_follow(tap_live, speech):
+    code, out, err = tap_live("transcribe", speech, "--target", "text:a dog barking")
+    assert (code, out) == (1, "")
+    assert "captions follow voices: wanted --target voice:NAME" in err
+
+
+def test_a_file_is_captioned_by_what_is_extracted_of_it(
+    tap_live, tiny, voice_bundle, speech, tmp_path, monkeypatch
+):
+    """What reaches the captions is what `extract` writes."""
+    monkeypatch.setattr("platformdirs.user_data_path", lambda name: tmp_path / name)
+    numbers = tuple((np.ones(256) / 16).tolist())
+    VoiceStore().save(Voice(name="ana", embedding=numbers, state=numbers, clips=()))
+    pushed = []
+    monkeypatch.setattr(
+        "tap_live.commands.transcribe.CaptionStream.push",
+        lambda stream, audio: pushed.append(audio) or [],
+    )
+    words = ("transcribe", speech, "--whisper", tiny, "--target", "voice:ana")
+    assert tap_live(*words, "--extractor", voice_bundle)[0] == 0
+    heard, _ = soundfile.read(speech, dtype="float32")
+    extracted = np.concatenate(pushed)
+    tap_live("extract", speech, "--target", "voice:ana", "--extractor", voice_bundle,
+             "-o", tmp_path / "ana.wav")  # fmt: skip
+    expected, _ = soundfile.read(tmp_path / "ana.wav", dtype="float32")
+    assert len(extracted) == len(heard)
+    np.testing.assert_allclose(extracted, expected, atol=1e-6)
