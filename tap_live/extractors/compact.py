@@ -50,14 +50,15 @@ class CompactExtractor:
     def set_cues(self, cues: Sequence[Cue]) -> None:
         """Extract these from the next hop on.
 
-        Who was asked for before goes on with what is remembered; a row whose target changes
+        Who was asked for before goes on with what is remembered, also if the numbers of its cue
+        are others now; a row whose target changes
         cross-fades from one to the other, a new row fades in.
 
         Raises: BundleError if there is no network for a cue.
         """
         before = {asked.name: asked for asked in self._asked}
         rows = {asked.name: row for row, asked in enumerate(self._asked)}
-        asked = [before.get(cue.name) or self._begin(cue) for cue in cues]
+        asked = [self._ask(cue, before.get(cue.name)) for cue in cues]
         names = {cue.name for cue in cues}
         tails = self._no_tails(len(asked))
         for row, one in enumerate(asked):
@@ -114,11 +115,12 @@ class CompactExtractor:
         masks *= spectrum
         return masks
 
-    def _begin(self, cue: Cue) -> _Asked:
+    def _ask(self, cue: Cue, before: _Asked | None) -> _Asked:
         network = self._networks.get(cue.kind)
         if network is None:
             raise BundleError(f"{cue.name!r} is a {cue.kind}: there is no extractor for those")
-        return _Asked(cue.name, network, network.vector(cue), network.start())
+        state = before.state if before else network.start()
+        return _Asked(cue.name, network, network.vector(cue), state)
 
     def _no_tails(self, count: int) -> Targets:
         return np.zeros((count, self._windows.fade), np.float32)

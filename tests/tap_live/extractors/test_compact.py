@@ -135,6 +135,21 @@ def test_who_stays_goes_on_undisturbed_when_another_joins_or_leaves(make):
     np.testing.assert_allclose(np.concatenate([first, second], axis=1), whole, atol=1e-6)
 
 
+def test_a_cue_may_be_other_numbers_under_the_same_name(make):
+    audio, other = noise(1.0), cue(3)
+    other.name = cue(1).name
+    extractor = make(cue(1))
+    first = extractor.push(audio[:8000])
+    extractor.set_cues([other])
+    second = np.concatenate([extractor.push(audio[8000:]), extractor.flush()], axis=1)
+    found = np.concatenate([first, second], axis=1)
+    before, after = (run(make(one), audio, 1000) for one in (cue(1), cue(3)))
+    np.testing.assert_allclose(found[:, :7500], before[:, :7500], atol=1e-6)
+    assert not np.allclose(found[:, 9000:], before[:, 9000:], atol=1e-3)
+    close = [np.square(found[:, 12000:] - one[:, 12000:]).mean() for one in (before, after)]
+    assert close[1] < close[0]
+
+
 def test_another_cue_comes_without_a_click(make):
     """A low tone has no steps: neither has what is extracted of it, whenever the cue changes."""
     t = np.arange(RATE) / RATE
