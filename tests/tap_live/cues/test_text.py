@@ -1,0 +1,109 @@
+"""Words as cues: near what they mean, and refused by name where they mean nothing."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tap_live.bundle import FORMAT, Manifest, file_spec, write_manifest
+from tap_live.cues.text import LONGEST, TextCues, words_of
+from tap_live.errors import BundleError, CueError
+
+PIECES = ["a", "dog", "bark", "##ing", "temple", "##bell", "z", "##x", "##q", "##v", "9"]
+
+
+def write_bundle(folder: Path, rows: int = len(PIECES)) -> Path:
+    rng = np.random.default_rng(0)
+    steps = rng.integers(-127, 128, (rows, 8)).astype(np.int8)
+    np.savez(folder / "table.npz", steps=steps, scales=np.full(rows, 0.01, np.float16))
+    (folder / "pieces.txt").write_text("\n".join(PIECES) + "\n")
+    files = {name: file_spec(folder / name) for name in ("table.npz", "pieces.txt")}
+    manifest = Manifest(
+        format=FORMAT,
+        name="text-cue",
+        kind="text-cue",
+        licence="CC0",
+        made_by="a test",
+        sources=(),
+        files=files,
+    )
+    write_manifest(folder, manifest)
+    return folder
+
+
+@pytest.fixture
+def cues(tmp_path):
+    return TextCues.open(write_bundle(tmp_path))
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return TextCues.open()
+
+
+def test_a_cue_is_a_unit_vector(cues):
+    cue = cues.embed("a dog barking")
+    assert cue.dtype == np.float32 and cue.shape == (8,)
+    assert np.linalg.norm(cue) == pytest.approx(1.0, abs=1e-6)
+
+
+def test_order_case_and_punctuation_make_no_difference(cues):
+    expected = cues.embed("a dog barking")
+    np.testing.assert_allclose(cues.embed("Barking: a DOG!"), expected, atol=1e-6)
+
+
+def test_a_word_is_put_together_from_long_pieces(cues):
+    assert np.isfinite(cues.embed("templebell")).all()
+
+
+@pytest.mark.parametrize("text", ["zxqv", "a zxqv dog", "собака", "a dog 犬"])
+def test_what_is_not_known_is_named(cues, text):
+    with pytest.raises(CueError, match=r"unknown in .*; use plain English words"):
+        cues.embed(text)
+
+
+def test_every_unknown_word_is_named_once(cues):
+    with pytest.raises(CueError, match=r"unknown in 'zxqv zxqv qqq': 'zxqv', 'qqq';"):
+        cues.embed("zxqv zxqv qqq")
+
+
+@pytest.mark.parametrize("text", ["", "   ", "?!"])
+def test_no_words_are_no_cue(cues, text):
+    with pytest.raises(CueError, match="no words in"):
+        cues.embed(text)
+
+
+def test_a_novel_is_no_cue(cues):
+    with pytest.raises(CueError, match="at most 50 words, found 51"):
+        cues.embed("dog " * (LONGEST + 1))
+
+
+def test_words_lose_their_accents():
+    assert words_of("Café_9's 12") == ["cafe", "9", "s", "1", "2"]
+
+
+def test_a_table_of_another_length_is_refused(tmp_path):
+    with pytest.raises(BundleError, match="11 word pieces and 7 vectors"):
+        TextCues.open(write_bundle(tmp_path, rows=7))
+
+
+@pytest.mark.parametrize(
+    ("asked", "meant", "other"),
+    [
+        ("the dog next door is barking again", "a dog barking", "a cat meowing"),
+        ("typing on a laptop", "typing on a computer keyboard", "a phone ringing"),
+        ("an infant crying", "a baby crying", "a person laughing"),
+        ("water pouring into a glass", "running water", "a fire crackling"),
+        ("music from a piano", "a piano", "a chainsaw"),
+        ("applause", "hands clapping", "a door slamming shut"),
+    ],
+)
+def test_shipped_cues_lie_near_what_they_mean(shipped, asked, meant, other):
+    cue = shipped.embed(asked)
+    assert cue @ shipped.embed(meant) > cue @ shipped.embed(other) + 0.2
+
+
+def test_the_shipped_table_refuses_what_is_no_word(shipped):
+    for text in ("zxqv", "the sound of zxqv", "qwrtz", "asdfgh", "собака", "犬が吠える"):
+        with pytest.raises(CueError, match="unknown in"):
+            shipped.embed(text)
