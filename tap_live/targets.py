@@ -14,7 +14,7 @@ import numpy as np
 from tap_live.audio.files import read_audio
 from tap_live.cues.audio import AudioCues
 from tap_live.cues.text import TextCues
-from tap_live.errors import ConfigError, CueError
+from tap_live.errors import BundleError, ConfigError, CueError
 from tap_live.events import Decibels
 from tap_live.mix import parse_gain
 from tap_live.processor import Embedding, TargetKind
@@ -123,7 +123,7 @@ class Cues:
             for a sound, or if what is kept and what is asked away cannot be told apart;
             AudioError if a clip cannot be read; BundleError, StorageError.
         """
-        positive = [self._embed(one) for one in asked]
+        positive = [self._embedded(one) for one in asked]
         away = [
             (one, vector)
             for one, vector in zip(asked, positive, strict=True)
@@ -136,6 +136,12 @@ class Cues:
             EmbeddedCue(one.name, one.kind, vector, _negative(one, vector, away))
             for one, vector in zip(asked, positive, strict=True)
         ]
+
+    def _embedded(self, asked: Asked) -> Embedding:
+        try:
+            return self._embed(asked)
+        except BundleError as error:
+            raise BundleError(f"{asked.name!r} cannot be asked for: {error}") from error
 
     def _embed(self, asked: Asked) -> Embedding:
         if asked.scheme == "voice":

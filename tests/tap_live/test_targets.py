@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from tap_live.errors import AudioError, ConfigError, CueError, TapError, VoiceError
+from tap_live.errors import (
+    AudioError,
+    BundleError,
+    ConfigError,
+    CueError,
+    TapError,
+    VoiceError,
+)
 from tap_live.targets import MOST, Asked, Cues, parse_target, parse_targets
 from tap_live.voices.store import Voice, VoiceStore
 
@@ -134,3 +141,12 @@ def test_what_cannot_ask_for_a_sound_is_told_why(store, sounds, tmp_path):
         embed(store, [f"clip:{tmp_path / 'nothing.wav'}"])
     with pytest.raises(AudioError, match="found no such file"):
         embed(store, ["clip:none.wav"])
+
+
+def test_a_missing_encoder_is_named_with_the_target(store, monkeypatch):
+    def missing():
+        raise BundleError("no bundle at text-cue")
+
+    monkeypatch.setattr("tap_live.targets.TextCues.open", missing)
+    with pytest.raises(BundleError, match="'text:bell' cannot be asked for: no bundle at text-cue"):
+        embed(store, ["text:bell"])
