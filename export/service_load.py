@@ -39,6 +39,7 @@ WORK_S = 0.0035  # of compute a hop: between a fifth and a quarter of a core
 PIECES = 24  # in which the work comes, with the interpreter's lock taken in between
 EVENTS_A_SECOND = 10
 FINAL_EVERY = 20  # events
+SLACK_S = 8.0  # that readers stay longer, as a loaded engine takes longer
 
 
 class Work:
@@ -189,7 +190,7 @@ def measure(
             engine.run(seconds)
             return engine, {}
         command = [sys.executable, "-m", "tap_live.export.service_readers", str(port)]
-        options = {"--readers": readers, "--never-read": never_read, "--seconds": seconds + 1}
+        options = {"--readers": readers, "--never-read": never_read, "--seconds": seconds + SLACK_S}
         command += [str(word) for option in options.items() for word in option]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None

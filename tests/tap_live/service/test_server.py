@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from websockets.asyncio.client import connect as open_socket
 from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
 
@@ -450,6 +452,40 @@ def test_a_link_opens_the_page_once(strange, engine):
         assert cookie.startswith(f"tap-live-{service.port}=")
         assert get(service, "/captions.vtt", f"Cookie: {cookie}")[0] == 200
         assert get(service, "/session", f"Authorization: Code {code}")[0] == 401
+
+
+printable = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30)
+names = st.sampled_from(
+    ["Host", "Origin", "Cookie", "Authorization", "Upgrade", "Connection", "Sec-WebSocket-Key",
+     "Sec-WebSocket-Version", "Content-Length", "Transfer-Encoding", "X-Any"]
+)  # fmt: skip
+
+
+def test_no_request_does_more_than_be_answered_or_refused(engine):
+    @settings(max_examples=60)
+    @given(
+        printable,
+        st.lists(st.tuples(names, printable), max_size=4),
+        st.sampled_from(["/", "/events", "/captions.txt", "/session", "/link", "/x"]),
+    )
+    def ask(tail, headers, path):
+        lines = [f"{name}: {value}" for name, value in headers]
+        status, head, body = get(service, path + tail, *lines)
+        assert status is None or status in (101, 200, 400, 401, 403, 404, 405, 426)
+        tokens = (engine.access.control_token, engine.access.viewer_token)
+        assert not any(token in head + body for token in tokens)
+
+    @settings(max_examples=40)
+    @given(st.binary(max_size=300))
+    def send(data):
+        with socket.create_connection(("127.0.0.1", service.port), timeout=5) as wire:
+            wire.sendall(data)
+
+    with engine.serving(handshake_s=1.0) as service:
+        ask()
+        send()
+        assert get(service, "/health")[0] == 200
+    assert engine.told == []
 
 
 def test_messages_that_are_too_long_or_too_many_end_the_connection(engine, run):
