@@ -53,6 +53,7 @@ SHORTEST_S, LONGEST_S = 5.0, 120.0  # of an enrolment from the microphone
 MOST_OF_A_CLIP_S = 300.0
 SILENT_S = 5.0  # without any sound from the stream, after which an enrolment gives up
 TELL_S = 0.5
+POLL_S = 0.1
 
 _NOT_YET = {
     "start": "the stream runs already; it begins with `tap-live run` and ends with `stop`",
@@ -204,7 +205,7 @@ class LiveControl:
                 f"not from {command.seconds:g}"
             )
         rate = self._live.rate
-        wanted, told = round(command.seconds * rate), 0
+        wanted, told, silent_s = round(command.seconds * rate), 0, 0.0
         heard = [np.empty(0, np.float32)]
         blocks: queue.SimpleQueue[Audio] = queue.SimpleQueue()
         self._heard = blocks
@@ -213,10 +214,14 @@ class LiveControl:
                 if got >= told:
                     tell(Progress(id=command.id, done=got, total=wanted, text="listening"))
                     told = got + round(TELL_S * rate)
-                heard.append(blocks.get(timeout=SILENT_S))
+                try:
+                    heard.append(blocks.get(timeout=POLL_S))
+                    silent_s = 0.0
+                except queue.Empty:
+                    silent_s += POLL_S
+                if silent_s > SILENT_S:
+                    raise AudioError(f"the stream gave no sound for {SILENT_S:.0f} s")
                 _check(cancelled)
-        except queue.Empty:
-            raise AudioError(f"the stream gave no sound for {SILENT_S:.0f} s") from None
         finally:
             self._heard = None
         return np.concatenate(heard)[:wanted]

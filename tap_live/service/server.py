@@ -8,7 +8,6 @@ engine up. Commands run on worker threads, one after the other.
 
 import asyncio
 import logging
-import socket
 import ssl
 import sys
 from collections.abc import Callable
@@ -16,36 +15,33 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from http import HTTPStatus
 from threading import Event, Thread
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
 from websockets.protocol import State
 
 from tap_live.bus import Subscription
-from tap_live.errors import ClosingError, ConfigError, RefusedError
+from tap_live.errors import ClosingError, ConfigError
 from tap_live.events import AnyCommand, AnyEvent
-from tap_live.service.access import Access, Role, cookie_name, is_loopback
+from tap_live.service.access import Access
 from tap_live.service.commands import Commands, Control
+from tap_live.service.connection import FLUSH_S, Connection
+from tap_live.service.front import Front
 from tap_live.service.hub import Hub
 from tap_live.service.protocol import MAX_MESSAGE, Session
-from tap_live.service.site import EXCHANGE, LINK, SOCKET_PATHS, Reply, Site, headers_of, refusal
 from tap_live.service.tap import AudioTap
 from tap_live.streams import samples_of
 
 WRITE_AT_ONCE = 64 * 1024  # bytes
-SEND_BUFFER = 64 * 1024  # bytes that the system keeps for one reader
 CHECK_S = 1.0
 AUDIO_S = 0.02
 POLL_S = 0.1  # in which the pump notices that it has to stop
 RESERVED_FILES = 200  # that the rest of the program may have open
-FLUSH_S = 2.0  # for readers to take the last events
 _log = logging.getLogger(__name__)
 _wire_log = logging.getLogger(f"{__name__}.wire")  # of the library: a stranger could fill it
 _wire_log.setLevel(logging.CRITICAL)
@@ -90,8 +86,8 @@ class Service:
         self._events, self._tap = events, tap or AudioTap()
         self._show_spectra, self._spectra_shown = show_spectra, False
         self._commands = Commands(control)
-        self._site = Site(hub)
-        self._connections: set[_Connection] = set()
+        self._front = Front(access, hub)
+        self._connections: set[Connection] = set()
         self._most = min(config.connections, max(1, _open_files() - RESERVED_FILES))
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
@@ -191,7 +187,7 @@ class Service:
             max_queue=4,
             write_limit=WRITE_AT_ONCE,
             logger=_wire_log,
-            create_connection=partial(_Connection, service=self),  # type: ignore[arg-type]
+            create_connection=partial(Connection, keeper=self),  # type: ignore[arg-type]
         )
 
     # on the event loop
@@ -208,7 +204,7 @@ class Service:
         for connection in self._connections:
             self.flush(connection)
 
-    def flush(self, connection: "_Connection") -> None:
+    def flush(self, connection: Connection) -> None:
         """Write what waits for a reader, as much as its connection takes."""
         session = connection.session
         if session is None or connection.protocol.state is not State.OPEN:
@@ -224,7 +220,7 @@ class Service:
 
     async def _serve(self, connection: ServerConnection) -> None:
         """One subscriber, until it leaves."""
-        assert isinstance(connection, _Connection)
+        assert isinstance(connection, Connection)
         who = connection.who
         session = Session(self._hub, self._access, connection.role, who, self._loop.time())
         connection.session = session
@@ -239,7 +235,7 @@ class Service:
         finally:
             self._hub.leave(session)
 
-    def _take(self, connection: "_Connection", session: Session, data: str | bytes) -> None:
+    def _take(self, connection: Connection, session: Session, data: str | bytes) -> None:
         if session.closing:
             return
         try:
@@ -252,7 +248,7 @@ class Service:
         self.flush(connection)
 
     async def _carry_out(
-        self, connection: "_Connection", session: Session, command: AnyCommand
+        self, connection: Connection, session: Session, command: AnyCommand
     ) -> None:
         def tell(event: AnyEvent) -> None:
             session.answer(event)
@@ -264,7 +260,7 @@ class Service:
         )
         tell(answer)
 
-    def _cut(self, connection: "_Connection", closing: ClosingError) -> None:
+    def _cut(self, connection: Connection, closing: ClosingError) -> None:
         """End a connection from our side, with a code; it has `FLUSH_S` to take that."""
         assert connection.session is not None
         connection.session.closing = closing
@@ -306,7 +302,9 @@ class Service:
     async def _drain(self) -> None:
         """Give readers a moment to take the last events."""
         until = self._loop.time() + FLUSH_S
-        while self._loop.time() < until and any(map(_is_behind, self._connections)):
+        while self._loop.time() < until and any(
+            connection.behind for connection in self._connections
+        ):
             await asyncio.sleep(AUDIO_S)
 
     async def _end_all(self) -> None:
@@ -318,43 +316,13 @@ class Service:
 
     def _request(self, connection: ServerConnection, request: Request) -> Response | None:
         """Answer HTTP, or return None to go on with WebSocket."""
-        assert isinstance(connection, _Connection)
-        host = "localhost"
-        try:
-            host = self._access.check(request.headers)
-            reply = self._reply(connection, request, host)
-        except RefusedError as error:
-            self._hub.refuse(error.reason, connection.who)
-            reply = refusal(error)
-        if reply is None:
-            return None
-        status = HTTPStatus(reply.status)
-        headers = Headers(headers_of(reply, host))
-        return Response(status.value, status.phrase, headers, reply.body)
+        assert isinstance(connection, Connection)
+        response, connection.role = self._front.receive(
+            request, who=connection.who, local=connection.local, port=self.port
+        )
+        return response
 
-    def _reply(self, connection: "_Connection", request: Request, host: str) -> Reply | None:
-        path, headers = request.path.partition("?")[0], request.headers
-        if request.method != "GET":
-            raise RefusedError(405, "method", "this server answers GET and nothing else")
-        if path == EXCHANGE:
-            cookie = self._access.exchange(headers, cookie_name(self.port))
-            return Reply(b"welcome\n", headers={"Set-Cookie": cookie})
-        role = self._access.role_of_request(headers, local=connection.local)
-        if "Upgrade" not in headers:
-            return self._link(host, role) if path == LINK else self._site.get(path, role)
-        if path not in SOCKET_PATHS:
-            raise RefusedError(404, "path", f"subscribers connect to {' or '.join(SOCKET_PATHS)}")
-        if role is None and "Origin" in headers:
-            raise RefusedError(401, "token", "wanted a browser that came by a link")
-        connection.role = role
-        return None
-
-    def _link(self, host: str, role: Role | None) -> Reply:
-        if role != "controller":
-            raise RefusedError(401, "token", "links are made for who has the control token")
-        return Reply(f"{self._access.link(host)}\n".encode())
-
-    def admit(self, connection: "_Connection") -> bool:
+    def admit(self, connection: Connection) -> bool:
         """Count a connection in, unless there are too many."""
         others = sum(other.who == connection.who for other in self._connections)
         if len(self._connections) >= self._most or (
@@ -365,62 +333,8 @@ class Service:
         self._connections.add(connection)
         return True
 
-    def forget(self, connection: "_Connection") -> None:
+    def forget(self, connection: Connection) -> None:
         self._connections.discard(connection)
-
-
-class _Connection(ServerConnection):
-    """A connection that knows whether its reader follows."""
-
-    def __init__(self, *args: Any, service: Service, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.role: Role | None = None
-        self.session: Session | None = None
-        self.blocked = False
-        self.cut = False
-        self.admitted = False
-        self._service = service
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        ends = [str(transport.get_extra_info(end)[0]) for end in ("peername", "sockname")]
-        self.who, self.local = ends[0], all(map(is_loopback, ends))
-        self.admitted = self._service.admit(self)
-        if not self.admitted:
-            transport.abort()
-            return
-        sock = transport.get_extra_info("socket")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-        super().connection_made(transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self.admitted:
-            self._service.forget(self)
-            super().connection_lost(exc)
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self.blocked = True
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        self.blocked = False
-        self._service.flush(self)
-
-    async def end(self, closing: ClosingError) -> None:
-        """Close with a code; a reader that does not take it in `FLUSH_S` is hung up on."""
-        try:
-            async with asyncio.timeout(FLUSH_S):
-                await self.close(closing.code, str(closing)[:100])
-        except TimeoutError:
-            self.transport.abort()
-
-
-def _is_behind(connection: _Connection) -> bool:
-    session = connection.session
-    if session is None or connection.cut or connection.transport.is_closing():
-        return False
-    return bool(len(session.outbox)) or connection.transport.get_write_buffer_size() > 0
 
 
 def _open_files() -> int:

@@ -18,9 +18,6 @@ from tap_live.service.access import Role
 from tap_live.service.hub import Hub
 from tap_live.service.metrics import CONTENT_TYPE, metrics
 
-SOCKET_PATHS = ("/", "/events")
-EXCHANGE = "/session"  # of a one-time code for a cookie
-LINK = "/link"  # makes a one-time link, for who controls
 _PAGE = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/page.css": ("page.css", "text/css; charset=utf-8"),

@@ -241,7 +241,7 @@ def test_a_long_task_can_be_cancelled(control, stream, store):
 
 
 def test_an_enrolment_gives_up_when_the_stream_gives_no_sound(control, monkeypatch):
-    monkeypatch.setattr(control_module, "SILENT_S", 0.01)
+    monkeypatch.setattr(control_module, "SILENT_S", 0.15)
     with pytest.raises(AudioError, match="no sound"):
         do(control, Enrol(id=1, name="bo"))
 

@@ -292,7 +292,7 @@ def test_how_it_looks_is_kept(engine, open_page):
 
 @pytest.mark.slow
 def test_a_link_lets_a_browser_in_from_the_network_once(engine, open_page, monkeypatch):
-    monkeypatch.setattr("tap_live.service.server.is_loopback", lambda address: False)
+    monkeypatch.setattr("tap_live.service.connection.is_loopback", lambda address: False)
     with engine.serving() as service:
         engine.say("for those let in", id=1)
         query = f"#code={engine.access.new_code()}"

@@ -28,7 +28,7 @@ from tap_live.events import (
     decode_event,
 )
 from tap_live.extraction import Mixed
-from tap_live.service import server as server_module
+from tap_live.service import connection as connection_module
 from tap_live.service.audio_frames import AudioFrame
 from tap_live.service.protocol import CloseCode
 
@@ -67,7 +67,7 @@ def get(service, path="/", *headers, host=None):
 @pytest.fixture
 def strange(monkeypatch):
     """Let nobody be on this machine: what a stranger on the network meets."""
-    monkeypatch.setattr(server_module, "is_loopback", lambda address: False)
+    monkeypatch.setattr(connection_module, "is_loopback", lambda address: False)
 
 
 async def until(true, seconds=10.0):
