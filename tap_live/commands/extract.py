@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from tap_live.audio.files import AudioFile
-from tap_live.commands.extracting import Asking, asking
+from tap_live.commands.extracting import Asking, Extracting, asking
 from tap_live.commands.options import Channel, Extractor, Json, Rest, Suppress
 from tap_live.errors import ConfigError
 from tap_live.events import Device, Failed, Warned
@@ -55,33 +55,51 @@ def extract(
     json: Json = False,
 ) -> None:
     """Keep voices or sounds of a file, or take them out: what `run` does, offline."""
-    if out is None and report is None:
-        raise ConfigError("wanted a file to write, -o OUT.wav, or a folder, --report DIR")
     asked = asking(target, suppress, rest, extractor)
-    if not asked.asked or extractor == "none":
-        raise ConfigError("wanted something to keep or to take out: add --target or --suppress")
+    _check(asked, file, out, report)
     plan = asked.extracting()
     assert plan is not None  # something is asked for
-    with ExitStack() as stack:
-        audio = stack.enter_context(AudioFile(file, channel))
-        pair = plan_pair(report, file.stem, _in_words(asked)) if report else None
-        before = [report / pair.before] if report and pair else []
-        after = [path for path in (out, report / pair.after if report and pair else None) if path]
-        files = [
-            [stack.enter_context(FileOutput(p, audio.rate)) for p in ps] for ps in (before, after)
-        ]
+    with AudioFile(file, channel) as audio:
         tape = _Tape(audio)
-        for mixed in tape.extracted(plan.make(audio.rate, tape.tell)):
-            for one in files[0]:
-                one.write(mixed.mixture)
-            for one in files[1]:
-                one.write(mixed.output)
-    if report and pair:
-        after.append(add_pair(report, pair))
-    names = [one.name for one in asked.asked]
-    present = {name: round(tape.present[name], 1) for name in names}
-    written = [str(path) for path in after]
-    _say(Done(str(file), round(tape.seconds, 2), present, written, tape.warnings), json)
+        written = _write(tape, plan, out, report, _in_words(asked))
+    present = {one.name: round(tape.present[one.name], 1) for one in asked.asked}
+    seconds = round(tape.seconds, 2)
+    _say(Done(str(file), seconds, present, [str(path) for path in written], tape.warnings), json)
+    if tape.failed:
+        raise typer.Exit(1)
+
+
+def _check(asked: Asking, file: Path, out: Path | None, report: Path | None) -> None:
+    if out is None and report is None:
+        raise ConfigError("wanted a file to write, -o OUT.wav, or a folder, --report DIR")
+    if not asked.asked or asked.extractor == "none":
+        raise ConfigError("wanted something to keep or to take out: add --target or --suppress")
+    if out is not None and out.resolve() == file.resolve():
+        raise ConfigError(f"'{out}' would be written over while it is read: take another -o")
+
+
+def _write(
+    tape: "_Tape", plan: Extracting, out: Path | None, report: Path | None, note: str
+) -> list[Path]:
+    """Extract all of a tape; return the files that a user asked for."""
+    befores, afters, pages = [], [out] if out else [], []
+    if report:
+        pair = plan_pair(report, tape.audio.path.stem, note)
+        befores.append(report / pair.before)
+        afters.append(report / pair.after)
+    with ExitStack() as stack:
+        before, after = (
+            [stack.enter_context(FileOutput(path, tape.audio.rate)) for path in paths]
+            for paths in (befores, afters)
+        )
+        for mixed in tape.extracted(plan.make(tape.audio.rate, tape.tell)):
+            for output in before:
+                output.write(mixed.mixture)
+            for output in after:
+                output.write(mixed.output)
+    if report:
+        pages.append(add_pair(report, pair))
+    return [*afters, *pages]
 
 
 class _Tape:
@@ -91,17 +109,19 @@ class _Tape:
         self.seconds = 0.0
         self.present: defaultdict[str, float] = defaultdict(float)  # seconds
         self.warnings: list[str] = []
-        self._audio = audio
+        self.failed = False  # extraction stayed off
+        self.audio = audio
 
     def tell(self, event: Warned | Failed | Device) -> None:
         self.warnings.append(event.text)
+        self.failed |= isinstance(event, Failed)
 
     def extracted(self, extraction: Extraction) -> Iterator[Mixed]:
         """Yield all of it, with a progress bar."""
-        rate, there = self._audio.rate, set[str]()
+        rate, there = self.audio.rate, set[str]()
         presence, console = Presence(rate), Console(stderr=True)
         with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-            task = bar.add_task(self._audio.name, total=self._audio.samples)
+            task = bar.add_task(self.audio.name, total=self.audio.samples)
             for mixed in self._pushed(extraction):
                 yield mixed
                 seconds = len(mixed.mixture) / rate
@@ -113,7 +133,7 @@ class _Tape:
                 bar.update(task, advance=len(mixed.mixture))
 
     def _pushed(self, extraction: Extraction) -> Iterator[Mixed]:
-        for block in self._audio.blocks(round(BLOCK_S * self._audio.rate), self.tell):
+        for block in self.audio.blocks(round(BLOCK_S * self.audio.rate), self.tell):
             yield extraction.push(block)
         yield extraction.flush()
 

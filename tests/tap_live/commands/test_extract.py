@@ -105,6 +105,26 @@ def test_what_cannot_be_asked_is_one_clear_line(extract, words, reason):
     assert reason in err and err.count("\n") == 1
 
 
+def test_a_file_is_not_written_over_while_it_is_read(tap_live, voice_bundle, store, clip):
+    before = clip.read_bytes()
+    words = ("extract", clip, "--target", "voice:ana", "--extractor", voice_bundle, "-o", clip)
+    code, _, err = tap_live(*words)
+    assert code == 1 and "would be written over while it is read" in err
+    assert clip.read_bytes() == before
+
+
+def test_a_model_that_keeps_failing_passes_the_file_and_says_so(extract, clip, monkeypatch):
+    def broken(network, *how):
+        raise RuntimeError("the model broke")
+
+    monkeypatch.setattr("tap_live.extractors.network.Network._warm_up", lambda network: None)
+    monkeypatch.setattr("tap_live.extractors.network.Network.mask", broken)
+    code, samples, _, err = extract("--target", "voice:ana")
+    assert code == 1
+    assert "extraction failed 3 times and stays off" in err
+    np.testing.assert_allclose(samples, heard(clip), atol=1e-6)
+
+
 def test_without_the_bundle_it_is_said_which_is_missing(
     tap_live, store, clip, tmp_path, monkeypatch
 ):
