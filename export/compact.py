@@ -11,19 +11,15 @@ Weights are rounded to fp16 first. What is traced and proved is the rounded netw
 of rounding is measured on real audio and told in the card.
 """
 
-import copy
-import warnings
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import numpy as np
 import onnx
 import torch
 import typer
-from onnx import TensorProto, helper, numpy_helper
-from torch import Tensor, nn
 
 from tap_live.audio.files import read_audio
 from tap_live.audio.resample import StreamResampler
@@ -40,8 +36,9 @@ from tap_live.bundle import (
 )
 from tap_live.commands.demo import BUNDLE as DEMO
 from tap_live.export.compact_card import NOT_MEASURED, Proof, Recipe, card, recipe_of
+from tap_live.export.compact_graph import build
 from tap_live.export.verify import verify
-from tap_live.models.compact import Block, CompactExtractor, Dims, Memory
+from tap_live.models.compact import CompactExtractor, Dims
 from tap_live.models.compact import State as NetState
 from tap_live.models.spectra import Spectra, extract
 from tap_live.models.training.checkpoint import open_network
@@ -54,8 +51,6 @@ LICENCE = "Apache-2.0"
 GRAPH = "step.onnx"
 PROOF_S, CUE_S = 10, 8
 TOLERANCE = 1e-4
-OPSET = 18
-SMALL = 256  # numbers; fewer stay as they are
 
 
 @dataclass(frozen=True)
@@ -64,44 +59,6 @@ class Exported:
 
     bundle: Bundle
     proof: Proof
-
-
-class Cell(nn.Module):
-    """One step of an LSTM as one matrix product.
-
-    ONNX Runtime's LSTM is made for sequences: for one step at a time it takes half as long again.
-    """
-
-    def __init__(self, lstm: nn.LSTM) -> None:
-        super().__init__()
-        inward, recurrent, bias, other = lstm.parameters()
-        self.weight = nn.Parameter(torch.cat([inward, recurrent], dim=1).T)
-        self.bias = nn.Parameter(bias + other)
-
-    def forward(self, x: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
-        """(1, R, width) -> the same shape; h and c (1, R, width) as nn.LSTM has them."""
-        both = torch.cat([x, memory[0]], dim=-1)[0]
-        i, f, g, o = torch.addmm(self.bias, both, self.weight).chunk(4, dim=-1)
-        c = torch.sigmoid(f) * memory[1] + torch.sigmoid(i) * torch.tanh(g)
-        h = torch.sigmoid(o) * torch.tanh(c)
-        return h, (h, c)
-
-
-class Step(nn.Module):
-    """One hop of one target: `mask, *state = step(spectrum, cue, *state)`."""
-
-    def __init__(self, net: CompactExtractor) -> None:
-        super().__init__()
-        self.net = copy.deepcopy(net)
-        for block in self.net.blocks:
-            assert isinstance(block, Block)
-            block.band_lstm = cast(nn.LSTM, Cell(block.band_lstm))
-            block.full_lstm = cast(nn.LSTM, Cell(block.full_lstm))
-
-    def forward(self, spectrum: Tensor, cue: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
-        """(bins, 2), (cue,) -> (bins, 2) and the new state."""
-        mask, after = self.net(spectrum[None, None], cue[None], NetState(*state))
-        return mask[0, 0], *after
 
 
 class TorchBackend:
@@ -169,69 +126,6 @@ def round_to_half(net: CompactExtractor) -> CompactExtractor:
     rounded = CompactExtractor(net.dims)
     rounded.load_state_dict({k: v.half().float() for k, v in net.state_dict().items()})
     return rounded.eval()
-
-
-def build(net: CompactExtractor) -> onnx.ModelProto:
-    """Trace one step; what fp16 holds exactly is stored as fp16 and cast when loaded."""
-    state = net.initial_state()
-    apart = [part.clone() for part in state]  # the tracer takes one tensor for one input
-    example = (torch.zeros(net.dims.bins, 2), torch.zeros(net.dims.cue), *apart)
-    with warnings.catch_warnings():  # PyTorch's, about its own insides
-        warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            Step(net).eval(),
-            example,
-            input_names=["spectrum", "cue", *state._fields],
-            output_names=["mask", *(f"{name}_out" for name in state._fields)],
-            opset_version=OPSET,
-            dynamo=True,
-            optimize=False,  # it takes the 1e-8 that keeps a logarithm finite for nothing
-            verbose=False,
-        )
-    assert program is not None
-    model = _plain(program.model_proto)
-    _store_as_half(model.graph)
-    onnx.checker.check_model(model, full_check=True)
-    return model
-
-
-def _plain(traced: onnx.ModelProto) -> onnx.ModelProto:
-    """Keep the graph; leave out the tracer's notes, which name files of the machine."""
-    for node in traced.graph.node:
-        del node.metadata_props[:]
-        node.doc_string = ""
-    graph = helper.make_graph(
-        traced.graph.node,
-        "compact-extractor",
-        [_bare(value) for value in traced.graph.input],
-        [_bare(value) for value in traced.graph.output],
-        [
-            numpy_helper.from_array(numpy_helper.to_array(t), t.name)
-            for t in traced.graph.initializer
-        ],
-    )
-    return helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", OPSET)])
-
-
-def _bare(value: onnx.ValueInfoProto) -> onnx.ValueInfoProto:
-    shape = [axis.dim_value for axis in value.type.tensor_type.shape.dim]
-    return helper.make_tensor_value_info(value.name, TensorProto.FLOAT, shape)
-
-
-def _store_as_half(graph: onnx.GraphProto) -> None:
-    casts = []
-    for tensor in graph.initializer:
-        values = numpy_helper.to_array(tensor)
-        if values.dtype != np.float32 or values.size < SMALL:
-            continue
-        half = values.astype(np.float16)
-        if not np.array_equal(half.astype(np.float32), values):
-            continue
-        casts.append(helper.make_node("Cast", [f"{tensor.name}_half"], [tensor.name], to=1))
-        tensor.CopyFrom(numpy_helper.from_array(half, f"{tensor.name}_half"))
-    nodes = [*casts, *graph.node]
-    del graph.node[:]
-    graph.node.extend(nodes)
 
 
 def real_speech(dims: Dims) -> tuple[Audio, Audio]:
