@@ -40,10 +40,13 @@ class Outbox:
         """Queue a message; False if the reader cannot follow and has to be cut off."""
         self._queue.append(message)
         self._bytes += len(message.frame)
-        if self._fills(1.0):
-            self._coalesce()
-            return not self._fills(CROWDED)
-        return True
+        if len(self._queue) <= self._capacity and self._bytes <= self._capacity_bytes:
+            return True
+        self._coalesce()
+        return (
+            len(self._queue) <= CROWDED * self._capacity
+            and self._bytes <= CROWDED * self._capacity_bytes
+        )
 
     def replay(self, messages: Iterable[Message]) -> None:
         """Send these after what is queued now; what is left of an earlier replay is left out."""
@@ -53,6 +56,10 @@ class Outbox:
 
     def take(self, most: int) -> bytes:
         """Remove and return messages, joined: at least one, and no more once over `most` bytes."""
+        if len(self._queue) == 1 and isinstance(only := self._queue[0], Message):
+            self._queue.clear()  # the usual case, of a reader who follows
+            self._bytes = 0
+            return only.frame
         taken: list[bytes] = []
         size = 0
         while size < most and self._queue:
@@ -68,9 +75,6 @@ class Outbox:
                 continue
             size += len(taken[-1])
         return b"".join(taken)
-
-    def _fills(self, part: float) -> bool:
-        return len(self._queue) > part * self._capacity or self._bytes > part * self._capacity_bytes
 
     def _coalesce(self) -> None:
         """Keep what lasts, and the newest of every key."""
