@@ -81,13 +81,19 @@ class TorchBackend:
 
 
 def export(
-    net: CompactExtractor, folder: Path, figures: str = NOT_MEASURED, made_from: str = "CHECKPOINT"
+    net: CompactExtractor,
+    folder: Path,
+    figures: str = NOT_MEASURED,
+    made_from: str = "CHECKPOINT",
+    *,
+    captions: bool = False,
 ) -> Exported:
     """Write the bundle into `folder` and prove it.
 
     Args:
         figures: Markdown for the card.
         made_from: the checkpoint, as the command that made the bundle named it.
+        captions: whether captions may hear what it extracts; see `main`.
     Raises: ParityError if the graph computes something else than the network.
     """
     recipe, rounded = recipe_of(net.dims), round_to_half(net)
@@ -96,7 +102,8 @@ def export(
     onnx.save(build(rounded), graph)
     (folder / "README.md").write_text("")
     made_by = f"python -m tap_live.export.compact {made_from} {folder.name}"
-    manifest = partial(_manifest, folder, net.dims, recipe, made_by)
+    made_by += " --captions" if captions else ""
+    manifest = partial(_manifest, folder, net.dims, recipe, made_by, captions)
     write_manifest(folder, manifest())
     proof = prove(net, rounded, Engine(open_bundle(folder, recipe.kind), "step"))
     text = card(
@@ -164,7 +171,7 @@ def _difference_db(
     return float(-10 * torch.log10(change + 1e-12))
 
 
-def _manifest(folder: Path, dims: Dims, recipe: Recipe, made_by: str) -> Manifest:
+def _manifest(folder: Path, dims: Dims, recipe: Recipe, made_by: str, captions: bool) -> Manifest:
     shapes = {
         "band_h": (dims.blocks, dims.band_count, dims.band_width),
         "band_c": (dims.blocks, dims.band_count, dims.band_width),
@@ -193,7 +200,12 @@ def _manifest(folder: Path, dims: Dims, recipe: Recipe, made_by: str) -> Manifes
         sources=recipe.sources,
         files={file: file_spec(folder / file) for file in (GRAPH, "README.md")},
         graphs={"step": step},
-        settings={"hop_s": dims.hop_s, "fade_s": dims.fade_s, "cues": list(recipe.cues)},
+        settings={
+            "hop_s": dims.hop_s,
+            "fade_s": dims.fade_s,
+            "cues": list(recipe.cues),
+            "captions": captions,
+        },
     )
 
 
@@ -203,10 +215,17 @@ def main(
     figures: Annotated[
         Path | None, typer.Option(help="evaluation.md of `tap_live.models.training evaluate`")
     ] = None,
+    captions: Annotated[
+        bool,
+        typer.Option(
+            help="Let captions hear what it extracts: only if other voices are so far down that "
+            "who speaks is still told right by what is left of them."
+        ),
+    ] = False,
 ) -> None:
     """Make the bundle and prove it against PyTorch."""
     text = figures.read_text(encoding="utf-8") if figures else NOT_MEASURED
-    made = export(open_network(checkpoint), out, text, checkpoint.name)
+    made = export(open_network(checkpoint), out, text, checkpoint.name, captions=captions)
     proof = made.proof
     typer.echo(
         f"{out}: parity {proof.worst:.1e}, fp16 changes {proof.rounding:.0f} dB below the output"

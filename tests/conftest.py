@@ -40,7 +40,7 @@ def voice_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for parameter in net.mask.layers.parameters():
         torch.nn.init.normal_(parameter, std=0.5)
     folder = tmp_path_factory.mktemp("bundles") / "voice-compact"
-    export(net, folder)
+    export(net, folder, captions=True)
     torch.save({"dims": dims, "weights": net.state_dict()}, folder.with_suffix(".pt"))
     return folder
 

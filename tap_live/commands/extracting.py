@@ -27,6 +27,11 @@ class Extracting:
     def bundles(self) -> tuple[str, ...]:
         return tuple(network.name for network in self.networks.values())
 
+    @property
+    def captions(self) -> bool:
+        """Whether captions hear the voices that are kept, rather than the mixture."""
+        return "voice" in self.networks and self.networks["voice"].captions
+
     def make(self, rate: int, tell: TellTrouble) -> Extraction:
         """Begin an extraction for a stream rate."""
         extractor = CompactExtractor(self.networks, rate)

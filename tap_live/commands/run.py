@@ -96,7 +96,7 @@ def run(
         make_output=output_maker(output),
         make_extraction=plan.make if plan else None,
         make_captioner=listener.make if listener else None,
-        caption_extracted=others in (None, "hide"),
+        caption_extracted=plan is not None and plan.captions and others in (None, "hide"),
         record=record,
         seconds=seconds,
         bundles=(*(plan.bundles if plan else ()), *(listener.bundles if listener else ())),

@@ -76,7 +76,7 @@ def transcribe(
         page = _Page(json=json, quiet=bool(out))
         blocks = stack.enter_context(_Tape(audio, page))
         heard = blocks.raw()
-        if plan is not None:
+        if plan is not None and plan.captions:
             heard = _extracted(heard, plan.make(audio.rate, page.show))
         captions = (
             _streamed(heard, audio.rate, listener)

@@ -23,6 +23,7 @@ class Network:
         kind: what its targets are.
         cues: the bundles whose embeddings it knows.
         bins: of a spectrum it sees, from the lowest.
+        captions: whether captions may hear what it extracts.
         hop_s, fade_s: of the windows it was trained with.
     """
 
@@ -39,6 +40,7 @@ class Network:
             self.cues = tuple(cast(list[str], manifest.settings["cues"]))
         except (KeyError, TypeError, ValueError) as error:
             raise BundleError(f"the settings of bundle {self.name!r} lack {error}") from error
+        self.captions = manifest.settings.get("captions") is True
         self._engine = Engine(bundle, "step")
         shapes = {spec.name: spec.shape for spec in self._engine.spec.inputs}
         self.bins, self._cue = int(shapes["spectrum"][0]), int(shapes["cue"][0])

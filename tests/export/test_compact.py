@@ -80,7 +80,12 @@ def test_the_card_and_the_manifest_tell_how_it_was_made(folder):
     )
     manifest = open_bundle(folder).manifest
     assert manifest.made_by == "python -m tap_live.export.compact best.pt voice-compact"
-    assert manifest.settings == {"hop_s": 0.016, "fade_s": 0.004, "cues": ["speaker"]}
+    assert manifest.settings == {
+        "hop_s": 0.016,
+        "fade_s": 0.004,
+        "cues": ["speaker"],
+        "captions": False,
+    }
 
 
 def test_a_network_that_hears_16_khz_is_for_sounds():

@@ -1,9 +1,12 @@
+import shutil
 import struct
 
+import msgspec
 import numpy as np
 import pytest
 import soundfile
 
+from tap_live.bundle import read_manifest, write_manifest
 from tap_live.events import Caption, decode_event
 from tap_live.voices.store import Voice, VoiceStore
 
@@ -134,24 +137,29 @@ def test_a_sound_has_no_words_to_follow(tap_live, speech):
     assert "captions follow voices: wanted --target voice:NAME" in err
 
 
-def test_a_file_is_captioned_by_what_is_extracted_of_it(
-    tap_live, tiny, voice_bundle, speech, tmp_path, monkeypatch
+@pytest.mark.parametrize("captions", [True, False])
+def test_captions_hear_what_is_extracted_if_the_network_is_good_enough(
+    tap_live, tiny, voice_bundle, speech, tmp_path, monkeypatch, captions
 ):
-    """What reaches the captions is what `extract` writes."""
+    """Its bundle says so; otherwise they hear the mixture, and the gate tells who speaks."""
     monkeypatch.setattr("platformdirs.user_data_path", lambda name: tmp_path / name)
     numbers = tuple((np.ones(256) / 16).tolist())
     VoiceStore().save(Voice(name="ana", embedding=numbers, state=numbers, clips=()))
+    bundle = tmp_path / "voice-compact"
+    shutil.copytree(voice_bundle, bundle)
+    manifest = read_manifest(bundle)
+    settings = {**manifest.settings, "captions": captions}
+    write_manifest(bundle, msgspec.structs.replace(manifest, settings=settings))
     pushed = []
     monkeypatch.setattr(
         "tap_live.commands.transcribe.CaptionStream.push",
         lambda stream, audio: pushed.append(audio) or [],
     )
-    words = ("transcribe", speech, "--whisper", tiny, "--target", "voice:ana")
-    assert tap_live(*words, "--extractor", voice_bundle)[0] == 0
-    heard, _ = soundfile.read(speech, dtype="float32")
-    extracted = np.concatenate(pushed)
-    tap_live("extract", speech, "--target", "voice:ana", "--extractor", voice_bundle,
-             "-o", tmp_path / "ana.wav")  # fmt: skip
-    expected, _ = soundfile.read(tmp_path / "ana.wav", dtype="float32")
-    assert len(extracted) == len(heard)
-    np.testing.assert_allclose(extracted, expected, atol=1e-6)
+    words = (speech, "--target", "voice:ana", "--extractor", bundle)
+    assert tap_live("transcribe", *words, "--whisper", tiny)[0] == 0
+    expected = speech
+    if captions:
+        expected = tmp_path / "ana.wav"
+        tap_live("extract", *words, "-o", expected)
+    heard, _ = soundfile.read(expected, dtype="float32")
+    np.testing.assert_allclose(np.concatenate(pushed), heard, atol=1e-6)
