@@ -9,7 +9,8 @@ pyworld needs setuptools below 81. With `--check MODEL` (pip install faster-whis
 CTranslate2 Whisper listens to the result and the card tells its word error rate.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +26,7 @@ from tap_live.export.studio import (
     VOICE_RATE,
     Recording,
     Scene,
+    Speaker,
     Transcript,
     Turn,
     Voice,
@@ -38,6 +40,7 @@ QUALITY = 0.4  # of Vorbis, 0 is best and 1 worst
 RECORDING = "conversation.ogg"
 TRANSCRIPT = "transcript.json"
 CARD = "card.md"
+ENROLMENT_RATE = 16_000  # Hz; what voices are told apart by
 LICENCE = "Apache-2.0"
 NEEDS = 'pip install -e ".[export]" hibari-tts==0.2.1 pyworld==0.3.5 "setuptools<81"'
 COMMAND = "python -m tap_live.export.demo --out tap_live/bundles/demo"
@@ -96,6 +99,27 @@ CAFE = Scene(
     cups=(0.5, 12.5, 34.8, 49.2),
 )
 
+READ_ALOUD = {  # what each of them reads to be enrolled, alone and at home
+    "Maya": "The sun came through the window and lay on the old piano. "
+    "Nobody had played it since my brother moved to Lisbon.",
+    "Ben": "Every morning the baker opens his shop at five, and by seven the shelves are empty. "
+    "You have to be quick if you want a warm roll.",
+}
+
+
+def enrolments(scene: Scene, texts: Mapping[str, str], speak: Speaker) -> dict[str, Audio]:
+    """Let each voice of a scene read a text alone, in a quiet room: (T,) at `RATE`."""
+    return {
+        name: record(
+            replace(
+                scene, voices={name: scene.voices[name]}, turns=(Turn(name, text),), cups=(),
+                bed=scene.bed - 10, seed=scene.seed + 100,
+            ),
+            speak,
+        ).audio
+        for name, text in texts.items()
+    }  # fmt: skip
+
 
 def word_error_rate(audio: Audio, transcript: Transcript, model: str) -> float:
     """Let a Whisper model in CTranslate2's format listen, greedily, and compare."""
@@ -111,14 +135,20 @@ def word_error_rate(audio: Audio, transcript: Transcript, model: str) -> float:
     return float(wer(normalise(" ".join(turn.text for turn in transcript.turns)), found))
 
 
-def write_bundle(out: Path, recording: Recording, notes: Sequence[str]) -> None:
-    """Write the recording, the transcript, the card and the manifest over them.
+def write_bundle(
+    out: Path, recording: Recording, enrolled: Mapping[str, Audio], notes: Sequence[str]
+) -> None:
+    """Write the recording, the transcript, the enrolments, the card and the manifest over them.
 
     Args:
+        enrolled: what each voice reads alone, (T,) at `RATE`.
         notes: lines of the card under "Figures".
     """
     out.mkdir(parents=True, exist_ok=True)
-    _write_vorbis(out / RECORDING, recording.audio)
+    _write_vorbis(out / RECORDING, recording.audio, RATE)
+    clips = {name: f"{name.lower()}.ogg" for name in enrolled}
+    for name, audio in enrolled.items():
+        _write_vorbis(out / clips[name], soxr.resample(audio, RATE, ENROLMENT_RATE), ENROLMENT_RATE)
     encoded = msgspec.json.encode(recording.transcript)
     (out / TRANSCRIPT).write_bytes(msgspec.json.format(encoded, indent=2) + b"\n")
     (out / CARD).write_text(_card(recording, notes), encoding="utf-8")
@@ -129,24 +159,27 @@ def write_bundle(out: Path, recording: Recording, notes: Sequence[str]) -> None:
         licence=LICENCE,
         made_by=COMMAND,
         sources=SOURCES,
-        files={name: file_spec(out / name) for name in (RECORDING, TRANSCRIPT, CARD)},
+        files={
+            name: file_spec(out / name) for name in (RECORDING, TRANSCRIPT, CARD, *clips.values())
+        },
         rate=RATE,
         settings={
             "recording": RECORDING,
             "transcript": TRANSCRIPT,
             "seconds": recording.transcript.seconds,
+            "enrolments": clips,
         },
     )
     write_manifest(out, manifest)
 
 
-def _write_vorbis(path: Path, audio: Audio) -> None:
+def _write_vorbis(path: Path, audio: Audio, rate: int) -> None:
     """Write an Ogg file that every soundfile reads; libvorbis crashes on one block of it all."""
     with soundfile.SoundFile(
-        path, "w", RATE, 1, "VORBIS", format="OGG", compression_level=QUALITY
+        path, "w", rate, 1, "VORBIS", format="OGG", compression_level=QUALITY
     ) as file:
-        for start in range(0, len(audio), RATE):
-            file.write(audio[start : start + RATE])
+        for start in range(0, len(audio), rate):
+            file.write(audio[start : start + rate])
 
 
 def _figures(scene: Scene, recording: Recording) -> list[str]:
@@ -173,7 +206,8 @@ def _card(recording: Recording, notes: Sequence[str]) -> str:
 
 Two colleagues, Maya and Ben, talk in a cafe; one microphone stands on the table. `tap-live demo`
 plays `{RECORDING}` through the live path. `{TRANSCRIPT}` says who speaks when: times are those of
-the dry voices, before the room.
+the dry voices, before the room. `maya.ogg` and `ben.ogg` are each of them reading something else
+alone: the demo enrols them with it.
 
 Nobody was recorded. Both voices, the room, its noise and the cups are synthesised by
 `export/demo.py` and `export/studio.py`, from a fixed seed:
@@ -209,14 +243,15 @@ def main(
     ] = [],  # noqa: B006 - typer copies it
 ) -> None:
     """Make the demo bundle."""
-    recording = record(CAFE, hibari_speaker())
+    speak = hibari_speaker()
+    recording = record(CAFE, speak)
     notes = _figures(CAFE, recording)
     for model in check:
         rate = word_error_rate(recording.audio, recording.transcript, model)
         notes.append(
             f"word error rate of {Path(model).name} (faster-whisper, int8, greedy): {rate:.1%}"
         )
-    write_bundle(out, recording, notes)
+    write_bundle(out, recording, enrolments(CAFE, READ_ALOUD, speak), notes)
     print("\n".join(notes))
 
 

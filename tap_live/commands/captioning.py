@@ -1,6 +1,6 @@
 """Load what captions need, once, with a progress bar where it takes long."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -8,6 +8,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress, TaskID
 
+from tap_live.captions.gate import Gate
 from tap_live.captions.recogniser import Request
 from tap_live.captions.stream import MakeCaptioner
 from tap_live.captions.streaming import StreamingCaptioner, StreamingConfig
@@ -34,15 +35,18 @@ def captioning(
     language: str | None,
     targets: Sequence[str] = (),
     others: Others | None = None,
+    *,
+    make_gate: Callable[[], Gate] | None = None,
 ) -> Captioning:
     """Load a Whisper model and warm it up, so that the first words are not late.
 
     Args:
         targets: whose words are captioned, as `--target` gives them; none is everybody.
         others: what becomes of everybody else's.
+        make_gate: makes gates of voices that are not stored.
     Raises: BundleError if weights are not to be had; VoiceError if a voice is not enrolled.
     """
-    make_gate = gate_maker(targets, others)
+    make_gate = make_gate or gate_maker(targets, others)
     name = whisper or DEFAULT_WHISPER
     model = load_whisper(name)
     recogniser = WhisperRecogniser(model)

@@ -9,6 +9,7 @@ import msgspec
 import typer
 from rich.console import Console
 
+from tap_live.audio.files import read_audio
 from tap_live.bundle import Bundle, open_bundle
 from tap_live.commands.captioning import captioning
 from tap_live.commands.options import Json, Language, Whisper
@@ -19,6 +20,9 @@ from tap_live.recorder import MIXTURE, OUTPUT
 from tap_live.report import Report, write_report
 from tap_live.sources.file import FileSource
 from tap_live.timeline import Utterance
+from tap_live.voices.enrolment import Enroller
+from tap_live.voices.store import Voice
+from tap_live.voices.targets import gate_of
 
 BUNDLE = Path(__file__).parents[1] / "bundles" / "demo"
 FOLDER = Path("tap-live-demo")
@@ -35,7 +39,8 @@ def demo(
 ) -> None:
     """Play a shipped conversation through the live path, and report on it."""
     bundle = open_bundle(BUNDLE, "demo")
-    listener = captioning(whisper, language)
+    voices = _enrolled(bundle)
+    listener = captioning(whisper, language, make_gate=gate_of(voices, "label"))
     folder = out or _new_folder()
     source = FileSource(bundle.path(str(bundle.manifest.settings["recording"])), paced=True)
     journal = Journal()
@@ -55,11 +60,23 @@ def demo(
         facts={
             "Input": f"the demo bundle, {source.rate / 1000:g} kHz",
             "Captions": listener.bundles[0],
+            "Enrolled": " and ".join(voice.name for voice in voices),
         },
         said=_transcript(bundle),
     )
     write_report(folder / "report.html", report)
     Console(stderr=True).print(f"The recording, captions and report.html are in {folder}")
+
+
+def _enrolled(bundle: Bundle) -> list[Voice]:
+    """Enrol the two who talk from clips of their own; nothing of it is kept."""
+    clips = msgspec.convert(bundle.manifest.settings["enrolments"], dict[str, str])
+    enroller = Enroller.open()
+    voices = []
+    for name, file in clips.items():
+        audio, rate = read_audio(bundle.path(file), lambda warning: None)
+        voices.append(enroller.enrol(name, audio, rate, source=file, day="").accepted())
+    return voices
 
 
 def _transcript(bundle: Bundle) -> tuple[Utterance, ...]:

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from tap_live.bundle import open_bundle
-from tap_live.export.demo import CAFE, RECORDING, TRANSCRIPT, write_bundle
+from tap_live.export.demo import CAFE, RECORDING, TRANSCRIPT, enrolments, write_bundle
 from tap_live.export.studio import RATE, Recording, Scene, Transcript, Turn, Voice, record
 from tap_live.processor import Audio
 
@@ -71,7 +71,7 @@ def test_an_empty_room_is_as_loud_as_the_scene_says() -> None:
 def test_a_written_bundle_opens_and_plays_what_was_recorded(
     duet: Recording, tmp_path: Path
 ) -> None:
-    write_bundle(tmp_path, duet, ["a figure"])
+    write_bundle(tmp_path, duet, {"a": duet.clean["a"]}, ["a figure"])
     bundle = open_bundle(tmp_path, kind="demo")
     audio, rate = soundfile.read(bundle.path(RECORDING), dtype="float32")
     assert (rate, len(audio)) == (RATE, len(duet.audio))
@@ -79,6 +79,12 @@ def test_a_written_bundle_opens_and_plays_what_was_recorded(
     written = msgspec.json.decode(bundle.path(TRANSCRIPT).read_bytes(), type=Transcript)
     assert written == duet.transcript
     assert "- a figure" in bundle.path("card.md").read_text(encoding="utf-8")
+
+
+def test_each_voice_reads_alone_to_be_enrolled() -> None:
+    read = enrolments(DUET, {"a": "one two", "b": "three"}, hum)
+    assert set(read) == {"a", "b"}
+    assert all(loudness(audio) > DUET.bed for audio in read.values())
 
 
 def test_the_shipped_bundle_holds_the_scene_of_the_recipe() -> None:

@@ -1,6 +1,11 @@
 import pytest
 
 from tap_live.commands import demo as demo_command
+from tap_live.events import decode_event
+
+
+def cues(path):
+    return [decode_event(line) for line in path.read_bytes().splitlines()]
 
 
 @pytest.mark.slow
@@ -10,6 +15,9 @@ def test_the_demo_leaves_recording_captions_and_report(tap_live, tiny, tmp_path)
     assert code == 0, err
     assert "bus never came" in out
     assert "coffee" in (folder / "captions.vtt").read_text()
+    assert "<v Maya>" in (folder / "captions.vtt").read_text()
+    assert "<v Ben>" in (folder / "captions.vtt").read_text()
+    assert "other" not in {cue.speaker for cue in cues(folder / "captions.jsonl")}
     names = {path.name for path in folder.iterdir()}
     assert {"mixture.wav", "output.wav", "report.html"} <= names
     page = (folder / "report.html").read_text()

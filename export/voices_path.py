@@ -1,0 +1,156 @@
+"""Measure what a reader gets of dialogues whose voices are enrolled: the whole streaming path.
+
+    python -m tap_live.export.voices_path DATA OUT --whisper base
+
+DATA has `eval/turns.csv` and the speech. Every dialogue is captioned with each of its voices
+as the only target, others hidden; with both enrolled; and with each voice's turns alone,
+which says what there was to keep. OUT (a JSON file) gets the figures of each dialogue.
+"""
+
+import difflib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.progress import track
+
+from tap_live.captions.agreement import bare
+from tap_live.captions.gate import Gate
+from tap_live.captions.streaming import StreamingCaptioner
+from tap_live.captions.vad import RATE, Vad
+from tap_live.captions.whisper import WhisperRecogniser
+from tap_live.events import Word
+from tap_live.export.voices import read_clip
+from tap_live.export.voices_eval import Bench, Turn, read_dialogues, render
+from tap_live.processor import Audio
+from tap_live.voices.gate import OTHER, GateConfig, VoiceGate
+from tap_live.voices.scoring import Print
+from tap_live.whisper.model import Whisper
+
+NEAR_S = 0.5  # a word so near a turn belongs to it
+RESAMPLES = 500
+
+
+@dataclass
+class Read:
+    """Words of one dialogue, both voices together."""
+
+    dialogue: str
+    alone: int = 0  # words that captioning each voice's turns alone gives
+    kept: int = 0  # of them, with the other voice there and hidden; maybe spelled otherwise
+    same: int = 0  # of them, the same word
+    leaked: int = 0  # words said while only the hidden voice spoke
+    named: int = 0  # words with a name, both enrolled
+    misnamed: int = 0  # of them, said in the other's turn
+
+
+def measure(
+    id: str, rows: Sequence[Turn], data: Path, bench: Bench, recogniser: WhisperRecogniser
+) -> Read:
+    """Caption one dialogue in every way."""
+    read = Read(id)
+    prints = {row.speaker: bench.print_of(read_clip(data / row.enrolment)) for row in rows}
+    audio = render(data, rows)
+    for voice, enrolled in prints.items():
+        own = [row for row in rows if row.speaker == voice]
+        alone = _captioned(recogniser, _only(data, rows, voice), None)
+        heard = _captioned(recogniser, audio, _gate(bench, {voice: enrolled}, "hide"))
+        mine = [word for _, word in heard if _within(word, own)]
+        matched, slots = _compared([word for _, word in alone], mine)
+        read.alone += len(alone)
+        read.same += matched
+        read.kept += slots
+        read.leaked += len(heard) - len(mine)
+    for speaker, word in _captioned(recogniser, audio, _gate(bench, prints, "label")):
+        if speaker not in (None, OTHER):
+            read.named += 1
+            own = [row for row in rows if row.speaker == speaker]
+            read.misnamed += not _within(word, own)
+    return read
+
+
+def _captioned(
+    recogniser: WhisperRecogniser, audio: Audio, gate: Gate | None
+) -> list[tuple[str | None, Word]]:
+    """Return the final words and whose they are said to be."""
+    captioner = StreamingCaptioner(recogniser, Vad.open(), gate=gate)
+    captions = captioner.push(audio) + captioner.flush()
+    return [
+        (caption.speaker, word)
+        for caption in captions
+        if caption.state == "final"
+        for word in caption.words
+        if bare(word.text)
+    ]
+
+
+def _gate(bench: Bench, voices: dict[str, Print], others: str) -> VoiceGate:
+    config = GateConfig(**{**vars(GateConfig()), "others": others})
+    return VoiceGate(bench.encoder, bench.scorer, voices, config)
+
+
+def _only(data: Path, rows: Sequence[Turn], voice: str) -> Audio:
+    """The dialogue with one voice left in it, as long as the whole."""
+    own = render(data, [row for row in rows if row.speaker == voice])
+    end = max(row.start + row.seconds for row in rows)
+    return np.pad(own, (0, max(0, round((end + 1) * RATE) - len(own))))
+
+
+def _within(word: Word, turns: Sequence[Turn]) -> bool:
+    middle = (word.start + word.end) / 2
+    return any(t.start - NEAR_S <= middle <= t.start + t.seconds + NEAR_S for t in turns)
+
+
+def _compared(wanted: Sequence[Word], found: Sequence[Word]) -> tuple[int, int]:
+    """Return how many words are the same, and how many are there however they are spelled."""
+    matcher = difflib.SequenceMatcher(
+        None, [bare(w.text) for w in wanted], [bare(w.text) for w in found], False
+    )
+    same = slots = 0
+    for kind, a, b, c, d in matcher.get_opcodes():
+        same += (b - a) * (kind == "equal")
+        slots += min(b - a, d - c)
+    return same, slots
+
+
+def summary(reads: Sequence[Read], seed: int = 0) -> dict[str, str]:
+    """Shares in per cent, with 95 % bootstrap intervals over dialogues."""
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(len(reads), size=(RESAMPLES, len(reads)))
+
+    def share(part: str, whole: str) -> str:
+        parts = np.array([getattr(read, part) for read in reads])
+        wholes = np.array([getattr(read, whole) for read in reads])
+        low, high = np.quantile(parts[drawn].sum(1) / wholes[drawn].sum(1), (0.025, 0.975))
+        rate = parts.sum() / wholes.sum()
+        return f"{100 * rate:.1f} % ({100 * low:.1f} to {100 * high:.1f}) of {wholes.sum()}"
+
+    return {
+        "target's words kept, the other hidden": share("kept", "alone"),
+        "and the same word": share("same", "alone"),
+        "other's words let through": share("leaked", "alone"),
+        "words under the wrong name, both enrolled": share("misnamed", "named"),
+    }
+
+
+def main(
+    data: Path,
+    out: Path,
+    whisper: Annotated[str, typer.Option(help="name, or folder of weights")] = "base",
+    first: Annotated[int, typer.Option(help="only so many dialogues")] = 1000,
+) -> None:
+    """Print the figures and write those of each dialogue to a JSON file."""
+    recogniser, bench = WhisperRecogniser(Whisper.open(whisper)), Bench()
+    reads: list[Read] = []
+    for id, rows in track(list(read_dialogues(data).items())[:first], transient=True):
+        reads.append(measure(id, rows, data, bench, recogniser))
+        out.write_text(json.dumps([asdict(read) for read in reads], indent=1) + "\n")
+    print(json.dumps(summary(reads), indent=1))
+
+
+if __name__ == "__main__":
+    typer.run(main)
