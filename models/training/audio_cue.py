@@ -108,7 +108,7 @@ def train(
     rng = np.random.default_rng(seed)
     net = (start or AudioCueEncoder(dims or AudioDims())).train()
     optimizer = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=0.02)
-    steps = max(1, epochs * len(sounds.mels) // batch)
+    steps = epochs * len(sounds.mels) // batch
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps + 1)
     share = 1.0 / np.sqrt(np.bincount(sounds.kinds, minlength=len(sounds.clashes)))[sounds.kinds]
     for step in range(steps):

@@ -54,7 +54,7 @@ def fit_cues(
     )
     if not (out / "text.safetensors").exists():
         captions = sorted({c.caption for c in clips if c.split == "train"})
-        chosen = Vocabulary.choose(teacher.pieces, [*bank, *kinds.sayings()])
+        chosen = Vocabulary.choose([*bank, *captions, *kinds.sayings()], teacher, bank)
         save_table(out, distil(chosen, bank, captions, teacher, space, seed=seed), chosen)
     table, vocabulary = open_table(out)
     with Progress(disable=not sys.stderr.isatty()) as bar:

@@ -20,8 +20,9 @@ from .space import Space
 
 log = logging.getLogger(__name__)
 
-WORDS = 12_500  # of BERT's, the most frequent
-PIECES = 3_500  # that go on a word
+FREQUENT = 9_000  # of BERT's words
+LIKELY = 4_500  # of its others, those most like a caption
+ENDINGS = 1_800  # pieces that go on a word
 PHRASES = 4_000  # of random words
 RARER = 3_000  # words that are no piece of ours: what the pieces of words learn from
 
@@ -34,14 +35,21 @@ class Vocabulary:
     rarer: tuple[str, ...]  # BERT's words that were left out
 
     @classmethod
-    def choose(cls, bert: Sequence[str], captions: Sequence[str]) -> "Vocabulary":
-        """Take all words of the captions, and BERT's most frequent words and endings."""
+    def choose(
+        cls, captions: Sequence[str], minilm: SentenceEncoder, bank: Sequence[str]
+    ) -> "Vocabulary":
+        """Take all words of the captions, and BERT's that are frequent or like one of the bank."""
+        bert = minilm.pieces
         ours = sorted({word for caption in captions for word in words(caption)})
         letters = [piece for piece in bert if re.fullmatch("(##)?[a-z0-9]", piece)]
         theirs = [piece for piece in bert if re.fullmatch("[a-z]{2,}", piece)]
         endings = [piece for piece in bert if re.fullmatch("##[a-z]{2,}", piece)]
-        kept = [*ours, *letters, *theirs[:WORDS], *endings[:PIECES]]
-        return cls(tuple(dict.fromkeys(kept)), tuple(theirs[WORDS:]))
+        others = sorted(set(theirs[FREQUENT:]) - set(ours))
+        likeness = (minilm.embed(others) @ minilm.embed(bank).T).amax(1)
+        order = likeness.argsort(descending=True).tolist()
+        likely = [others[i] for i in order[:LIKELY]]
+        kept = [*ours, *letters, *theirs[:FREQUENT], *likely, *endings[:ENDINGS]]
+        return cls(tuple(dict.fromkeys(kept)), tuple(others[i] for i in order[LIKELY:]))
 
     def split(self, texts: Sequence[str]) -> list[list[int]]:
         """The numbers of each text's pieces, the longest first as BERT does."""

@@ -78,7 +78,7 @@ def test_silent_windows_are_left_out() -> None:
 def test_a_table_learns_what_a_sum_can_say(teacher: FakeTeacher) -> None:
     bank = ["a dog", "a bell", "dog bell", "bells a dog", "a big dog", "the big bell"]
     space = Space.fit(torch.cat([teacher.embed(bank), torch.randn(200, 384)]))
-    vocabulary = Vocabulary.choose(teacher.pieces, bank)
+    vocabulary = Vocabulary.choose(bank, teacher, bank)  # type: ignore[arg-type]
     assert "big" in vocabulary.pieces and "##ing" in vocabulary.pieces
     table = distil(vocabulary, bank, [], teacher, space, epochs=120)  # type: ignore[arg-type]
     likeness = (embed(table, vocabulary, bank) * space.place(teacher.embed(bank))).sum(1)
