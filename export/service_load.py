@@ -37,7 +37,7 @@ from tap_live.service.server import Service, ServiceConfig
 
 HOP_S = 0.016
 WORK_S = 0.0035  # of compute a hop: between a fifth and a quarter of a core
-PIECES = 24  # in which the work comes, with the interpreter's lock taken in between
+PIECES = 4  # in which the work comes: a transform there, the network, a transform back, the mix
 EVENTS_A_SECOND = 10
 FINAL_EVERY = 20  # events
 SLACK_S = 8.0  # that readers stay longer, as a loaded engine takes longer
