@@ -52,10 +52,10 @@ class AudioCueEncoder(nn.Module):
         rows = -(-BANDS // 2 ** len(dims.channels))
         pooled = 2 * dims.channels[-1] * rows
         self.head = nn.Sequential(
-            nn.Dropout(0.2),
+            nn.Dropout(0.3),
             nn.Linear(pooled, dims.hidden),
             nn.ReLU(),
-            nn.Dropout(0.2),
+            nn.Dropout(0.3),
             nn.Linear(dims.hidden, dims.width),
         )
 

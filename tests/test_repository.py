@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-CEILINGS_MB = {"vad": 2.5, "speaker": 3, "demo": 1}
+CEILINGS_MB = {"vad": 2.5, "speaker": 3, "demo": 1, "text-cue": 2.5, "audio-cue": 3}
 WHISPER_MB = 3  # all graphs and tokenizers together
 
 

@@ -35,7 +35,7 @@ def fit_cues(
     minilm: Annotated[Path | None, typer.Option(help="folder of all-MiniLM-L6-v2")] = None,
     cache: Annotated[Path, typer.Option(help="mel frames and sentences")] = Path("runs/cache"),
     epochs: Annotated[int, typer.Option(help="of the audio encoder")] = 24,
-    rate: Annotated[float, typer.Option(help="its learning rate")] = 3e-3,
+    rate: Annotated[float, typer.Option(help="its learning rate")] = 2e-3,
     start: Annotated[Path | None, typer.Option(help="folder of an encoder to go on from")] = None,
     seed: Annotated[int, typer.Option()] = 0,
 ) -> None:
