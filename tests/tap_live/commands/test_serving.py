@@ -7,7 +7,9 @@ import sys
 import urllib.request
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from tap_live.client import connect
 from tap_live.commands.link import new_link
@@ -25,8 +27,15 @@ def data(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_a_run_is_followed_and_commanded_by_its_user_alone(data, silence):
-    words = ("run", "--input", silence, "--no-caption", "--serve", "127.0.0.1:0", "--json")
+@pytest.fixture
+def minute(tmp_path):
+    """A minute of silence: longer than any test."""
+    soundfile.write(tmp_path / "minute.wav", np.zeros(60 * 8000), 8000)
+    return tmp_path / "minute.wav"
+
+
+def test_a_run_is_followed_and_commanded_by_its_user_alone(data, minute):
+    words = ("run", "--input", minute, "--no-caption", "--serve", "127.0.0.1:0", "--json")
     process = subprocess.Popen(
         [sys.executable, "-m", "tap_live", *map(str, words)],
         stdout=subprocess.PIPE,
@@ -49,6 +58,8 @@ def test_a_run_is_followed_and_commanded_by_its_user_alone(data, silence):
             recording = await client.command(Record(id=1, on=True))
             state = await client.command(GetState(id=2))
             assert state["recording"] == recording["folder"]
+            for _ in range(20):  # of the stream, a tenth of a second each
+                await anext(client)
             assert await client.command(Record(id=3, on=False)) == recording
             await client.command(Stop(id=4))
             return recording["folder"]
