@@ -7,11 +7,10 @@ from typing import Literal
 from tap_live.captions.agreement import agreed
 from tap_live.captions.config import StreamingConfig
 from tap_live.captions.context import Context, tokens_of
-from tap_live.captions.grid import Grid
 from tap_live.captions.guards import believed, plausible
 from tap_live.captions.language import Language
 from tap_live.captions.recogniser import Heard, Recogniser, Request
-from tap_live.captions.vad import RATE, Edge
+from tap_live.captions.vad import RATE, WINDOW, Edge
 from tap_live.events import Caption, Word
 
 AFTERMATH = 0.1  # seconds after speech in which a word may still be said to begin
@@ -39,7 +38,6 @@ class Region:
     def __init__(
         self,
         edge: Edge,
-        grid: Grid,
         recogniser: Recogniser,
         config: StreamingConfig,
         language: Language,
@@ -52,7 +50,6 @@ class Region:
 
         Args:
             edge: of kind "start".
-            grid: of the places where passes end.
             alone: a context that begins with the region.
             context: the context of the speech before, or `alone` if there is none.
             hold: samples after the end of a word before which it does not become final.
@@ -61,13 +58,13 @@ class Region:
         self._language = language
         self.speaker, self._confidence = edge.speaker, edge.confidence
         self._interval, self._hold = round(config.interval * RATE), hold
-        self._grid = grid
-        self._start = alone.cut
+        self._start = edge.position
         self._alone, self.context = alone, context
         self._tongue = ""
         self._believed = False
         self._open: tuple[Heard, ...] = ()  # words of the last pass that are not final
-        self.heard = alone.cut  # where the last pass ended
+        self.heard = edge.position  # where the last pass ended
+        self._fresh = edge.noticed - edge.position  # new speech since then
         self._paused = False
         self._silence = round((config.segmenter.pause - AFTERMATH) * RATE)
         self._revision = 0
@@ -76,22 +73,21 @@ class Region:
 
     def step(self, position: int) -> list[Caption]:
         """Take note of another 32 ms, up to `position`."""
-        position = self._grid.before(position)
-        if self._paused or position - self.heard < self._interval:
+        if self._paused:
             return []
-        return self._read(position)
+        self._fresh += WINDOW
+        return self._read(position) if self._fresh >= self._interval else []
 
     def pause(self, position: int) -> list[Caption]:
         """Read at once what was said, for nothing may follow."""
         self._paused = True
-        return self._read(self._grid.before(position))
+        return self._read(position)
 
     def resume(self) -> None:
         self._paused = False
 
     def end(self, position: int) -> list[Caption]:
         """Make all words final."""
-        position = self._grid.before(position)
         if position != self.heard:
             self._open = self._hear(position)
         captions = self._say(len(self._open))
@@ -113,12 +109,11 @@ class Region:
 
     def _wait(self, word: Heard) -> int:
         """Return how long after its end a word becomes final; what is doubtful, later."""
-        likely = word.p >= self._config.likely
-        return self._hold if likely else max(self._hold, round(self._config.doubt * RATE))
+        return self._hold + round((1 - word.p) * self._config.doubt * RATE)
 
     def _hear(self, position: int) -> tuple[Heard, ...]:
         """Return the words after those that are final."""
-        self.heard = position
+        self.heard, self._fresh = position, 0
         if not self._believed:
             return self._decode(self._alone, position)
         words = self._decode(self.context, position)

@@ -18,7 +18,6 @@ import numpy as np
 from tap_live.captions.config import StreamingConfig
 from tap_live.captions.context import Context
 from tap_live.captions.gate import Everyone, Gate
-from tap_live.captions.grid import Grid
 from tap_live.captions.language import Language
 from tap_live.captions.recogniser import Recogniser
 from tap_live.captions.region import Numbers, Region
@@ -118,18 +117,16 @@ class StreamingCaptioner:
         return captions
 
     def _begin(self, edge: Edge) -> Region:
-        grid = Grid.of(self._held.read(edge.position, edge.noticed), edge.position)
-        start = max(grid.before(edge.position), self._held.oldest)
-        alone = context = Context(self._held, start)
+        alone = context = Context(self._held, edge.position)
         if self._past is not None and self._past.speaker == edge.speaker:
             before = self._past.context
-            gap = start - self._past.heard
+            gap = edge.position - self._past.heard
             if before.words and gap <= self._config.carry * RATE:
-                before.silence(self._past.heard, start)
-                if start - before.cut >= self._config.window * RATE:
+                before.silence(self._past.heard, edge.position)
+                if edge.position - before.cut >= self._config.window * RATE:
                     before.shorten(())
                 context = before
         return Region(
-            edge, grid, self._recogniser, self._config, self._language, self._numbers,
+            edge, self._recogniser, self._config, self._language, self._numbers,
             alone, context, self._hold,
         )  # fmt: skip
