@@ -119,7 +119,9 @@ def _look(source: _Memory | _Disk) -> tuple[Levels, float]:
     columns = min(COLUMNS, max(1, source.samples * 2 // length))
     edges = band_edges(top) * length / source.rate  # in bins
     powers = [
-        np.mean([band_powers(window, edges) for window in _windows(source, column, columns, length)], 0)
+        np.mean(
+            [band_powers(window, edges) for window in _windows(source, column, columns, length)], 0
+        )
         for column in range(columns)
     ]
     return 10 * np.log10(np.maximum(np.transpose(powers), 1e-14)), top
