@@ -1,15 +1,15 @@
 """One region of speech: read in passes, until every word of it is final."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from tap_live.captions.agreement import agreed
 from tap_live.captions.config import StreamingConfig
 from tap_live.captions.context import Context, tokens_of
-from tap_live.captions.guards import believed, plausible
+from tap_live.captions.guards import believed, coherent, plausible
 from tap_live.captions.language import Language
-from tap_live.captions.recogniser import Heard, Recogniser, Request
+from tap_live.captions.recogniser import Heard, Hypothesis, Recogniser, Request
 from tap_live.captions.vad import RATE, WINDOW, Edge
 from tap_live.events import Caption, Word
 
@@ -138,7 +138,7 @@ class Region:
     def _decode(self, context: Context, position: int) -> tuple[Heard, ...]:
         audio = context.read(position)
         self._tongue = self._language.of(audio[max(0, self._start - context.cut) :])
-        hypothesis = self._recogniser.recognise(
+        hypothesis = self._recognise(
             Request(
                 audio=audio,
                 prefix=context.prefix,
@@ -153,6 +153,14 @@ class Region:
         if not self._believed:
             return ()
         return tuple(_moved(word, context.cut) for word in words)
+
+    def _recognise(self, request: Request) -> Hypothesis:
+        """Hear with more room what goes round in circles; if it still does, as it was."""
+        hypothesis = self._recogniser.recognise(request)
+        if not self._believed or len(coherent(hypothesis.words)) == len(hypothesis.words):
+            return hypothesis
+        again = self._recogniser.recognise(replace(request, draft=(), roomy=True))
+        return again if len(coherent(again.words)) == len(again.words) else hypothesis
 
     def _spoken_until(self, position: int) -> int:
         """Return where the speech ended in a pass up to `position`."""
