@@ -27,7 +27,7 @@ from tap_live.events import Word
 from tap_live.export.voices import read_clip
 from tap_live.export.voices_eval import Bench, Turn, read_dialogues, render
 from tap_live.processor import Audio
-from tap_live.voices.gate import OTHER, GateConfig, VoiceGate
+from tap_live.voices.gate import OTHER, GateConfig, Others, VoiceGate
 from tap_live.voices.scoring import Print
 from tap_live.whisper.model import Whisper
 
@@ -43,16 +43,16 @@ class Read:
     alone: int = 0  # words that captioning each voice's turns alone gives
     kept: int = 0  # of them, with the other voice there and hidden; maybe spelled otherwise
     same: int = 0  # of them, the same word
-    leaked: int = 0  # words said while only the hidden voice spoke
+    leaked: int = 0  # words with the other voice hidden, where the target does not speak
     named: int = 0  # words with a name, both enrolled
     misnamed: int = 0  # of them, said in the other's turn
 
 
 def measure(
-    id: str, rows: Sequence[Turn], data: Path, bench: Bench, recogniser: WhisperRecogniser
+    dialogue: str, rows: Sequence[Turn], data: Path, bench: Bench, recogniser: WhisperRecogniser
 ) -> Read:
     """Caption one dialogue in every way."""
-    read = Read(id)
+    read = Read(dialogue)
     prints = {row.speaker: bench.print_of(read_clip(data / row.enrolment)) for row in rows}
     audio = render(data, rows)
     for voice, enrolled in prints.items():
@@ -88,9 +88,8 @@ def _captioned(
     ]
 
 
-def _gate(bench: Bench, voices: dict[str, Print], others: str) -> VoiceGate:
-    config = GateConfig(**{**vars(GateConfig()), "others": others})
-    return VoiceGate(bench.encoder, bench.scorer, voices, config)
+def _gate(bench: Bench, voices: dict[str, Print], others: Others) -> VoiceGate:
+    return VoiceGate(bench.encoder, bench.scorer, voices, GateConfig(others=others))
 
 
 def _only(data: Path, rows: Sequence[Turn], voice: str) -> Audio:
@@ -125,8 +124,10 @@ def summary(reads: Sequence[Read], seed: int = 0) -> dict[str, str]:
     def share(part: str, whole: str) -> str:
         parts = np.array([getattr(read, part) for read in reads])
         wholes = np.array([getattr(read, whole) for read in reads])
-        low, high = np.quantile(parts[drawn].sum(1) / wholes[drawn].sum(1), (0.025, 0.975))
-        rate = parts.sum() / wholes.sum()
+        low, high = np.quantile(
+            parts[drawn].sum(1) / np.maximum(1, wholes[drawn].sum(1)), (0.025, 0.975)
+        )
+        rate = parts.sum() / max(1, wholes.sum())
         return f"{100 * rate:.1f} % ({100 * low:.1f} to {100 * high:.1f}) of {wholes.sum()}"
 
     return {
@@ -141,13 +142,13 @@ def main(
     data: Path,
     out: Path,
     whisper: Annotated[str, typer.Option(help="name, or folder of weights")] = "base",
-    first: Annotated[int, typer.Option(help="only so many dialogues")] = 1000,
+    first: Annotated[int | None, typer.Option(help="only so many dialogues")] = None,
 ) -> None:
     """Print the figures and write those of each dialogue to a JSON file."""
     recogniser, bench = WhisperRecogniser(Whisper.open(whisper)), Bench()
     reads: list[Read] = []
-    for id, rows in track(list(read_dialogues(data).items())[:first], transient=True):
-        reads.append(measure(id, rows, data, bench, recogniser))
+    for dialogue, rows in track(list(read_dialogues(data).items())[:first], transient=True):
+        reads.append(measure(dialogue, rows, data, bench, recogniser))
         out.write_text(json.dumps([asdict(read) for read in reads], indent=1) + "\n")
     print(json.dumps(summary(reads), indent=1))
 

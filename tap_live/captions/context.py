@@ -47,7 +47,8 @@ class Context:
         self.drop(count, (last.end + after[0].start) // 2 if after else last.end)
 
     def since(self, cut: int) -> "Context":
-        """Return a context that knows nothing of what was before `cut`."""
+        """Return a context that knows nothing of what was before `cut`, nor of gaps there."""
+        assert all(last <= cut for _, last in self._gaps)
         return Context(self._held, cut)
 
     def drop(self, count: int, cut: int) -> None:

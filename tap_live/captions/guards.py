@@ -50,12 +50,7 @@ def plausible(words: Sequence[Heard], length: int) -> tuple[Heard, ...]:
         words: with positions in the audio.
         length: of the speech, in samples.
     """
-    return _within(coherent(words), length)
-
-
-def coherent(words: Sequence[Heard]) -> tuple[Heard, ...]:
-    """Cut where a phrase goes round, and where words pile up; shorter only if either is so."""
-    return _without_pile(_without_loop(words))
+    return _within(_without_pile(_without_loop(words)), length)
 
 
 def _without_pile(words: Sequence[Heard]) -> tuple[Heard, ...]:

@@ -34,7 +34,7 @@ class Language:
         expected = next((name for name in EXPECTED if name in known), None)
         self._current = wanted or (known[0] if len(known) == 1 else expected)
         self._fixed = wanted is not None or len(known) == 1
-        self._before: dict[str, float] = {}  # log-likelihood from the regions before
+        self._before: dict[str, float] = {}  # weighted log-probabilities from the regions before
         self._here: dict[str, float] = {}  # and from this one
         self._due = list(LISTENED)
 

@@ -44,7 +44,7 @@ class Onset:
         return np.zeros(0, np.float32)
 
     def flush(self) -> Audio:
-        """Return a first sound that ended at once, if there is one."""
+        """Return a first sound that ended at once, if there is one; it is not as new afterwards."""
         audible = np.flatnonzero(np.abs(self._held) >= AUDIBLE)
         if self.found or not len(audible):
             return np.zeros(0, np.float32)

@@ -12,15 +12,13 @@ class Request:
 
     `prefix` is certain and is not said again in the result. `draft` is a guess at what
     follows it (the result of the last time): it makes greedy decoding faster and never
-    changes its result. `roomy` asks for a longer context, which takes longer and seldom
-    goes round in circles.
+    changes its result.
     """
 
     audio: Audio
     prefix: tuple[int, ...] = ()  # tokens that this audio begins with
     draft: tuple[int, ...] = ()
     language: str = "en"
-    roomy: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,15 @@
 """One region of speech: read in passes, until every word of it is final."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from tap_live.captions.agreement import agreed
 from tap_live.captions.config import StreamingConfig
 from tap_live.captions.context import Context, tokens_of
-from tap_live.captions.guards import believed, coherent, plausible
+from tap_live.captions.guards import believed, plausible
 from tap_live.captions.language import Language
-from tap_live.captions.recogniser import Heard, Hypothesis, Recogniser, Request
+from tap_live.captions.recogniser import Heard, Recogniser, Request
 from tap_live.captions.vad import RATE, WINDOW, Edge
 from tap_live.events import Caption, Word
 
@@ -65,6 +65,7 @@ class Region:
         self._open: tuple[Heard, ...] = ()  # words of the last pass that are not final
         self.heard = edge.position  # where the last pass ended
         self._fresh = edge.noticed - edge.position  # new speech since then
+        self._afresh = -1  # from where speech that was skipped was last heard afresh
         self._paused = False
         self._silence = round((config.segmenter.pause - AFTERMATH) * RATE)
         self._revision = 0
@@ -118,7 +119,8 @@ class Region:
             return self._decode(self._alone, position)
         words = self._decode(self.context, position)
         after = self._final_until()
-        if self._skipped(words, after, position) and after > self.context.cut:
+        if self._skipped(words, after, position) and after > max(self.context.cut, self._afresh):
+            self._afresh = after
             afresh = self.context.since(after)
             again = self._decode(afresh, position)
             if not self._skipped(again, after, position):
@@ -126,19 +128,19 @@ class Region:
         return words
 
     def _final_until(self) -> int:
-        """Return where the words begin that are not final."""
+        """Return where the final words of this region end."""
         words = self.context.words
         return max(self._start, words[-1].end) if words else self._start
 
     def _skipped(self, words: Sequence[Heard], after: int, position: int) -> bool:
-        """Whether nothing is made of speech that a pass heard: it took it for what it knows."""
+        """Whether more than `SKIPPED` s of speech gave no word: it was taken for what is known."""
         first = words[0].start if words else self._spoken_until(position)
         return first - after > SKIPPED * RATE
 
     def _decode(self, context: Context, position: int) -> tuple[Heard, ...]:
         audio = context.read(position)
         self._tongue = self._language.of(audio[max(0, self._start - context.cut) :])
-        hypothesis = self._recognise(
+        hypothesis = self._recogniser.recognise(
             Request(
                 audio=audio,
                 prefix=context.prefix,
@@ -153,14 +155,6 @@ class Region:
         if not self._believed:
             return ()
         return tuple(_moved(word, context.cut) for word in words)
-
-    def _recognise(self, request: Request) -> Hypothesis:
-        """Hear with more room what goes round in circles; if it still does, as it was."""
-        hypothesis = self._recogniser.recognise(request)
-        if not self._believed or len(coherent(hypothesis.words)) == len(hypothesis.words):
-            return hypothesis
-        again = self._recogniser.recognise(replace(request, draft=(), roomy=True))
-        return again if len(coherent(again.words)) == len(again.words) else hypothesis
 
     def _spoken_until(self, position: int) -> int:
         """Return where the speech ended in a pass up to `position`."""

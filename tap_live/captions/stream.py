@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import TypeAlias
 
+from msgspec.structs import replace
+
 from tap_live.audio.resample import StreamResampler
 from tap_live.captions.onset import Onset
 from tap_live.captions.vad import RATE
@@ -35,11 +37,11 @@ class CaptionStream:
         return self._hear(self._onset.push(block))
 
     def flush(self) -> list[Caption]:
-        """Return the last captions; nothing comes after them."""
+        """Return the last captions; it is not as new afterwards."""
         captions = self._hear(self._onset.flush())
         if self._captioner is not None:
-            captions += self._captioner.push(self._resampler.flush())
-            captions += self._captioner.flush()
+            captions += self._within(self._captioner.push(self._resampler.flush()))
+            captions += self._within(self._captioner.flush())
         return captions
 
     def _hear(self, audio: Audio) -> list[Caption]:
@@ -48,4 +50,17 @@ class CaptionStream:
         if self._captioner is None:
             begin = (self._start + self._onset.start) / self._rate
             self._captioner = self._make(begin, self._first_id)
-        return self._captioner.push(self._resampler.push(audio))
+        return self._within(self._captioner.push(self._resampler.push(audio)))
+
+    def _within(self, captions: list[Caption]) -> list[Caption]:
+        """Let nothing begin before the stream: a sound at once has silence put before it."""
+        begin = self._start / self._rate
+        return [_not_before(begin, c) if c.start < begin else c for c in captions]
+
+
+def _not_before(begin: float, caption: Caption) -> Caption:
+    words = tuple(
+        replace(word, start=max(begin, word.start), end=max(begin, word.end))
+        for word in caption.words
+    )
+    return replace(caption, start=begin, end=max(begin, caption.end), words=words)

@@ -77,7 +77,7 @@ class SegmenterConfig:
     off: float = 0.35  # and below which it stops
     speech: float = 0.1  # shorter sounds are none
     pause: float = 0.25  # silence after which a pause is announced
-    endpoint: float = 0.5  # silence that ends a region
+    endpoint: float = 0.8  # silence that ends a region
     before: float = 0.25  # kept before speech; after it, as much as a pause
 
     def __post_init__(self) -> None:

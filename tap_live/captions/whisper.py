@@ -5,19 +5,12 @@ from collections.abc import Iterator, Sequence
 from tap_live.captions.recogniser import Heard, Hypothesis, Request
 from tap_live.processor import Audio
 from tap_live.whisper.decoding import DecodingOptions, decode, detect_language, tokenizer_of
-from tap_live.whisper.features import (
-    FRAMES_PER_SECOND,
-    MAX_FRAMES,
-    RATE,
-    context_frames,
-    log_mel,
-)
+from tap_live.whisper.features import RATE, context_frames, log_mel
 from tap_live.whisper.model import Encoded, Whisper
 from tap_live.whisper.timing import TimedWord, word_times
 
 FASTEST = 8  # tokens a second; faster is no speech
 SPARE = 12  # tokens more, for words that were cut
-ROOM = 6  # seconds more of context, for those who ask
 
 
 class WhisperRecogniser:
@@ -31,7 +24,7 @@ class WhisperRecogniser:
 
     def recognise(self, request: Request) -> Hypothesis:
         seconds = len(request.audio) / RATE
-        encoded = self._encode(request.audio, roomy=request.roomy)
+        encoded = self._encode(request.audio)
         options = DecodingOptions(
             language=request.language,
             without_timestamps=True,
@@ -47,11 +40,8 @@ class WhisperRecogniser:
     def detect(self, audio: Audio) -> dict[str, float]:
         return detect_language(self._model, self._encode(audio))[1]
 
-    def _encode(self, audio: Audio, *, roomy: bool = False) -> Encoded:
-        frames = context_frames(len(audio) / RATE)
-        if roomy:
-            frames = min(MAX_FRAMES, frames + ROOM * FRAMES_PER_SECOND)
-        return self._model.encode(log_mel(audio, frames)[None])
+    def _encode(self, audio: Audio) -> Encoded:
+        return self._model.encode(log_mel(audio, context_frames(len(audio) / RATE))[None])
 
     def _heard(self, word: TimedWord, skip: int) -> Heard:
         """Place a word in samples; one that goes on after the prefix has only what is new."""

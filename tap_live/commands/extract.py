@@ -72,7 +72,9 @@ def extract(
 def _check(asked: Asking, file: Path, out: Path | None, report: Path | None) -> None:
     if out is None and report is None:
         raise ConfigError("wanted a file to write, -o OUT.wav, or a folder, --report DIR")
-    if not asked.asked or asked.extractor == "none":
+    if asked.extractor == "none":
+        raise ConfigError("--extractor none takes nothing out: leave it out, or name a bundle")
+    if not asked.asked:
         raise ConfigError("wanted something to keep or to take out: add --target or --suppress")
     if out is not None and out.resolve() == file.resolve():
         raise ConfigError(f"'{out}' would be written over while it is read: take another -o")

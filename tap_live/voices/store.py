@@ -161,9 +161,9 @@ class VoiceStore:
     def _known(self, name: str) -> Path:
         path = self._path(name)
         if not path.is_file():
-            there = ", ".join(self.names()) or "nobody yet"
+            there = f"only {', '.join(self.names())}" if self.names() else "nobody is yet"
             raise VoiceError(
-                f"no voice {name!r} is enrolled, only {there}: `tap-live enrol {name!r}`"
+                f"no voice {name!r} is enrolled, {there}: `tap-live enrol NAME` enrols one"
             )
         return path
 

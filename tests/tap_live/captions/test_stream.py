@@ -45,3 +45,16 @@ def test_times_are_those_of_the_stream_wherever_the_first_sound_is(at):
 def test_a_silent_stream_has_no_captions():
     stream = CaptionStream(Echo, STREAM_RATE)
     assert stream.push(np.zeros(STREAM_RATE, np.float32)) + stream.flush() == []
+
+
+def test_nothing_begins_before_the_stream():
+    class Early(Echo):
+        def flush(self):
+            word = Word(" at", self.start, self.start + 0.6, 1.0)
+            return [Caption(id=0, revision=0, state="final", start=word.start, end=word.end,
+                            words=(word,))]  # fmt: skip
+
+    stream = CaptionStream(Early, STREAM_RATE, start=10 * STREAM_RATE)
+    (caption,) = stream.push(pulse(0.01)) + stream.flush()
+    assert caption.start == caption.words[0].start == 10
+    assert caption.end == caption.words[0].end > 10

@@ -105,7 +105,7 @@ def test_after_flush_positions_begin_anew():
     ("settings", "message"),
     [
         ({"on": 0.3, "off": 0.5}, "want off <= on"),
-        ({"pause": 1.0}, "at most endpoint=0.5"),
+        ({"pause": 1.0}, "at most endpoint=0.8"),
         ({"before": -1.0}, "cannot be negative"),
     ],
 )

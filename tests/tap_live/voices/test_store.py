@@ -72,10 +72,10 @@ def test_names_that_people_have_are_taken(name):
 
 
 def test_an_unknown_voice_is_answered_with_those_there_are(store):
-    with pytest.raises(VoiceError, match="no voice 'bob' is enrolled, only nobody yet"):
+    with pytest.raises(VoiceError, match="no voice 'bob' is enrolled, nobody is yet"):
         store.load("bob")
     store.save(voice_of("ana"))
-    with pytest.raises(VoiceError, match="only ana: `tap-live enrol 'bob'`"):
+    with pytest.raises(VoiceError, match="only ana: `tap-live enrol NAME`"):
         store.delete("bob")
 
 
