@@ -6,6 +6,7 @@ probabilities, by where its words lie, and by its repetitions. `docs/captions.md
 figures that the limits come from.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from tap_live.captions.agreement import bare
 from tap_live.captions.recogniser import Heard, Hypothesis
 from tap_live.captions.vad import RATE
 
+LEAST_P = 1e-4  # of a word; less is not told apart
 REPEATS = 3  # of one phrase on end,
 REPEATED = 6  # and as many words of it in all, are a loop
 LONGEST = 12  # words in a phrase that may repeat
@@ -37,10 +39,15 @@ class GuardConfig:
 
 def believed(hypothesis: Hypothesis, plausible: Sequence[Heard], config: GuardConfig) -> bool:
     """Say whether somebody speaks where this was heard, alone, with these words left of it."""
-    if len(plausible) < len(hypothesis.words) and hypothesis.no_speech > config.loops:
-        return False
+    average = hypothesis.average_logprob
+    if len(plausible) < len(hypothesis.words):
+        if hypothesis.no_speech > config.loops:
+            return False
+        # What was cut off was certain of itself: it repeats.
+        kept = [math.log(max(word.p, LEAST_P)) for word in plausible]
+        average = min(average, sum(kept) / max(1, len(kept)))
     wanted = config.slope * (hypothesis.no_speech - config.certain)
-    return hypothesis.average_logprob >= max(config.least, wanted)
+    return average >= max(config.least, wanted)
 
 
 def plausible(words: Sequence[Heard], length: int) -> tuple[Heard, ...]:

@@ -79,6 +79,14 @@ def test_a_region_is_believed_by_its_probabilities(no_speech, average_logprob, t
     assert believed(hypothesis, plausible(words, 10**7), GuardConfig()) is expected
 
 
+def test_a_loop_is_judged_by_what_is_left_of_it():
+    words = tuple(
+        replace(word, p=0.06 if n == 0 else 0.9) for n, word in enumerate(heard("no " * 8))
+    )
+    hypothesis = Hypothesis(words, 0.51, -0.33)  # a sound without voices
+    assert not believed(hypothesis, plausible(words, 10**7), GuardConfig())
+
+
 def test_passes_agree_on_what_both_begin_with_but_for_case_and_punctuation():
     assert agreed(heard("Well, I went"), heard("well I want to")) == 2
     assert agreed(heard("I went"), heard("I went home")) == 2
