@@ -1,12 +1,12 @@
 """Which language is spoken, where a model knows several."""
 
 import math
-from collections.abc import Sequence
 
 from tap_live.captions.recogniser import Recogniser
 from tap_live.captions.vad import RATE
 from tap_live.errors import ConfigError
 from tap_live.processor import Audio
+from tap_live.whisper.tokens import some_of
 
 LISTENED = (2 * RATE, 4 * RATE, 8 * RATE)  # samples of a region; later ones only if in doubt
 RELIABLE = 6 * RATE  # samples; what is heard in fewer counts for less
@@ -29,7 +29,7 @@ class Language:
     def __init__(self, recogniser: Recogniser, wanted: str | None) -> None:
         known = recogniser.languages
         if wanted is not None and wanted not in known:
-            raise ConfigError(f"this model knows {_some(known)}, not the language {wanted!r}")
+            raise ConfigError(f"this model knows {some_of(known)}, not the language {wanted!r}")
         self._recogniser = recogniser
         expected = next((name for name in EXPECTED if name in known), None)
         self._current = wanted or (known[0] if len(known) == 1 else expected)
@@ -67,8 +67,3 @@ class Language:
     def _heard(self) -> dict[str, float]:
         names = self._before | self._here
         return {name: self._before.get(name, 0.0) + self._here.get(name, 0.0) for name in names}
-
-
-def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:5])
-    return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown

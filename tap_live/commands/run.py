@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from tap_live.commands.captioning import captioning
 from tap_live.commands.extracting import asking
@@ -104,3 +105,5 @@ def run(
     live = Live(parts)
     with serving(live, served, record, asked.asked, plan):
         watch(live, source.name, json=json)
+    if record and not json:
+        Console(stderr=True).print(f"The recording and captions are in {record}", soft_wrap=True)

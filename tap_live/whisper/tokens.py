@@ -84,7 +84,7 @@ class Tokenizer:
         """
         if language not in self.languages:
             raise ConfigError(
-                f"wanted language {language!r}, this model knows {', '.join(self.languages)}"
+                f"wanted language {language!r}, this model knows {some_of(list(self.languages))}"
             )
         marks = [self.sot]
         if self.multilingual:
@@ -158,3 +158,9 @@ class Tokenizer:
                 f"found one without <|{name}|>; fetch the bundle again"
             )
         return int(token)
+
+
+def some_of(names: Sequence[str]) -> str:
+    """Name the first five and count the rest."""
+    shown = ", ".join(names[:5])
+    return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown
