@@ -164,6 +164,10 @@ def _delays(journal: Journal) -> str:
     partial, final = journal.delays()
     late = sum(word.late for word in journal.words)
     note = f'<p class="warn">{late} words came late, after an overload; they are left out.</p>'
+    missed = (partial and partial.median > PARTIAL_BUDGET_S) or (
+        final and final.median > FINAL_BUDGET_S
+    )
+    slow = '<p class="warn">Over the budget: captions waited for the machine.</p>'
     return (
         _table(
             ("a word is", "median", "90 %", "worst", "budget"),
@@ -174,7 +178,7 @@ def _delays(journal: Journal) -> str:
         )
         + '<p class="soft"><small>Stream seconds from the end of the word to the event that '
         "carries it. The budget is for the median. A word counts as shown from the partial since "
-        "which it has stayed.</small></p>" + (note if late else "")
+        "which it has stayed.</small></p>" + (slow if missed else "") + (note if late else "")
     )
 
 

@@ -229,6 +229,11 @@ def test_late_captions_say_so_and_do_not_count() -> None:
     assert re.search(r"final ?1.00 s ?1.00 s ?1.00 s", " ".join(page.text.split()))
 
 
+def test_medians_over_the_budget_are_said_to_be() -> None:
+    assert "Over the budget" in page_of(report([spoken(0, "slow.", 1.0, 2.5)])).text
+    assert "Over the budget" not in page_of(report([spoken(0, "quick.", 1.0, 0.9)])).text
+
+
 def test_ticks_leave_room_for_their_numbers() -> None:
     for seconds in (0.5, 9, 50, 600, 10_800):
         assert 1 <= ticks(seconds).count("<span") <= 13
