@@ -314,6 +314,10 @@ class Live:
         if self.error:
             self._publish(Failed(code="source", text=str(self.error)))
         self._do_requests()  # what came since: a recording ends at once
+        for stage, thread in self._stages:
+            if thread.is_alive():
+                stage.end()
+                thread.join()
         self._publish(self._stats())
         self._publish(Bye(reason="stopped" if self._stopping else "end of the input"))
 

@@ -44,6 +44,7 @@ class Captions:
         self._guarded(lambda: self._stream.push(block))
 
     def flush(self) -> None:
+        self._guarded(lambda: self._stream.drain())  # its captions are out if the end fails
         self._guarded(lambda: self._stream.flush())
 
     def _begin(self) -> None:

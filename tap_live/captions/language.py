@@ -58,7 +58,7 @@ class Language:
         scores = {name: EXPECTED.get(name, 0.0) + score for name, score in self._heard().items()}
         best = max(scores, key=lambda name: scores[name])
         current = self._current
-        if current is None or scores[best] > scores.get(current, 0.0) + MARGIN:
+        if current is None or scores[best] > scores[current] + MARGIN:
             current = best
         if len(audio) >= LISTENED[0] and max(likely, key=lambda name: likely[name]) == current:
             self._due = []

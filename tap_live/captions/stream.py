@@ -36,11 +36,17 @@ class CaptionStream:
         """Take (T,) samples at the stream rate."""
         return self._hear(self._onset.push(block))
 
-    def flush(self) -> list[Caption]:
-        """Return the last captions; it is not as new afterwards."""
+    def drain(self) -> list[Caption]:
+        """Hear what is still on its way to the captioner; `flush` comes next."""
         captions = self._hear(self._onset.flush())
         if self._captioner is not None:
             captions += self._within(self._captioner.push(self._resampler.flush()))
+        return captions
+
+    def flush(self) -> list[Caption]:
+        """Return the last captions; it is not as new afterwards."""
+        captions = self.drain()
+        if self._captioner is not None:
             captions += self._within(self._captioner.flush())
         return captions
 

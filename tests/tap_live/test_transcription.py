@@ -100,6 +100,16 @@ def test_a_captioner_that_fails_begins_anew_at_the_same_place_with_new_ids():
     assert times(events)[-1] == pytest.approx(7, abs=0.2)
 
 
+def test_captions_that_came_before_the_end_are_kept_if_the_end_fails():
+    class Broken(Counter):
+        def flush(self):
+            raise RuntimeError("no last words")
+
+    rate = 48_000  # resampling withholds the last of the third second until the end
+    _, events = transcribe([sound(3, rate)], Broken, rate=rate)
+    assert times(events) == [0, 1, 2]
+
+
 def test_a_captioner_that_keeps_failing_stays_off_and_says_so():
     _, events = transcribe(
         [sound(1)] * 8, lambda start, id: Counter(start, id, fails=lambda second: True)
