@@ -18,14 +18,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event, Thread
+from threading import Thread
 from typing import Annotated, Literal
 
 import numpy as np
 import typer
-from websockets.asyncio.server import ServerConnection, broadcast, serve
+from websockets.asyncio.server import Server, ServerConnection, broadcast, serve
 
 from tap_live.bus import EventBus
 from tap_live.errors import NotPossibleError
@@ -132,17 +133,15 @@ def our_service(engine: Engine) -> Iterator[tuple[int, Callable[[], dict[str, ob
 def plain_broadcast(engine: Engine) -> Iterator[tuple[int, Callable[[], dict[str, object]]]]:
     """What the library's documentation shows: every event to all connections at once."""
     events = engine.bus.subscribe(1024)
-    ready, stop = Event(), asyncio.Event()
-    state: dict[str, object] = {}
+    stop = asyncio.Event()
+    started: Future[tuple[asyncio.AbstractEventLoop, Server]] = Future()
 
     async def handler(connection: ServerConnection) -> None:
         await connection.wait_closed()
 
     async def main() -> None:
-        state["loop"] = loop = asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
         async with serve(handler, "127.0.0.1", 0, compression=None) as server:
-            state["port"] = server.sockets[0].getsockname()[1]
-            state["server"] = server
 
             def send(data: bytes) -> None:
                 broadcast(server.connections, data, text=True)
@@ -154,7 +153,7 @@ def plain_broadcast(engine: Engine) -> Iterator[tuple[int, Callable[[], dict[str
 
             pumping = Thread(target=pump)
             pumping.start()
-            ready.set()
+            started.set_result((loop, server))
             await stop.wait()
             await asyncio.to_thread(pumping.join)
             for connection in server.connections:
@@ -162,13 +161,13 @@ def plain_broadcast(engine: Engine) -> Iterator[tuple[int, Callable[[], dict[str
 
     thread = Thread(target=asyncio.run, args=(main(),))
     thread.start()
-    ready.wait()
+    loop, server = started.result()
 
     def facts() -> dict[str, object]:
-        return {"left": len(state["server"].connections)}  # type: ignore[attr-defined]
+        return {"left": len(server.connections)}
 
-    yield int(str(state["port"])), facts
-    state["loop"].call_soon_threadsafe(stop.set)  # type: ignore[attr-defined]
+    yield server.sockets[0].getsockname()[1], facts
+    loop.call_soon_threadsafe(stop.set)
     thread.join()
 
 
