@@ -328,10 +328,10 @@ class Live:
         if self._transcription.skipped:
             audio = self._recorder.finish_audio()
             first_id = self._transcription.next_id
-            for caption in caption_late(
+            for event in caption_late(
                 audio, self._transcription.skipped, self._parts.make_captioner, first_id
             ):
-                self._publish(caption)
+                self._publish(event)
 
     def _publish(self, event: AnyEvent) -> None:
         self._bus.publish(event)

@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+import soundfile
 
 from tap_live.captions.vad import RATE
 from tap_live.events import Caption, Failed, Warned, Word
@@ -119,12 +120,24 @@ def test_a_captioner_that_keeps_failing_stays_off_and_says_so():
 
 
 def test_what_was_skipped_is_captioned_from_the_recording_marked_late(tmp_path):
-    soundfile = pytest.importorskip("soundfile")
     rate = 48_000
     soundfile.write(tmp_path / "mixture.wav", sound(10, rate), rate, "PCM_24")
     spans = [(2 * rate, 4 * rate), (7 * rate, 8 * rate)]
-    captions = list(caption_late(tmp_path / "mixture.wav", spans, Counter, first_id=5))
-    assert [(c.id, c.start, c.late) for c in captions] == [(5, 2, True), (6, 3, True), (7, 7, True)]
+    events = list(caption_late(tmp_path / "mixture.wav", spans, Counter, first_id=5))
+    captions = [e for e in events if isinstance(e, Caption)]
+    assert [(c.start, c.late) for c in captions] == [(2, True), (3, True), (7, True)]
+    ids = [c.id for c in captions]
+    assert ids == sorted(set(ids)) and ids[0] >= 5
+    told = [(e.code, e.start, e.stop) for e in events if isinstance(e, Warned)]
+    assert told == [("captions-late", 2, 4), ("captions-late", 7, 8)]
+
+
+def test_a_word_at_the_edge_of_a_skipped_part_belongs_where_its_middle_lies(tmp_path):
+    rate = RATE
+    soundfile.write(tmp_path / "mixture.wav", sound(10, rate), rate, "PCM_24")
+    skipped = [(round(2.6 * rate), round(4.6 * rate))]  # words of a second each: 2 to 3, 3 to 4 ..
+    events = caption_late(tmp_path / "mixture.wav", skipped, Counter, first_id=0)
+    assert times(events) == [3, 4]
 
 
 @pytest.mark.parametrize(("extracted", "heard"), [(True, 0.25), (False, 1.0)])
