@@ -167,6 +167,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
 class Start(Command, frozen=True, tag="start"):
     """Open the devices and begin a stream."""
 
+    preview: bool = False  # only to see how loud the input is: nothing is captioned or kept
+
 
 class Stop(Command, frozen=True, tag="stop"):
     """End the stream; nothing captured is lost."""
@@ -210,6 +212,18 @@ class DeleteVoice(Command, frozen=True, tag="delete_voice"):
     name: str
 
 
+class RenameVoice(Command, frozen=True, tag="rename_voice"):
+    name: str
+    to: str
+
+
+class CheckVoice(Command, frozen=True, tag="check_voice"):
+    """Say whether what the microphone hears next is that voice."""
+
+    name: str
+    seconds: float = 5.0
+
+
 class ListDevices(Command, frozen=True, tag="list_devices"):
     pass
 
@@ -227,10 +241,17 @@ class SetCaptions(Command, frozen=True, tag="set_captions"):
     on: bool
     whisper: str | None = None  # None keeps the one in use
     language: str | None = None
+    others: Literal["show", "hide", "label"] | None = None  # what becomes of other voices' words
 
 
 class ListBundles(Command, frozen=True, tag="list_bundles"):
     pass
+
+
+class ShowBundle(Command, frozen=True, tag="show_bundle"):
+    """Show the card of a bundle that ships: what it is, from what it was made, its figures."""
+
+    bundle: str
 
 
 class Pull(Command, frozen=True, tag="pull"):
@@ -315,11 +336,14 @@ AnyCommand: TypeAlias = (
     | Enrol
     | ListVoices
     | DeleteVoice
+    | RenameVoice
+    | CheckVoice
     | ListDevices
     | SetDevice
     | SetExtractor
     | SetCaptions
     | ListBundles
+    | ShowBundle
     | Pull
     | Export
     | Cancel

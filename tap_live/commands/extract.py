@@ -14,6 +14,7 @@ from rich.progress import Progress
 from tap_live.audio.files import AudioFile
 from tap_live.commands.extracting import Asking, Extracting, asking
 from tap_live.commands.options import Channel, Extractor, Json, Rest, Suppress
+from tap_live.commands.warning import warn
 from tap_live.errors import ConfigError
 from tap_live.events import Device, Failed, Warned
 from tap_live.extraction import Extraction, Mixed
@@ -57,9 +58,9 @@ def extract(
     """Keep voices or sounds of a file, or take them out: what `run` does, offline."""
     asked = asking(target, suppress, rest, extractor)
     _check(asked, file, out, report)
-    plan = asked.extracting()
-    assert plan is not None  # something is asked for
     with AudioFile(file, channel) as audio:
+        plan = asked.extracting()
+        assert plan is not None  # something is asked for
         tape = _Tape(audio)
         written = _write(tape, plan, out, report, _in_words(asked))
     present = {one.name: round(tape.present[one.name], 1) for one in asked.asked}
@@ -149,7 +150,7 @@ def _say(done: Done, json: bool) -> None:
         typer.echo(msgspec.json.encode(done))
         return
     for warning in done.warnings:
-        typer.echo(f"tap-live: {warning}", err=True)
+        warn(warning)
     for name, seconds in done.present.items():
         typer.echo(f"{name}: there for {seconds:.1f} s of {done.seconds:.1f} s", err=True)
     for path in done.written:

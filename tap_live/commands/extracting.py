@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import typer
-
 from tap_live.errors import BundleError, ConfigError
 from tap_live.extraction import Extraction, TellTrouble, Wanted
 from tap_live.extractors.compact import CompactExtractor
@@ -52,20 +50,20 @@ class Asking:
         return [one.name for one in self.asked if one.kind == "voice" and not one.suppress]
 
     def extracting(self) -> Extracting | None:
-        """Load networks and cues; None if there are no targets.
+        """Load cues and networks; None if there are no targets.
 
-        Raises: BundleError if a network is not installed; as `Cues.of`.
+        Raises: as `Cues.of`; BundleError if a network is not installed.
         """
         if not self.asked:
             if self.rest is not None:
                 raise ConfigError("--rest says how loud all else is: add --target or --suppress")
             return None
+        cues = Cues().of(self.asked)
         kinds = {one.kind: one for one in self.asked}
         folders = {kind: self._folder(kind) for kind in kinds}
         missing = next((kind for kind, folder in folders.items() if folder is None), None)
         if missing:
             raise not_installed(kinds[missing])
-        cues = Cues().of(self.asked)
         wanted = tuple(
             Wanted(cue, 0.0 if one.suppress else factor(one.gain))
             for cue, one in zip(cues, self.asked, strict=True)
@@ -88,12 +86,7 @@ class Asking:
                 )
             return None
         if words_only and self.asked and self.extractor is None and not installed("voice"):
-            names = ", ".join(self.voices)
-            typer.echo(
-                f"tap-live: the bundle voice-compact is not installed: captions follow {names}, "
-                "the sound stays as it is",
-                err=True,
-            )
+            Cues().of(self.asked)  # says so if a voice is not enrolled
             return None
         return self.extracting()
 

@@ -29,6 +29,7 @@ from tap_live.commands.serving import (
     parse_serving,
     serving,
 )
+from tap_live.commands.warning import warn
 from tap_live.commands.watch import watch
 from tap_live.live import Live, Parts
 from tap_live.sources.stdin import PcmFormat
@@ -91,6 +92,9 @@ def run(
     )
     asked = asking(target, suppress, rest, extractor)
     plan = asked.following()
+    if asked.voices and plan is None and extractor is None:
+        names = ", ".join(asked.voices)
+        warn(f"voice-compact is not installed: captions follow {names}, the sound stays as it is")
     listener = captioning(whisper, language, asked.voices, others) if caption else None
     parts = Parts(
         source=source,

@@ -163,6 +163,7 @@ def _certificate(certificate: Path | None, key: Path | None) -> ssl.SSLContext |
         context.load_cert_chain(certificate, key)
     except (OSError, ssl.SSLError) as error:
         raise ConfigError(
-            f"cannot use the certificate {certificate}: {error.strerror or error}"
+            f"wanted a certificate and its key, both PEM, in {certificate}"
+            f"{f' and {key}' if key else ''}, found: {error.strerror or error}"
         ) from error
     return context

@@ -28,9 +28,11 @@ from tap_live.commands.options import (
     Target,
     Whisper,
 )
+from tap_live.commands.warning import warn
 from tap_live.errors import ConfigError, StorageError
 from tap_live.events import Caption, Failed, Warned, encode
 from tap_live.extraction import Extraction
+from tap_live.outputs.file import reason
 from tap_live.processor import Audio
 from tap_live.terminal import cue_line
 from tap_live.whisper.batch import BatchOptions, Segment
@@ -66,8 +68,12 @@ def transcribe(
 ) -> None:
     """Caption a file."""
     asked = asking(target, extractor=extractor)
-    if len(asked.voices) < len(asked.asked):
-        raise ConfigError("captions follow voices: wanted --target voice:NAME")
+    for one in asked.asked:
+        if one.kind != "voice":
+            raise ConfigError(
+                f"captions follow a voice: wanted --target voice:NAME, found {one.name!r}; "
+                "to keep a sound, `extract` it"
+            )
     with ExitStack() as stack:
         audio = stack.enter_context(AudioFile(file, channel))
         plan = asked.following() if others in (None, "hide") else None
@@ -167,7 +173,8 @@ class _Page:
 
     def __init__(self, *, json: bool, quiet: bool) -> None:
         self._json, self._quiet = json, quiet
-        self._out, self._err = Console(), Console(stderr=True)
+        self._out = Console()
+        self._spoken = False
         self._cues = Cues(fits_a_line)
 
     def show(self, event: Caption | Warned | Failed) -> None:
@@ -175,13 +182,16 @@ class _Page:
             sys.stdout.buffer.write(encode(event) + b"\n")
             sys.stdout.buffer.flush()
         elif not isinstance(event, Caption):
-            self._err.print(f"tap-live: {event.text}", markup=False, soft_wrap=True)
-        elif not self._quiet:
-            for cue in self._cues.push(event):
+            warn(event.text)
+        else:
+            self._spoken = True
+            for cue in [] if self._quiet else self._cues.push(event):
                 self._out.print(cue_line(cue), soft_wrap=True)
 
     def finish(self) -> None:
-        """Print the line that was still growing."""
+        """Print the line that was still growing; an empty page says why it is empty."""
+        if not self._spoken and not self._json:
+            warn("no speech was found")
         if self._cues.open:
             self._out.print(cue_line(self._cues.open), soft_wrap=True)
 
@@ -190,7 +200,7 @@ def _writer(path: Path) -> CaptionWriter:
     try:
         return open_writer(path)
     except OSError as error:
-        raise StorageError(f"cannot write captions to {path}: {error.strerror}") from error
+        raise StorageError(f"cannot write captions to '{path}': {reason(path, error)}") from error
 
 
 def _write(writers: list[CaptionWriter], caption: Caption) -> None:

@@ -29,14 +29,14 @@ class FileOutput:
         try:
             self._file = soundfile.SoundFile(self.path, "w", rate, 1, subtype)
         except (soundfile.LibsndfileError, OSError) as error:
-            raise StorageError(f"cannot write '{path}': {_reason(self.path, error)}") from error
+            raise StorageError(f"cannot write '{path}': {reason(self.path, error)}") from error
 
     def write(self, block: Audio) -> None:
         try:
             self._file.write(np.asarray(block, np.float32))
         except (soundfile.LibsndfileError, OSError) as error:
             raise StorageError(
-                f"cannot write on to '{self.path}': {_reason(self.path, error)}"
+                f"cannot write on to '{self.path}': {reason(self.path, error)}"
             ) from error
 
     def turn(self, on: bool) -> None:
@@ -54,7 +54,10 @@ class FileOutput:
         self._file.close()
 
 
-def _reason(path: Path, error: Exception) -> str:
+def reason(path: Path, error: Exception) -> str:
+    """Why a file cannot be written, and what to do where that is known."""
     if not path.parent.is_dir():
-        return f"there is no folder '{path.parent}'"
+        return f"there is no folder '{path.parent}': make it first"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     return str(error).removeprefix(f"Error opening {str(path)!r}: ")

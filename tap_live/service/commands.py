@@ -12,9 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeAlias
 
 from tap_live.errors import TapError
-from tap_live.events import AnyCommand, AnyEvent, Enrol, Failed, Ok, Progress, Pull
+from tap_live.events import AnyCommand, AnyEvent, CheckVoice, Enrol, Failed, Ok, Progress, Pull
 
-LONG = (Enrol, Pull)
+LONG = (Enrol, Pull, CheckVoice)
 MOST_WAITING = 32
 _log = logging.getLogger(__name__)
 

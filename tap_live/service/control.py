@@ -4,33 +4,23 @@
 """
 
 import queue
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 from typing import Any
 
-import msgspec
 import numpy as np
+import soundfile
 
-from tap_live.audio.files import read_audio
-from tap_live.catalogue import catalogue
-from tap_live.errors import AudioError, CancelledError, ConfigError, NotPossibleError
+from tap_live.errors import AudioError, ConfigError, NotPossibleError, StorageError
 from tap_live.events import (
     AnyCommand,
-    Cancel,
     CommandId,
-    DeleteVoice,
-    Enrol,
+    CueFromSpan,
     GetState,
-    ListBundles,
-    ListDevices,
-    ListVoices,
     Mute,
     Progress,
-    Pull,
     Record,
     RemoveTarget,
     SetCaptions,
@@ -41,16 +31,17 @@ from tap_live.events import (
 from tap_live.extraction import Mixed
 from tap_live.live import Live
 from tap_live.processor import Audio
-from tap_live.service.clips import data_folder, inside
+from tap_live.ring import RingBuffer
+from tap_live.service.clips import data_folder
 from tap_live.service.commands import Tell
+from tap_live.service.housekeeping import Housekeeping, check_going, check_seconds
 from tap_live.service.mixing import LiveMix
 from tap_live.voices.enrolment import Enroller
-from tap_live.voices.store import VoiceStore, check_name
-from tap_live.whisper.assemble import assembled
-from tap_live.whisper.sources import entry_of
+from tap_live.voices.store import VoiceStore
 
 SHORTEST_S, LONGEST_S = 5.0, 120.0  # of an enrolment from the microphone
-MOST_OF_A_CLIP_S = 300.0
+REMEMBERED_S = 60  # of the stream, that a cue can be made of
+LONGEST_SPAN_S = 10.0
 SILENT_S = 5.0  # without any sound from the stream, after which an enrolment gives up
 TELL_S = 0.5
 POLL_S = 0.1
@@ -59,7 +50,6 @@ _NOT_YET = {
     "start": "the stream runs already; it begins with `tap-live run` and ends with `stop`",
     "set_device": "devices are chosen when a stream starts: `tap-live run --input --output`",
     "set_extractor": "the extractor is chosen when a stream starts",
-    "cue_from_span": "sounds are asked for by words or by a clip: `set_target`",
     "export": "bundles are made with `python -m tap_live.export`, where torch is installed",
 }
 
@@ -85,14 +75,13 @@ class LiveControl:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._live, self._mix, self._record_option = live, mix, record
-        self._folder = folder or data_folder()
-        self._store = store or VoiceStore()
-        self._enroller, self._now = enroller, now
+        self._folder, self._now = folder or data_folder(), now
+        self._house = Housekeeping(self._listen, self._folder, store, enroller, now)
         self._muted = False
         self._captions = True
         self._recording: tuple[Path, Callable[[], None]] | None = None
         self._heard: queue.SimpleQueue[Audio] | None = None
-        self._tasks: dict[CommandId, Event] = {}
+        self._memory = RingBuffer(REMEMBERED_S * live.rate)
         live.tap(self._hear)
 
     def execute(self, command: AnyCommand, tell: Tell) -> Any:
@@ -114,26 +103,15 @@ class LiveControl:
                 return self._mix.set_target(command)
             case RemoveTarget(target=target):
                 return self._mix.remove(target)
-            case ListVoices():
-                return self._voices()
-            case DeleteVoice(name=name):
-                return self._store.delete(name)
-            case ListDevices():
-                return _devices()
-            case ListBundles():
-                return [msgspec.to_builtins(row) for row in catalogue()]
-            case Enrol():
-                return self._enrol(command, tell)
-            case Pull():
-                return self._pull(command, tell)
-            case Cancel(task=task):
-                return self._cancel(task)
+            case CueFromSpan():
+                return self._cue_from_span(command)
         tag = str(command.__struct_config__.tag)
-        raise NotPossibleError(f"{tag} is not possible: {_NOT_YET[tag]}")
+        if tag in _NOT_YET:
+            raise NotPossibleError(f"{tag} is not possible: {_NOT_YET[tag]}")
+        return self._house.execute(command, tell)
 
     def close(self) -> None:
-        for task in list(self._tasks.values()):
-            task.set()
+        self._house.close()
         if self._recording:
             self._end_recording()
 
@@ -149,10 +127,10 @@ class LiveControl:
         }
 
     def _set_captions(self, command: SetCaptions) -> None:
-        if command.whisper is not None or command.language is not None:
+        if (command.whisper, command.language, command.others) != (None, None, None):
             raise NotPossibleError(
-                "model and language are chosen when a stream starts: "
-                "`tap-live run --whisper --language`"
+                "model, language and what becomes of others are chosen when a stream starts: "
+                "`tap-live run --whisper --language --others`"
             )
         self._live.caption(command.on)
         self._captions = command.on
@@ -175,44 +153,20 @@ class LiveControl:
         self._recording = None
         return {"folder": str(folder)}
 
-    def _voices(self) -> list[dict[str, Any]]:
-        voices = [self._store.load(name) for name in self._store.names()]
-        return [
-            {"name": voice.name, "clips": len(voice.clips), "speech": round(voice.speech, 1)}
-            for voice in voices
-        ]
-
-    def _enrol(self, command: Enrol, tell: Tell) -> dict[str, Any]:
-        check_name(command.name)
-        with self._task(command.id) as cancelled:
-            if command.clip is None:
-                audio, rate = self._listen(command, tell, cancelled), self._live.rate
-            else:
-                path = inside(self._folder / "clips", command.clip)
-                audio, rate = read_audio(path, lambda event: None, None)
-            audio = audio[: round(MOST_OF_A_CLIP_S * rate)]
-            made_from, day = command.clip or "microphone", self._now().date().isoformat()
-            enrolment = self._enroller().enrol(command.name, audio, rate, source=made_from, day=day)
-        voice = self._store.add(enrolment.accepted())
-        findings = {finding.code: finding.text for finding in enrolment.findings}
-        return {"name": voice.name, "clips": len(voice.clips), "findings": findings}
-
-    def _listen(self, command: Enrol, tell: Tell, cancelled: Event) -> Audio:
-        """Take the next seconds of the stream; (T,) at its rate."""
-        if not SHORTEST_S <= command.seconds <= LONGEST_S:
-            raise ConfigError(
-                f"a voice is enrolled from {SHORTEST_S:.0f} to {LONGEST_S:.0f} seconds, "
-                f"not from {command.seconds:g}"
-            )
+    def _listen(
+        self, seconds: float, id: CommandId, tell: Tell, cancelled: Event
+    ) -> tuple[Audio, int]:
+        """Take the next seconds of the stream: (T,), at its rate."""
+        check_seconds(seconds, SHORTEST_S, LONGEST_S)
         rate = self._live.rate
-        wanted, told, silent_s = round(command.seconds * rate), 0, 0.0
+        wanted, told, silent_s = round(seconds * rate), 0, 0.0
         heard = [np.empty(0, np.float32)]
         blocks: queue.SimpleQueue[Audio] = queue.SimpleQueue()
         self._heard = blocks
         try:
             while (got := sum(map(len, heard))) < wanted:
                 if got >= told:
-                    tell(Progress(id=command.id, done=got, total=wanted, text="listening"))
+                    tell(Progress(id=id, done=got, total=wanted, text="listening"))
                     told = got + round(TELL_S * rate)
                 try:
                     heard.append(blocks.get(timeout=POLL_S))
@@ -221,47 +175,42 @@ class LiveControl:
                     silent_s += POLL_S
                 if silent_s > SILENT_S:
                     raise AudioError(f"the stream gave no sound for {SILENT_S:.0f} s")
-                _check(cancelled)
+                check_going(cancelled)
         finally:
             self._heard = None
-        return np.concatenate(heard)[:wanted]
+        return np.concatenate(heard)[:wanted], rate
 
     def _hear(self, mixed: Mixed) -> None:
+        self._memory.write(mixed.mixture)
         heard = self._heard
         if heard is not None:
             heard.put(mixed.mixture)
 
-    def _pull(self, command: Pull, tell: Tell) -> dict[str, str]:
-        entry_of(command.bundle)  # a name that we know, never a path
-        with self._task(command.id) as cancelled:
-
-            def progress(what: str, done: int, total: int) -> None:
-                _check(cancelled)
-                tell(Progress(id=command.id, done=done, total=total, text=what))
-
-            return {"folder": str(assembled(command.bundle, progress=progress))}
-
-    @contextmanager
-    def _task(self, id: CommandId) -> Iterator[Event]:
-        self._tasks[id] = cancelled = Event()
+    def _cue_from_span(self, command: CueFromSpan) -> Any:
+        """Keep a part of the stream as a clip, and ask for the sound in it."""
+        audio = self._remembered(command.start, command.stop)
+        name = f"heard-{self._now():%Y%m%d-%H%M%S}-{round(1000 * command.start)}.wav"
+        target = SetTarget(id=command.id, target=f"clip:{name}", suppress=command.suppress)
+        self._mix.check_kind("sound", target.target)
+        path = self._folder / "clips" / name
         try:
-            yield cancelled
-        finally:
-            del self._tasks[id]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            soundfile.write(path, audio, self._live.rate)
+        except (OSError, soundfile.LibsndfileError) as error:
+            raise StorageError(f"cannot keep the sound in {path}: {error}") from error
+        return self._mix.set_target(target)
 
-    def _cancel(self, id: CommandId) -> None:
-        task = self._tasks.get(id)
-        if task is None:
-            raise NotPossibleError(f"no long task with the id {id!r} is under way")
-        task.set()
-
-
-def _check(cancelled: Event) -> None:
-    if cancelled.is_set():
-        raise CancelledError("that was cancelled")
-
-
-def _devices() -> list[dict[str, Any]]:
-    from tap_live.portaudio import portaudio  # looks for sound devices when it is loaded
-
-    return [asdict(device) for device in portaudio().devices()]
+    def _remembered(self, start: float, stop: float) -> Audio:
+        """(T,) of the stream, in its seconds."""
+        rate, end = self._live.rate, self._memory.end
+        first, last = round(start * rate), round(stop * rate)
+        if not 0 < last - first <= LONGEST_SPAN_S * rate:
+            raise ConfigError(
+                f"a sound is shown by up to {LONGEST_SPAN_S:.0f} s, not by {stop - start:.1f}"
+            )
+        if first < self._memory.oldest or last > end:
+            raise NotPossibleError(
+                f"the last {REMEMBERED_S} s of the stream are remembered, up to {end / rate:.1f} "
+                f"s; found {start:.1f} to {stop:.1f} s"
+            )
+        return self._memory.read(first, last)

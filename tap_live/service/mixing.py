@@ -63,16 +63,20 @@ class LiveMix:
         one = parse_target(command.target, suppress=command.suppress)
         if "@" not in command.target.removeprefix(one.name):
             one = replace(one, gain=_checked(command.gain))
-        if one.kind not in self._kinds:
-            raise NotPossibleError(
-                f"this stream has no extractor for a {one.kind}: "
-                f"start it with one, as `tap-live run --target {one.name!r}`"
-            )
+        self.check_kind(one.kind, one.name)
         asked = {**self._asked, one.name: one}
         if len(asked) > MOST:
             raise ConfigError(f"at most {MOST} targets at once: remove one first")
         self._apply(asked)
         return {"target": one.name}
+
+    def check_kind(self, kind: TargetKind, name: str) -> None:
+        """Raises: NotPossibleError if the stream has no extractor for a kind of target."""
+        if kind not in self._kinds:
+            raise NotPossibleError(
+                f"this stream has no extractor for a {kind}: "
+                f"start it with one, as `tap-live run --target {name!r}`"
+            )
 
     def remove(self, name: str) -> None:
         """Raises: NotPossibleError if there is none of that name."""

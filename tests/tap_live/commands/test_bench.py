@@ -13,7 +13,7 @@ def test_extraction_is_measured_at_both_rates(tap_live, voice_bundle):
 
 
 def test_without_an_extractor_that_is_said_and_left_out(tap_live, monkeypatch):
-    monkeypatch.setattr("tap_live.commands.bench.installed", lambda kind: None)
+    monkeypatch.setattr("tap_live.commands.bench_extraction.installed", lambda kind: None)
     code, out, err = tap_live("bench", "--only", "extraction", "--json")
     assert (code, json.loads(out)) == (0, [])
     assert "voice-compact is not installed" in err

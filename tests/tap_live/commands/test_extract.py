@@ -94,8 +94,9 @@ def test_a_report_plays_before_and_after(tap_live, voice_bundle, store, clip, tm
         (["--target", "voice:eve"], "no voice 'eve' is enrolled, only ana, bob"),
         (["--target", "voice:ana", "--suppress", "voice:ana"], "both kept and asked away"),
         (["--target", "voice:ana", "--rest", "loud"], "wanted a gain like -18dB or -inf"),
-        (["--target", "text:zxqv"], "'text:zxqv' wants the bundle 'sound-compact'"),
-        (["--target", "clip:none.wav"], "'clip:none.wav' wants the bundle 'sound-compact'"),
+        (["--target", "text:zxqv"], "unknown in 'zxqv': 'zxqv'; use plain English words"),
+        (["--target", "text:a dog"], "'text:a dog' wants the bundle 'sound-compact'"),
+        (["--target", "clip:none.wav"], "in 'none.wav', found no such file"),
         ([w for k in range(20) for w in ("--target", f"voice:v{k}")], "at most 8 targets"),
     ],
 )

@@ -134,7 +134,7 @@ def test_wrong_arguments_are_exit_code_2(tap_live):
 def test_a_sound_has_no_words_to_follow(tap_live, speech):
     code, out, err = tap_live("transcribe", speech, "--target", "text:a dog barking")
     assert (code, out) == (1, "")
-    assert "captions follow voices: wanted --target voice:NAME" in err
+    assert "captions follow a voice: wanted --target voice:NAME, found" in err
 
 
 @pytest.mark.parametrize("captions", [True, False])

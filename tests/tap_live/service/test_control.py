@@ -27,11 +27,13 @@ from tap_live.events import (
     Pull,
     Record,
     RemoveTarget,
+    RenameVoice,
     SetCaptions,
     SetDevice,
     SetExtractor,
     SetMix,
     SetTarget,
+    ShowBundle,
     Start,
     Stop,
 )
@@ -39,6 +41,7 @@ from tap_live.extraction import Mixed
 from tap_live.service import control as control_module
 from tap_live.service.control import LiveControl
 from tap_live.service.mixing import LiveMix
+from tap_live.targets import EmbeddedCue
 from tap_live.voices.enrolment import Enrolment
 from tap_live.voices.store import ClipFigures, Voice, VoiceStore
 from tap_live.voices.verdict import Figures
@@ -142,7 +145,7 @@ def test_a_stream_that_is_recorded_anyway_is_recorded_once(stream, tmp_path, on)
         RemoveTarget(id=1, target="voice:ana"),
         SetDevice(id=1, role="input", name=None),
         SetExtractor(id=1, extractor="gentse"),
-        CueFromSpan(id=1, start=0, stop=1),
+        SetCaptions(id=1, on=True, others="hide"),
         Export(id=1, model="x", checkpoint="/etc/passwd"),
         SetCaptions(id=1, on=True, whisper="/etc/passwd"),
     ],
@@ -159,6 +162,7 @@ def test_every_command_is_answered_somehow(control):
     done = {"stop", "mute", "set_captions", "record", "get_state", "list_voices", "delete_voice"}
     done |= {"set_mix", "set_target", "remove_target"}
     done |= {"list_devices", "list_bundles", "enrol", "pull", "cancel", "subscribe", "authenticate"}
+    done |= {"rename_voice", "check_voice", "show_bundle", "cue_from_span"}
     assert tags == done | set(control_module._NOT_YET)
 
 
@@ -257,3 +261,60 @@ def test_bundles_are_listed_and_only_known_names_are_pulled(control, tmp_path):
     assert rows["vad"]["state"] == "shipped"
     with pytest.raises(BundleError, match="no Whisper called"):
         do(control, Pull(id=2, bundle=str(tmp_path)))
+
+
+def test_a_voice_is_renamed(control, tmp_path):
+    (tmp_path / "clips").mkdir()
+    soundfile.write(tmp_path / "clips" / "ana.wav", np.zeros(6 * RATE), RATE)
+    do(control, Enrol(id=1, name="ana", clip="ana.wav"))
+    do(control, RenameVoice(id=2, name="ana", to="Ana B."))
+    assert [voice["name"] for voice in do(control, ListVoices(id=3))] == ["Ana B."]
+
+
+def test_a_bundle_shows_its_card(control):
+    card = do(control, ShowBundle(id=1, bundle="vad"))
+    assert "Silero" in card["card"]
+    assert card["made_by"]
+    with pytest.raises(BundleError, match="no bundle 'nothing'"):
+        do(control, ShowBundle(id=2, bundle="nothing"))
+
+
+def sounding(stream, tmp_path):
+    """A control of a stream that has an extractor for sounds, and what it was asked for."""
+    asked = []
+
+    def embed(targets):
+        asked.append(targets)
+        return [EmbeddedCue(one.name, one.kind, np.ones(4), np.zeros(4)) for one in targets]
+
+    mix = LiveMix(stream, (), ["sound"], clips=tmp_path / "clips", embed=embed)
+    return LiveControl(stream, mix, folder=tmp_path, now=lambda: NOON), asked
+
+
+def test_a_sound_that_was_heard_is_kept_as_a_clip_and_asked_for(stream, tmp_path):
+    control, asked = sounding(stream, tmp_path)
+    for value in (0.1, 0.2, 0.3):
+        stream.take(second(value))
+    done = do(control, CueFromSpan(id=1, start=0.5, stop=1.5, suppress=True))
+    (one,) = asked[-1]
+    assert done == {"target": one.name.replace(str(tmp_path / "clips") + "/", "")}
+    heard, rate = soundfile.read(one.value)
+    assert (rate, len(heard), one.suppress) == (RATE, RATE, True)
+    np.testing.assert_allclose(heard, np.repeat([0.1, 0.2], RATE // 2), atol=1e-4)
+
+
+@pytest.mark.parametrize("span", [(0.0, 3.5), (1.0, 1.0), (-1.0, 0.5), (0.0, 11.0), (2.0, 1.0)])
+def test_only_what_was_heard_can_become_a_cue(stream, tmp_path, span):
+    control, asked = sounding(stream, tmp_path)
+    for _ in range(3):
+        stream.take(second())
+    with pytest.raises((ConfigError, NotPossibleError), match=r"remembered|is shown by"):
+        do(control, CueFromSpan(id=1, start=span[0], stop=span[1]))
+    assert not asked
+
+
+def test_a_stream_without_an_extractor_for_sounds_keeps_no_clip(control, stream, tmp_path):
+    stream.take(second())
+    with pytest.raises(NotPossibleError, match="no extractor for a sound"):
+        do(control, CueFromSpan(id=1, start=0, stop=1))
+    assert not (tmp_path / "clips").exists()
