@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import soundfile as sf
@@ -29,6 +30,8 @@ class Clip:
     split: str  # only "train" is trained on
     source: str = ""
     caption: str = ""
+    text: str = ""  # what is said, where somebody wrote it down
+    language: str = "en"
 
 
 def read_clips(folder: Path) -> list[Clip]:
@@ -65,6 +68,8 @@ def _from_manifest(folder: Path) -> Iterator[Clip]:
             split=row.get("split", "train"),
             source=row.get("source", ""),
             caption=row.get("caption", ""),
+            text=(row.get("text") or "") if row.get("text_source") == "official" else "",
+            language=row.get("lang") or "en",
         )
 
 
@@ -78,7 +83,15 @@ def _from_librispeech(folder: Path) -> Iterator[Clip]:
     for path in sorted(folder.glob("*/*/*/*.*")):
         if path.suffix in SUFFIXES and _is_librispeech(path):
             subset, speaker = path.parts[-4], path.parts[-3]
-            yield Clip(path, f"ls{speaker}", sf.info(path).duration, _split_of(subset), subset)
+            seconds, said = sf.info(path).duration, _texts(path.parent).get(path.stem, "")
+            yield Clip(path, f"ls{speaker}", seconds, _split_of(subset), subset, text=said)
+
+
+@lru_cache(maxsize=1)
+def _texts(chapter: Path) -> dict[str, str]:
+    """What is said in each utterance of a chapter, if LibriSpeech's transcript lies there."""
+    lines = [line for file in chapter.glob("*.trans.txt") for line in file.read_text().splitlines()]
+    return dict(line.split(" ", 1) for line in lines)  # type: ignore[misc]
 
 
 def _librimix_speaker(path: Path) -> str:
