@@ -4,13 +4,14 @@
 
 DATA has `eval/turns.csv` and the speech. Every dialogue is captioned with each of its voices
 as the only target, others hidden; with both enrolled; and with each voice's turns alone,
-which says what there was to keep. OUT (a JSON file) gets the figures of each dialogue.
+which says what there was to keep. With both enrolled, delays and shares are taken too, against
+the words of each turn decoded by itself. OUT (a JSON file) gets the figures of each dialogue.
 """
 
 import difflib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +25,8 @@ from tap_live.captions.streaming import StreamingCaptioner
 from tap_live.captions.vad import RATE, Vad
 from tap_live.captions.whisper import WhisperRecogniser
 from tap_live.events import Word
+from tap_live.export.replay import Replay, delays, replay
+from tap_live.export.streaming_eval import CORES, Stream, batch
 from tap_live.export.voices import read_clip
 from tap_live.export.voices_eval import Bench, Turn, read_dialogues, render
 from tap_live.processor import Audio
@@ -46,46 +49,58 @@ class Read:
     leaked: int = 0  # words with the other voice hidden, where the target does not speak
     named: int = 0  # words with a name, both enrolled
     misnamed: int = 0  # of them, said in the other's turn
+    shown: list[float] = field(default_factory=list)  # seconds after each word's end
+    final: list[float] = field(default_factory=list)
+    share: float = 0.0  # of one core
 
 
-def measure(
-    dialogue: str, rows: Sequence[Turn], data: Path, bench: Bench, recogniser: WhisperRecogniser
-) -> Read:
+def measure(dialogue: str, rows: Sequence[Turn], data: Path, bench: Bench, model: Whisper) -> Read:
     """Caption one dialogue in every way."""
-    read = Read(dialogue)
+    read, recogniser = Read(dialogue), WhisperRecogniser(model)
     prints = {row.speaker: bench.print_of(read_clip(data / row.enrolment)) for row in rows}
     audio = render(data, rows)
     for voice, enrolled in prints.items():
         own = [row for row in rows if row.speaker == voice]
-        alone = _captioned(recogniser, _only(data, rows, voice), None)
-        heard = _captioned(recogniser, audio, _gate(bench, {voice: enrolled}, "hide"))
+        alone = _finals(_captioned(recogniser, _only(data, rows, voice), None))
+        gate = _gate(bench, {voice: enrolled}, "hide")
+        heard = _finals(_captioned(recogniser, audio, gate))
         mine = [word for _, word in heard if _within(word, own)]
         matched, slots = _compared([word for _, word in alone], mine)
         read.alone += len(alone)
         read.same += matched
         read.kept += slots
         read.leaked += len(heard) - len(mine)
-    for speaker, word in _captioned(recogniser, audio, _gate(bench, prints, "label")):
+    both = _captioned(recogniser, audio, _gate(bench, prints, "label"))
+    for speaker, word in _finals(both):
         if speaker not in (None, OTHER):
             read.named += 1
             own = [row for row in rows if row.speaker == speaker]
             read.misnamed += not _within(word, own)
+    said, _ = batch(model, _turns(rows, data, audio))
+    late = delays(both, said)
+    read.shown, read.final, read.share = list(late.shown), list(late.final), both.share()
     return read
 
 
-def _captioned(
-    recogniser: WhisperRecogniser, audio: Audio, gate: Gate | None
-) -> list[tuple[str | None, Word]]:
+def _captioned(recogniser: WhisperRecogniser, audio: Audio, gate: Gate | None) -> Replay:
+    return replay(StreamingCaptioner(recogniser, Vad.open(), gate=gate), audio)
+
+
+def _finals(heard: Replay) -> list[tuple[str | None, Word]]:
     """Return the final words and whose they are said to be."""
-    captioner = StreamingCaptioner(recogniser, Vad.open(), gate=gate)
-    captions = captioner.push(audio) + captioner.flush()
     return [
-        (caption.speaker, word)
-        for caption in captions
-        if caption.state == "final"
-        for word in caption.words
+        (left.caption.speaker, word)
+        for left in heard.captions
+        if left.caption.state == "final"
+        for word in left.caption.words
         if bare(word.text)
     ]
+
+
+def _turns(rows: Sequence[Turn], data: Path, audio: Audio) -> Stream:
+    """The dialogue with its turns as clips of their own."""
+    clips = tuple(read_clip(data / row.file) for row in rows)
+    return Stream(audio, tuple(row.start for row in rows), clips, ("",) * len(rows))
 
 
 def _gate(bench: Bench, voices: dict[str, Print], others: Others) -> VoiceGate:
@@ -130,11 +145,18 @@ def summary(reads: Sequence[Read], seed: int = 0) -> dict[str, str]:
         rate = parts.sum() / max(1, wholes.sum())
         return f"{100 * rate:.1f} % ({100 * low:.1f} to {100 * high:.1f}) of {wholes.sum()}"
 
+    def median(values: str) -> str:
+        every = [value for read in reads for value in getattr(read, values)]
+        return f"{np.median(every):.2f} s of {len(every)} words" if every else "no words"
+
     return {
         "target's words kept, the other hidden": share("kept", "alone"),
         "and the same word": share("same", "alone"),
         "other's words let through": share("leaked", "alone"),
         "words under the wrong name, both enrolled": share("misnamed", "named"),
+        "a word is shown after, both enrolled, median": median("shown"),
+        "a word is final after": median("final"),
+        f"share of {CORES} cores": f"{np.mean([read.share for read in reads]) / CORES:.3f}",
     }
 
 
@@ -145,10 +167,10 @@ def main(
     first: Annotated[int | None, typer.Option(help="only so many dialogues")] = None,
 ) -> None:
     """Print the figures and write those of each dialogue to a JSON file."""
-    recogniser, bench = WhisperRecogniser(Whisper.open(whisper)), Bench()
+    model, bench = Whisper.open(whisper), Bench()
     reads: list[Read] = []
     for dialogue, rows in track(list(read_dialogues(data).items())[:first], transient=True):
-        reads.append(measure(dialogue, rows, data, bench, recogniser))
+        reads.append(measure(dialogue, rows, data, bench, model))
         out.write_text(json.dumps([asdict(read) for read in reads], indent=1) + "\n")
     print(json.dumps(summary(reads), indent=1))
 

@@ -34,10 +34,12 @@ def test_a_word_belongs_to_the_turn_that_its_middle_is_near() -> None:
 
 def test_shares_are_of_all_words_together_with_an_interval_over_dialogues() -> None:
     reads = [
-        Read("d00", alone=10, kept=10, same=8, leaked=0, named=20, misnamed=1),
-        Read("d01", alone=30, kept=20, same=12, leaked=2, named=20, misnamed=0),
+        Read("d00", alone=10, kept=10, same=8, leaked=0, named=20, misnamed=1, final=[1.0, 2.0]),
+        Read("d01", alone=30, kept=20, same=12, leaked=2, named=20, misnamed=0, final=[1.5]),
     ]
     found = summary(reads)
     assert found["target's words kept, the other hidden"].startswith("75.0 % (66.7 to 100.0) of 40")
     assert found["other's words let through"].startswith("5.0 % (0.0 to 6.7) of 40")
     assert found["words under the wrong name, both enrolled"].startswith("2.5 %")
+    assert found["a word is final after"] == "1.50 s of 3 words"
+    assert found["a word is shown after, both enrolled, median"] == "no words"

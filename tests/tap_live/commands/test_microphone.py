@@ -1,12 +1,18 @@
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
+import soundfile
 
+from tap_live.commands.demo import BUNDLE
 from tap_live.events import Caption, Stats, decode_event
+from tap_live.voices.enrolment import Enroller
+from tap_live.voices.store import VoiceStore
 
 
 def until(true, patience_s=60):
@@ -39,3 +45,23 @@ def test_what_a_room_says_is_captioned_as_its_file_is(
     _, printed, _ = tap_live("transcribe", speech, "--streaming", "--whisper", tiny)
     file = [word for line in printed.splitlines() for word in line.split()[1:]]
     assert live == file
+
+
+@pytest.mark.audio
+@pytest.mark.slow
+def test_a_voice_enrolled_at_the_microphone_is_the_one_of_its_clip(
+    sound_server, tap_live, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("platformdirs.user_data_path", lambda name: tmp_path / name)
+    clip = tmp_path / "maya.wav"  # paplay knows no Vorbis
+    soundfile.write(clip, *soundfile.read(BUNDLE / "maya.ogg"))
+    player = sound_server.play(clip, "room")
+    code, out, err = tap_live("enrol", "maya", "--input", "room", "--seconds", "7", "--json")
+    player.wait(60)
+    assert code == 0, err
+    report = json.loads(out)
+    assert report["clips"] == 1 and report["speech"] > 4
+    assert not {"noise", "voices"} & set(report["findings"])
+    audio, rate = soundfile.read(clip, dtype="float32")
+    file = Enroller.open().enrol("maya", audio, rate, source="maya.wav", day="2026-11-21")
+    assert np.dot(VoiceStore().load("maya").embedding, file.voice.embedding) > 0.9
