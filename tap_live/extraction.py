@@ -6,7 +6,7 @@ failed, the mixture passes through, as late as it would be with it.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 import numpy as np
 
@@ -115,7 +115,15 @@ class Extraction:
             self._lead = 0
             self._aim()
         elif not self._passing:
-            self._begin_again(self._extractor)
+            self._begin_again()
+
+    def after(self, stuck: "Extraction", position: int, why: str) -> Self:
+        """Go on, from `position`, for one whose extractor stands still; at its targets."""
+        staying = [one for one in stuck._wanted if one.cue.name not in stuck._leaving]
+        self._position, self._failures = position, stuck._failures
+        self.set_targets(staying, stuck._rest_gain)
+        self._fail(why)
+        return self
 
     def push(self, block: Audio) -> Mixed:
         self._position += len(block)
@@ -162,6 +170,11 @@ class Extraction:
             reason = "its output was not a number"
         except Exception as error:  # whatever a model does, the stream goes on
             reason = str(error)
+        self._fail(reason)
+        return None
+
+    def _fail(self, reason: str) -> None:
+        """Begin again, or stay off, and say so."""
         self._failures += 1
         at = f"{self._position / self._rate:.1f} s"
         if self._failures < FAILURES:
@@ -170,12 +183,12 @@ class Extraction:
         else:
             text = f"extraction failed {FAILURES} times and stays off, the mixture passes: {reason}"
             self._tell(Failed(code="extraction-off", text=text))
-        self._begin_again(extractor)
-        return None
+        self._begin_again()
 
-    def _begin_again(self, extractor: Extractor) -> None:
+    def _begin_again(self) -> None:
         """Let the extractor begin with the next sample; all before it passes through."""
-        extractor.restart()
+        if self._extractor is not None:
+            self._extractor.restart()
         self._lead = len(self._waiting)
         self._held = self._no_rows(0)
         self._aim(dry=True)

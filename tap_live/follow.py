@@ -19,14 +19,21 @@ class Follower:
         block: most samples in one piece.
         keep: after an overrun go on this many samples behind the newest; 0 goes on
             with the oldest held. A reader that was slow needs room to catch up.
+        position: of the first sample to read.
         on_gap: told (start, stop) before silence of that length takes the place of
             samples that were overwritten, so that positions stay true.
     """
 
     def __init__(
-        self, ring: RingBuffer, *, block: int, on_gap: Callable[[int, int], None], keep: int = 0
+        self,
+        ring: RingBuffer,
+        *,
+        block: int,
+        on_gap: Callable[[int, int], None],
+        keep: int = 0,
+        position: int = 0,
     ) -> None:
-        self.position = 0  # after the newest sample read
+        self.position = position  # after the newest sample read
         self._ring = ring
         self._block = block
         self._on_gap = on_gap

@@ -6,22 +6,23 @@
 
 Threads: the source's own writes the ring. The extraction thread (`_run`) reads it, feeds
 everybody else, and when the source has ended closes them in order. Transcription and
-recorders have a thread each. Events are read by whoever holds the subscription. What may be
-called while the stream runs says so; it takes effect between two blocks.
+recorders have a thread each. A watch replaces the extraction or transcription thread when a
+model never returns. Events are read by whoever holds the subscription. What may be called
+while the stream runs says so; it takes effect between two blocks.
 """
 
 import math
 import queue
-import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Thread
+from threading import Event
 from types import TracebackType
-from typing import Protocol, Self, TypeAlias
+from typing import Self, TypeAlias
 
 from tap_live import __version__
+from tap_live.audio.clock import Clock, SystemClock
 from tap_live.bus import EventBus, Subscription
 from tap_live.captions.stream import MakeCaptioner
 from tap_live.errors import NotPossibleError, TapError
@@ -33,16 +34,18 @@ from tap_live.meter import Meter
 from tap_live.outputs.output import NullOutput, Output
 from tap_live.overload import Overload
 from tap_live.presence import Presence
-from tap_live.recorder import Recorder
+from tap_live.recordings import Recordings
 from tap_live.ring import RingBuffer
 from tap_live.sources.source import RingSink, Source, Tell
 from tap_live.spectra import Spectra
+from tap_live.standstill import Watch, Worker
 from tap_live.streams import Stream
 from tap_live.transcription import Transcription
 from tap_live.workload import Workload
 
 RING_S = 4  # what extraction may be behind before samples are lost
 HOP_MS = 16
+PATIENCE_S = 2.0  # for a hop, less than the ring holds
 STATS_S = 1.0
 
 
@@ -65,16 +68,7 @@ class Parts:
     record: Path | None = None
     seconds: float | None = None  # of the stream, then it stops
     bundles: tuple[str, ...] = ()
-
-
-class Stage(Protocol):
-    """What the extraction thread feeds, with a thread of its own."""
-
-    def write(self, mixed: Mixed) -> None: ...
-
-    def end(self) -> None: ...
-
-    def run(self) -> None: ...
+    clock: Clock = field(default_factory=SystemClock)
 
 
 class Live:
@@ -88,31 +82,31 @@ class Live:
         self._parts = parts
         self._rate = rate = parts.source.rate
         self._ring = RingBuffer(RING_S * rate)
-        self._reader = Follower(self._ring, block=rate * HOP_MS // 1000, on_gap=self._lose)
+        self._reader = self._read_from(0)
         self._bus = EventBus(now=lambda: self._ring.end / rate)
         self.events = self._bus.subscribe()
-        make_extraction = parts.make_extraction or (lambda rate, tell: Extraction())
-        self._extraction = make_extraction(rate, self._publish)
+        self._extraction = self._make_extraction()
         self._overload, self._presence = Overload(rate), Presence(rate)
         make_output = parts.make_output or (lambda rate, tell: NullOutput())
         self._output = make_output(rate, self._publish)
         self._transcription = (
             Transcription(
-                parts.make_captioner, rate, self._publish, extracted=parts.caption_extracted
+                parts.make_captioner,
+                rate,
+                self._publish,
+                extracted=parts.caption_extracted,
+                wait=self._wait,
             )
             if parts.make_captioner
             else None
         )
-        self._recorder = Recorder(parts.record, rate, self._publish) if parts.record else None
-        self._recorders: tuple[Recorder, ...] = (self._recorder,) if self._recorder else ()
-        stages: tuple[Stage | None, ...] = (self._transcription, self._recorder)
-        self._stages = [(stage, _thread_of(stage)) for stage in stages if stage]
+        self._recordings = Recordings(parts.record, rate, self._publish)
         self._taps: tuple[Callable[[Mixed], None], ...] = ()
         self._requests: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._handed = 0  # samples that everybody has been given
         self._muted = False
         self._input_gone = False
-        self._thread = Thread(target=self._run, name="extraction")
+        self._worker = Worker("extraction", self._run, PATIENCE_S, self._replace)
         self._meter = Meter(rate)
         self._spectra: Spectra | None = None
         self._workload = Workload()
@@ -120,6 +114,7 @@ class Live:
         self._lost = 0
         self._stats_due = 0.0
         self._stopping = False
+        self._never = Event()
 
     def __enter__(self) -> Self:
         self._publish(self._hello())
@@ -128,9 +123,13 @@ class Live:
             opening.enter_context(self._output)
             opening.enter_context(self._parts.source.feed(sink, self._hear_of))
             self._devices = opening.pop_all()
-        for _, thread in self._stages:
-            thread.start()
-        self._thread.start()
+        self._recordings.start()
+        workers = [self._worker]
+        if self._transcription:
+            workers.append(self._transcription.worker)
+        for worker in workers:
+            worker.start()
+        self._watch = Watch(workers, self._parts.clock).__enter__()
         return self
 
     @property
@@ -142,6 +141,11 @@ class Live:
     def at(self) -> float:
         """Seconds of the stream that everybody has been given."""
         return self._handed / self._rate
+
+    @property
+    def going(self) -> bool:
+        """Whether it has begun and is not over: its last event may still come. Any thread."""
+        return self._worker.alive
 
     def subscribe(self, capacity: int = 256) -> Subscription:
         """Listen to events from now on."""
@@ -175,20 +179,19 @@ class Live:
         self._requests.put(lambda: self._show_spectra(streams))
 
     def record(self, folder: Path) -> Callable[[], None]:
-        """Begin one more recording; return what ends it and waits for the disk. Any thread.
+        """Begin one more recording; return what ends it and waits for its audio. Any thread.
+
+        What was said before the end is kept even if it becomes final afterwards.
 
         Raises: StorageError if the folder cannot be written or holds a recording already.
         """
-        recorder = Recorder(folder, self._rate, self._publish)
-        thread = _thread_of(recorder)
-        thread.start()
-        self._requests.put(lambda: self._join(recorder, thread))
+        recorder = self._recordings.open(folder)
+        self._requests.put(lambda: self._recordings.begin(recorder, self._handed))
 
         def end() -> None:
-            self._requests.put(lambda: self._leave(recorder))
-            while thread.is_alive():
-                thread.join(HOP_MS / 1000)
-                if not self._thread.is_alive():  # the stream is over: nobody takes requests
+            self._requests.put(lambda: self._recordings.finish(recorder, self._handed))
+            while not recorder.closed.wait(HOP_MS / 1000):
+                if not self._worker.alive:  # the stream is over: nobody takes requests
                     recorder.end()
 
         return end
@@ -200,7 +203,20 @@ class Live:
         at: TracebackType | None,
     ) -> None:
         self.stop()
-        self._thread.join()
+        self._worker.join()
+        self._watch.__exit__(kind, error, at)
+
+    def _make_extraction(self) -> Extraction:
+        if self._parts.make_extraction is None:
+            return Extraction()
+        return self._parts.make_extraction(self._rate, self._publish)
+
+    def _read_from(self, position: int) -> Follower:
+        block = self._rate * HOP_MS // 1000
+        return Follower(self._ring, block=block, on_gap=self._lose, position=position)
+
+    def _wait(self, seconds: float) -> None:
+        self._parts.clock.wait(self._never, seconds)
 
     def _read(self) -> int:
         """Where everybody has got to that a source which can wait should wait for."""
@@ -221,15 +237,25 @@ class Live:
     def _run(self) -> None:
         """The extraction thread."""
         for block in self._reader.blocks(self._is_over, self._idle):
-            with self._workload:
+            with self._worker.step(), self._workload:
                 mixed = self._extraction.push(block)
             self._hand_on(mixed)
             self._keep_up()
             if self._reader.position >= self._limit:
                 self.stop()
                 break
-        self._hand_on(self._extraction.flush())
+        with self._worker.step():
+            mixed = self._extraction.flush()
+        self._hand_on(mixed)
         self._close()
+
+    def _replace(self) -> None:
+        """On the watch: let what stands still be; what nobody was given is read again."""
+        why = f"it gave no answer for {PATIENCE_S:.0f} s"
+        self._extraction = self._make_extraction().after(self._extraction, self._handed, why)
+        self._extraction.bypass(self._overload.resting)
+        self._reader = self._read_from(self._handed)
+        self._workload = Workload()
 
     def _keep_up(self) -> None:
         """Let the mixture pass while the machine is too slow; a source that waits has time."""
@@ -237,7 +263,8 @@ class Live:
             return
         changed = self._overload.watch(self._reader.position, self._ring.end)
         if changed:
-            self._extraction.bypass(self._overload.resting)
+            with self._worker.step():
+                self._extraction.bypass(self._overload.resting)
             self._publish(changed)
 
     def _set_targets(self, wanted: Sequence[Wanted], rest_gain: float) -> None:
@@ -248,7 +275,7 @@ class Live:
 
     def _idle(self, seconds: float) -> None:
         self._do_requests()
-        time.sleep(seconds)
+        self._wait(seconds)
 
     def _is_over(self) -> bool:
         return self._parts.source.ended or self._stopping
@@ -256,8 +283,10 @@ class Live:
     def _hand_on(self, mixed: Mixed) -> None:
         self._do_requests()
         self._play(mixed)
-        for stage, _ in self._stages:
-            stage.write(mixed)
+        if self._transcription:
+            self._transcription.write(mixed)
+        transcription = self._transcription
+        self._recordings.write(mixed, transcription.position if transcription else None)
         for take in self._taps:
             take(mixed)
         self._handed += len(mixed.mixture)
@@ -285,16 +314,6 @@ class Live:
     def _show_spectra(self, streams: Collection[Stream]) -> None:
         self._spectra = Spectra(self._rate, streams, self._handed) if streams else None
 
-    def _join(self, recorder: Recorder, thread: Thread) -> None:
-        recorder.begin_at(self._handed)
-        self._stages.append((recorder, thread))
-        self._recorders += (recorder,)
-
-    def _leave(self, recorder: Recorder) -> None:
-        self._stages = [(stage, thread) for stage, thread in self._stages if stage is not recorder]
-        self._recorders = tuple(other for other in self._recorders if other is not recorder)
-        recorder.end()
-
     def _lose(self, start: int, stop: int) -> None:
         self._lost += stop - start
         text = f"extraction was over {RING_S} s late: {stop - start} samples are lost"
@@ -305,39 +324,32 @@ class Live:
         """Close the devices, then each stage once it has done all that it was given."""
         self._devices.close()
         self._do_requests()
-        for stage, thread in self._stages:
-            if stage is self._recorder:
-                self._caption_late()
-            stage.end()
-            thread.join()
+        if self._transcription:
+            self._transcription.end()
+            while self._transcription.worker.alive:
+                self._wait(HOP_MS / 1000)
+            self._caption_late(self._transcription)
         self.error = self._parts.source.error
         if self.error:
             self._publish(Failed(code="source", text=str(self.error)))
         self._do_requests()  # what came since: a recording ends at once
-        for stage, thread in self._stages:
-            if thread.is_alive():
-                stage.end()
-                thread.join()
+        self._recordings.close()
         self._publish(self._stats())
         self._publish(Bye(reason="stopped" if self._stopping else "end of the input"))
 
-    def _caption_late(self) -> None:
+    def _caption_late(self, transcription: Transcription) -> None:
         """Caption from the recording what captions had to skip."""
-        if not (self._recorder and self._transcription and self._parts.make_captioner):
-            return
-        if self._transcription.skipped:
-            audio = self._recorder.finish_audio()
-            first_id = self._transcription.next_id
-            for event in caption_late(
-                audio, self._transcription.skipped, self._parts.make_captioner, first_id
-            ):
+        whole, make_captioner = self._recordings.whole, self._parts.make_captioner
+        if transcription.skipped and whole and make_captioner:
+            first_id = transcription.next_id
+            audio = whole.finish_audio()
+            for event in caption_late(audio, transcription.skipped, make_captioner, first_id):
                 self._publish(event)
 
     def _publish(self, event: AnyEvent) -> None:
         self._bus.publish(event)
         if isinstance(event, Caption) and event.state == "final":
-            for recorder in self._recorders:
-                recorder.caption(event)
+            self._recordings.caption(event)
 
     def _hello(self) -> Hello:
         return Hello(
@@ -365,7 +377,3 @@ class Live:
             lost=self._lost + self._parts.source.lost,
             overload=0.0,  # declared overload: nothing in a normal stream injects a fault
         )
-
-
-def _thread_of(stage: Stage) -> Thread:
-    return Thread(target=stage.run, name=type(stage).__name__.lower())

@@ -7,13 +7,14 @@ disk slower than that ends the recording with an error, and nothing else.
 Audio is 24-bit WAV, which stays readable up to the last second if the process is killed.
 """
 
+import math
 import queue
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 
 import msgspec
 import soundfile
@@ -45,7 +46,9 @@ class Recorder:
         self._written = 0  # samples ever taken out of it
         self._failed = False
         self._late = False
-        self._begin = 0.0  # seconds of the stream
+        self._begin, self._end = 0.0, math.inf  # seconds of the stream
+        self.closed = Event()  # once all audio is on disk, or cannot be
+        self.thread = Thread(target=self.run, name="recorder")
         _prepare(folder)
         with _storage(folder):
             self._mixture, self._output = (
@@ -57,6 +60,11 @@ class Recorder:
     def begin_at(self, position: int) -> None:
         """Begin in the middle of a stream: captions are timed from there. Before any block."""
         self._begin = position / self._rate
+
+    def end_audio(self, position: int) -> None:
+        """Take no more audio, and only the words that began before; after the last block."""
+        self._end = position / self._rate
+        self._queue.put(self.closed)
 
     def write(self, mixed: Mixed) -> None:
         """Keep a block of audio; never waits."""
@@ -70,13 +78,14 @@ class Recorder:
 
     def caption(self, caption: Caption) -> None:
         """Keep a final; never waits."""
-        self._queue.put(_since(caption, self._begin) if self._begin else caption)
+        kept = _between(caption, self._begin, self._end)
+        if kept:
+            self._queue.put(kept)
 
     def finish_audio(self) -> Path:
         """Wait until all audio is on disk; return the file with the mixture, closed."""
-        done = Event()
-        self._queue.put(done)
-        done.wait()
+        self._queue.put(self.closed)
+        self.closed.wait()
         return self._folder / MIXTURE
 
     def end(self) -> None:
@@ -97,10 +106,7 @@ class Recorder:
             for writer in self._captions:
                 writer.write(item)
         else:
-            try:
-                self._close_audio()
-            finally:
-                item.set()  # somebody waits
+            self._close_audio()
 
     def _keep(self, mixed: Mixed) -> None:
         before, self._written = self._written, self._written + len(mixed.mixture)
@@ -120,8 +126,11 @@ class Recorder:
             _sort_captions(self._folder)
 
     def _close_audio(self) -> None:
-        self._mixture.close()
-        self._output.close()
+        try:
+            self._mixture.close()
+            self._output.close()
+        finally:
+            self.closed.set()  # somebody may wait
 
     def _guarded(self, work: Callable[[], None]) -> None:
         try:
@@ -137,15 +146,18 @@ class Recorder:
             self._publish(Failed(code="recording-stopped", text=text))
 
 
-def _since(caption: Caption, begin: float) -> Caption:
-    """Time a caption from a moment of the stream; words that were over by then are left out."""
+def _between(caption: Caption, begin: float, end: float) -> Caption | None:
+    """Time a caption from `begin`; words that were over by then, or came after, are left out."""
+    if begin == 0.0 and caption.end <= end:
+        return caption
     words = tuple(
         Word(word.text, max(0.0, word.start - begin), word.end - begin, word.p)
         for word in caption.words
-        if word.end > begin
+        if word.end > begin and word.start < end
     )
-    start, end = (max(0.0, time - begin) for time in (caption.start, caption.end))
-    return msgspec.structs.replace(caption, start=start, end=end, words=words)
+    if not words:
+        return None
+    return msgspec.structs.replace(caption, start=words[0].start, end=words[-1].end, words=words)
 
 
 def _prepare(folder: Path) -> None:

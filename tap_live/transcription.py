@@ -5,7 +5,8 @@ Extraction never waits for it: between them lies a ring that holds `BACKLOG_S` o
 audio, and what falls out of it is skipped with a warning that gives its times.
 """
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 import numpy as np
@@ -16,12 +17,14 @@ from tap_live.extraction import Mixed
 from tap_live.follow import Follower
 from tap_live.processor import Audio
 from tap_live.ring import RingBuffer
+from tap_live.standstill import LeftBehind, Worker
 from tap_live.workload import Workload
 
 BACKLOG_S = 30
 RESUME_S = 10  # after a skip go on this far behind, so that the next skip is not at once
 BLOCK_S = 0.1
 FAILURES = 3  # a stage that failed this often stays off
+PATIENCE_S = 60.0  # for a pass, which a slow machine may take long over; then it is given up
 
 Publish: TypeAlias = Callable[[AnyEvent], None]
 
@@ -30,50 +33,62 @@ class Captions:
     """Captions of a stream at any rate; begun anew when the captioner fails.
 
     A captioner that failed `FAILURES` times stays off and says so.
+
+    Args:
+        position: of the first sample in the stream.
     """
 
-    def __init__(self, make_captioner: MakeCaptioner, rate: int, publish: Publish) -> None:
+    def __init__(
+        self, make_captioner: MakeCaptioner, rate: int, publish: Publish, position: int = 0
+    ) -> None:
         self.next_id = 0
         self._make, self._rate, self._publish = make_captioner, rate, publish
         self._failures = 0
-        self._pushed = 0
+        self._pushed = position
         self._begin()
 
-    def push(self, block: Audio) -> None:
+    def push(self, block: Audio, worker: Worker) -> None:
+        """Caption (T,) samples, in steps of `worker`."""
         self._pushed += len(block)
-        self._guarded(lambda: self._stream.push(block))
+        self._guarded(self._stream.hear(block), worker)
 
-    def flush(self) -> None:
-        self._guarded(lambda: self._stream.drain())  # its captions are out if the end fails
-        self._guarded(lambda: self._stream.flush())
+    def flush(self, worker: Worker) -> None:
+        self._guarded(self._stream.end(), worker)
+
+    def after(self, why: str) -> "Captions":
+        """Make captions that go on after ours stood still."""
+        captions = Captions(self._make, self._rate, self._publish, self._pushed)
+        captions.next_id, captions._failures = self.next_id, self._failures
+        captions._fail(why)
+        return captions
 
     def _begin(self) -> None:
         self._stream = CaptionStream(
             self._make, self._rate, start=self._pushed, first_id=self.next_id
         )
 
-    def _guarded(self, work: Callable[[], list[Caption]]) -> None:
+    def _guarded(self, captions: Iterable[Caption], worker: Worker) -> None:
         if self._failures >= FAILURES:
             return
         try:
-            captions = work()
+            for caption in worker.steps(captions):
+                self.next_id = max(self.next_id, caption.id + 1)
+                self._publish(caption)
+        except LeftBehind:
+            raise
         except Exception as error:  # whatever a model does, the stream goes on
-            self._failures += 1
-            self._report(error)
-            self._begin()
-            return
-        for caption in captions:
-            self.next_id = max(self.next_id, caption.id + 1)
-            self._publish(caption)
+            self._fail(str(error))
 
-    def _report(self, error: Exception) -> None:
+    def _fail(self, why: str) -> None:
+        self._failures += 1
         at = self._pushed / self._rate
         if self._failures < FAILURES:
-            text = f"captions failed at {at:.1f} s and begin anew: {error}"
+            text = f"captions failed at {at:.1f} s and begin anew: {why}"
             self._publish(Warned(code="captions-restarted", text=text))
         else:
-            text = f"captions failed {FAILURES} times and stay off: {error}"
+            text = f"captions failed {FAILURES} times and stay off: {why}"
             self._publish(Failed(code="captions-off", text=text))
+        self._begin()
 
 
 class Transcription:
@@ -81,6 +96,7 @@ class Transcription:
 
     Args:
         extracted: hear the voices that are kept, where there are any, not the mixture.
+        wait: lets seconds pass while there is nothing to read.
     """
 
     def __init__(
@@ -90,12 +106,15 @@ class Transcription:
         publish: Publish,
         *,
         extracted: bool = False,
+        wait: Callable[[float], None] = time.sleep,
     ) -> None:
         self.skipped: list[tuple[int, int]] = []  # positions in the stream
         self._rate = rate
         self._publish = publish
         self._extracted = extracted
+        self._wait = wait
         self._captions = Captions(make_captioner, rate, publish)
+        self.worker = Worker("transcription", self.run, PATIENCE_S, self._replace)
         self._ring = RingBuffer(BACKLOG_S * rate)
         self._reader = Follower(
             self._ring,
@@ -140,10 +159,16 @@ class Transcription:
 
     def run(self) -> None:
         """Caption the stream; returns after the last word."""
-        for block in self._reader.blocks(lambda: self._ended):
+        captions = self._captions
+        for block in self._reader.blocks(lambda: self._ended, self._wait):
             with self._workload:
-                self._captions.push(block)
-        self._captions.flush()
+                captions.push(block, self.worker)
+        captions.flush(self.worker)
+
+    def _replace(self) -> None:
+        """On the watch: go on after what the captioner stands still over."""
+        self._captions = self._captions.after(f"a pass took over {PATIENCE_S:.0f} s")
+        self._workload = Workload()
 
     def _skip(self, start: int, stop: int) -> None:
         self.skipped.append((start, stop))

@@ -1,13 +1,13 @@
 """Captions of a stream at any rate: from its first sound on, resampled for Whisper."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from msgspec.structs import replace
 
 from tap_live.audio.resample import StreamResampler
 from tap_live.captions.onset import Onset
-from tap_live.captions.vad import RATE
+from tap_live.captions.vad import RATE, WINDOW
 from tap_live.events import Caption
 from tap_live.processor import Audio, Processor
 
@@ -34,29 +34,35 @@ class CaptionStream:
 
     def push(self, block: Audio) -> list[Caption]:
         """Take (T,) samples at the stream rate."""
-        return self._hear(self._onset.push(block))
-
-    def drain(self) -> list[Caption]:
-        """Hear what is still on its way to the captioner; `flush` comes next."""
-        captions = self._hear(self._onset.flush())
-        if self._captioner is not None:
-            captions += self._within(self._captioner.push(self._resampler.flush()))
-        return captions
+        return list(self.hear(block))
 
     def flush(self) -> list[Caption]:
         """Return the last captions; it is not as new afterwards."""
-        captions = self.drain()
-        if self._captioner is not None:
-            captions += self._within(self._captioner.flush())
-        return captions
+        return list(self.end())
 
-    def _hear(self, audio: Audio) -> list[Caption]:
+    def hear(self, block: Audio) -> Iterator[Caption]:
+        """As `push`, but each caption comes before what may fail next is done."""
+        yield from self._hear(self._onset.push(block))
+
+    def end(self) -> Iterator[Caption]:
+        """As `flush`, likewise."""
+        yield from self._hear(self._onset.flush())
+        if self._captioner is not None:
+            yield from self._caption(self._captioner, self._resampler.flush())
+            yield from self._within(self._captioner.flush())
+
+    def _hear(self, audio: Audio) -> Iterator[Caption]:
         if not len(audio):
-            return []
+            return
         if self._captioner is None:
             begin = (self._start + self._onset.start) / self._rate
             self._captioner = self._make(begin, self._first_id)
-        return self._within(self._captioner.push(self._resampler.push(audio)))
+        yield from self._caption(self._captioner, self._resampler.push(audio))
+
+    def _caption(self, captioner: Processor[list[Caption]], audio: Audio) -> Iterator[Caption]:
+        """Push (T,) samples at 16 kHz in pieces, for a captioner that fails gives nothing."""
+        for start in range(0, len(audio), WINDOW):
+            yield from self._within(captioner.push(audio[start : start + WINDOW]))
 
     def _within(self, captions: list[Caption]) -> list[Caption]:
         """Let nothing begin before the stream: a sound at once has silence put before it."""

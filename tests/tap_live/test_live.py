@@ -246,7 +246,17 @@ def test_spectra_are_published_while_somebody_asks(clip):
     assert max(s.position for s in spectra) < 2 * RATE
 
 
+class Afterwards(Length):
+    """A captioner that says when everything was said at the very end: a word each second."""
+
+    def flush(self):
+        words = tuple(Word(f" {n}", n + 0.4, n + 0.6, 1.0) for n in range(self.heard // 16_000))
+        end = words[-1].end
+        return [Caption(id=self.id, revision=0, state="final", start=0.4, end=end, words=words)]
+
+
 def test_a_recording_can_begin_and_end_while_the_stream_runs(clip, tmp_path):
+    """What was said in it is kept, though it becomes final only after its end."""
     ends = []
 
     def begin():
@@ -259,14 +269,15 @@ def test_a_recording_can_begin_and_end_while_the_stream_runs(clip, tmp_path):
             time.sleep(0.001)
         ends[0]()
 
-    live = Live(Parts(source=Steps(clip, begin, end), make_captioner=Length))
+    live = Live(Parts(source=Steps(clip, begin, end), make_captioner=Afterwards))
     before = threading.active_count()
     with live:
         list(live.events)
     assert threading.active_count() == before
     kept = soundfile.read(tmp_path / "middle" / "mixture.wav", dtype="float32")[0]
     np.testing.assert_allclose(kept, AUDIO[RATE : 2 * RATE], atol=2**-23)
-    assert (tmp_path / "middle" / "captions.txt").read_text() == ""
+    assert (tmp_path / "middle" / "captions.txt").read_text() == "1\n"
+    assert '"start":0.39999' in (tmp_path / "middle" / "captions.jsonl").read_text()
 
 
 def test_a_recording_that_nobody_ends_ends_with_the_stream(clip, tmp_path):

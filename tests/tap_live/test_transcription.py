@@ -111,6 +111,22 @@ def test_captions_that_came_before_the_end_are_kept_if_the_end_fails():
     assert times(events) == [0, 1, 2]
 
 
+def test_captions_of_a_block_are_out_before_the_captioner_fails_within_it():
+    class Words(Counter):
+        def push(self, block):
+            said = []
+            for _ in range(len(block) // 512):
+                said += self.caption(block)
+            return said
+
+    def make(start, first_id):
+        return Words(start, first_id, fails=lambda piece: piece == 30 and start < 0)
+
+    _, events = transcribe([sound(1)], make)  # pieces of 32 ms, half a second of silence first
+    assert times(events)[:15] == list(range(15, 30))
+    assert [e.code for e in events if isinstance(e, Warned)] == ["captions-restarted"]
+
+
 def test_a_captioner_that_keeps_failing_stays_off_and_says_so():
     _, events = transcribe(
         [sound(1)] * 8, lambda start, id: Counter(start, id, fails=lambda second: True)
