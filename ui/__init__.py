@@ -1,1 +1,27 @@
-"""The PyQt control panel: draws events, sends commands, knows nothing else."""
+"""The PyQt control panel: draws events, sends commands, knows nothing else.
+
+    engine  ──events──▶  link  ──signals──▶  widgets        local: an engine in this process
+    engine  ◀─commands─  link  ◀──calls────  widgets        remote: one that serves on an address
+
+What is behind the widgets, without Qt:
+    engine      the protocol of an engine: `send`, `poll`, `phase`
+    local, desk an engine in this process: `desk` begins and ends streams, `local` keeps it off
+                the interface's thread
+    remote      an engine by address, on an asyncio thread of its own
+    setup       what is wished for: devices, targets, captions; commands applied to it
+    profiles    setups as TOML files
+    transcript  captions so far, bounded
+    health      what stats and warnings mean, in words
+    scroll      pictures that scroll, preallocated
+    presence    when each target was there
+    words       which sounds can be asked for by words
+    colours     themes, speakers' colours, contrast
+    playback    a moment of a recording, heard again
+
+What is drawn:
+    app, window the program and its frame: menu, pages, banner, health line
+    link        the one timer, signals, answers to commands
+    listen_page devices, transport, targets, mix, pictures, captions
+    voices_page, engine_page, guide, enrol_dialog, add_target, caption_strip
+    measure     frames a second, and what they cost
+"""

@@ -14,6 +14,7 @@ from tap_live.commands.enrol import enrol
 from tap_live.commands.extract import extract
 from tap_live.commands.link import link
 from tap_live.commands.models import models
+from tap_live.commands.panel import panel
 from tap_live.commands.run import run
 from tap_live.commands.transcribe import transcribe
 from tap_live.commands.virtual_mic import virtual_mic
@@ -50,7 +51,7 @@ def common(
     context.default_map = load_profile(profile)
 
 
-for command in (demo, run, link, extract, transcribe, enrol, devices, virtual_mic, bench, doctor):
+for command in (demo, run, panel, link, extract, transcribe, enrol, devices, virtual_mic, bench, doctor):
     app.command(command.__name__.replace("_", "-"))(command)
 app.add_typer(voices, name="voices")
 app.add_typer(models, name="models")

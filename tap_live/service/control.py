@@ -76,7 +76,7 @@ class LiveControl:
     ) -> None:
         self._live, self._mix, self._record_option = live, mix, record
         self._folder, self._now = folder or data_folder(), now
-        self._house = Housekeeping(self._listen, self._folder, store, enroller, now)
+        self._house = Housekeeping(self.listen, self._folder, store, enroller, now)
         self._muted = False
         self._captions = True
         self._recording: tuple[Path, Callable[[], None]] | None = None
@@ -153,7 +153,7 @@ class LiveControl:
         self._recording = None
         return {"folder": str(folder)}
 
-    def _listen(
+    def listen(
         self, seconds: float, id: CommandId, tell: Tell, cancelled: Event
     ) -> tuple[Audio, int]:
         """Take the next seconds of the stream: (T,), at its rate."""

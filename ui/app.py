@@ -1,0 +1,93 @@
+"""Start the program: engine, window, event loop."""
+
+import signal
+import sys
+from pathlib import Path
+
+import platformdirs
+from PyQt6.QtCore import QLibraryInfo, QLocale, QSettings, QTimer, QTranslator
+from PyQt6.QtWidgets import QApplication
+
+from tap_live.errors import TapError
+from tap_live.ui.engine import Engine
+from tap_live.ui.link import Link
+from tap_live.ui.local import LocalEngine
+from tap_live.ui.profiles import LAST, Profiles
+from tap_live.ui.remote import RemoteEngine
+from tap_live.ui.setup import Setup
+from tap_live.ui.window import Window
+
+TRANSLATIONS = Path(__file__).parent / "translations"
+
+
+def run_panel(
+    connect: str | None = None, token: str | None = None, profile: str | None = None
+) -> int:
+    """Show the panel until it is closed; return the exit code.
+
+    Args:
+        connect: address of an engine that serves; None runs one here.
+        profile: one saved by name.
+    Raises: ConfigError if the address or the profile cannot be.
+    """
+    app = QApplication(sys.argv[:1])
+    app.setApplicationName("tap-live")
+    app.setApplicationDisplayName("TAP Live")
+    translators = install_translations(app)
+    profiles = Profiles()
+    trouble = ""
+    try:
+        setup = profiles.load(profile or LAST)
+    except TapError as error:
+        if profile:
+            raise
+        setup, trouble = None, str(error)
+    engine: Engine = RemoteEngine(connect, token) if connect else LocalEngine()
+    window = open_window(engine, setup, profiles)
+    if trouble:
+        window.banner.say(trouble)
+    window.show()
+    _let_signals_through(app, window)
+    code = app.exec()
+    del translators
+    return code
+
+
+def open_window(
+    engine: Engine, setup: Setup | None, profiles: Profiles, settings: QSettings | None = None
+) -> Window:
+    """Make the window for an engine, and begin to listen to it."""
+    link = Link(engine, setup)
+    window = Window(link, settings or own_settings(), profiles)
+    window.restore()
+    link.start()
+    return window
+
+
+def own_settings() -> QSettings:
+    """Where the window's place is kept: a file beside the profiles."""
+    path = platformdirs.user_config_path("tap-live") / "panel" / "window.ini"
+    return QSettings(str(path), QSettings.Format.IniFormat)
+
+
+def install_translations(app: QApplication) -> list[QTranslator]:
+    """Speak the system's language, as far as there is a translation."""
+    installed = []
+    for name, folder in (
+        ("qtbase", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)),
+        ("tap-live", str(TRANSLATIONS)),
+    ):
+        translator = QTranslator(app)
+        if translator.load(QLocale(), name, "_", folder):
+            app.installTranslator(translator)
+            installed.append(translator)
+    return installed
+
+
+def _let_signals_through(app: QApplication, window: Window) -> None:
+    """Let Ctrl-C and SIGTERM close the window in order: Python hears them between two events."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: window.close())
+    timer = QTimer(app)
+    timer.timeout.connect(lambda: None)
+    timer.start(200)

@@ -1,0 +1,207 @@
+"""The captions as they come: finals, and greyed what may still change.
+
+A line is one block of a plain text document, which lays out only what is seen; so four hours
+of captions scroll as well as four lines.
+"""
+
+from PyQt6.QtCore import QPoint, Qt, pyqtSignal
+from PyQt6.QtGui import (
+    QColor,
+    QFont,
+    QKeyEvent,
+    QMouseEvent,
+    QTextBlock,
+    QTextCharFormat,
+    QTextCursor,
+    QTextDocument,
+)
+from PyQt6.QtWidgets import QPlainTextEdit, QTextEdit
+
+from tap_live.events import Caption
+from tap_live.ui.colours import DARK, Theme, speaker_colours
+from tap_live.ui.transcript import MOST, PARTIALS, Line, Transcript
+
+LARGE = 1.9  # times as large
+_MARKED = 100  # matches that are marked at once
+_PARTIAL = -2  # state of a block that is no final
+
+
+class CaptionView(QPlainTextEdit):
+    """Draw a transcript; `chosen` tells the final that was clicked."""
+
+    chosen = pyqtSignal(object)
+
+    def __init__(self, transcript: Transcript) -> None:
+        super().__init__()
+        self.setObjectName("captions")
+        self.setAccessibleName(self.tr("Captions"))
+        self.setPlaceholderText(self.tr("What is said appears here."))
+        self.setReadOnly(True)
+        self.setUndoRedoEnabled(False)
+        self.setMaximumBlockCount(MOST + PARTIALS)
+        self.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse
+            | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+        self._transcript = transcript
+        self._theme = DARK
+        self._colours = speaker_colours(DARK)
+        self._speakers: dict[str, int] = {}
+        self._drawn, self._count, self._tail = -1, 0, 0
+        self._size = self.font().pointSizeF()
+        self._pressed = QPoint()
+        self._wanted = ""
+        self.set_large(False)
+
+    def draw(self) -> None:
+        """Show what is new."""
+        transcript = self._transcript
+        if transcript.revision == self._drawn:
+            return
+        self._drawn = transcript.revision
+        bar = self.verticalScrollBar()
+        assert bar is not None
+        follow = bar.value() >= bar.maximum() - 2
+        if transcript.count < self._count:
+            self._forget()
+        self._cut_tail()
+        new = transcript.count - self._count
+        for line in list(transcript.lines)[-new:] if new else ():
+            self._append(line.caption, line.number, line.at)
+        self._count = transcript.count
+        for partial in transcript.partials:
+            self._append(partial, _PARTIAL, None)
+        self._tail = len(transcript.partials)
+        if follow:
+            bar.setValue(bar.maximum())
+
+    def set_theme(self, theme: Theme) -> None:
+        self._theme, self._colours = theme, speaker_colours(theme)
+        self._redraw()
+
+    def set_large(self, on: bool) -> None:
+        font = QFont(self.font())
+        font.setPointSizeF(self._size * (LARGE if on else 1.15))
+        self.setFont(font)
+
+    def colour_of(self, speaker: str) -> str:
+        """A colour of the speaker's own, as long as there are any."""
+        number = self._speakers.setdefault(speaker, len(self._speakers))
+        return self._colours[number % len(self._colours)]
+
+    def search(self, text: str, back: bool = False) -> bool:
+        """Go to the next place where a text stands, around the end; mark all that are near."""
+        self._wanted = text
+        self._mark_all()
+        if not text:
+            return False
+        flags = QTextDocument.FindFlag.FindBackward if back else QTextDocument.FindFlag(0)
+        if self.find(text, flags):
+            return True
+        before = self.textCursor()
+        edge = QTextCursor.MoveOperation.End if back else QTextCursor.MoveOperation.Start
+        self.moveCursor(edge)
+        if self.find(text, flags):
+            return True
+        self.setTextCursor(before)
+        return False
+
+    def mousePressEvent(self, e: QMouseEvent | None) -> None:
+        if e is not None:
+            self._pressed = e.position().toPoint()
+        super().mousePressEvent(e)
+
+    def mouseReleaseEvent(self, e: QMouseEvent | None) -> None:
+        super().mouseReleaseEvent(e)
+        if e is None or e.button() is not Qt.MouseButton.LeftButton:
+            return
+        here = e.position().toPoint()
+        if (here - self._pressed).manhattanLength() < 4 and not self.textCursor().hasSelection():
+            self._choose(self.cursorForPosition(here).block())
+
+    def keyPressEvent(self, e: QKeyEvent | None) -> None:
+        if e is not None and e.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self._choose(self.textCursor().block())
+            return
+        super().keyPressEvent(e)
+
+    def _choose(self, block: QTextBlock) -> None:
+        lines = self._transcript.lines
+        place = block.userState() - lines[0].number if lines else -1
+        if 0 <= place < len(lines) and block.userState() >= 0:
+            self.chosen.emit(lines[place])
+
+    def _redraw(self) -> None:
+        self._forget()
+        self._drawn = -1
+        self.draw()
+
+    def _forget(self) -> None:
+        self.clear()
+        self._count, self._tail = self._transcript.count - len(self._transcript.lines), 0
+
+    def _cut_tail(self) -> None:
+        """Take away what may have changed: the last blocks."""
+        if not self._tail:
+            return
+        document = self.document()
+        assert document is not None
+        cursor = QTextCursor(document)
+        first = document.findBlockByNumber(max(0, document.blockCount() - self._tail))
+        start = max(0, first.position() - 1)  # with the break before it
+        cursor.setPosition(start)
+        cursor.movePosition(QTextCursor.MoveOperation.End, QTextCursor.MoveMode.KeepAnchor)
+        cursor.removeSelectedText()
+        self._tail = 0
+
+    def _append(self, caption: Caption, state: int, at: float | None) -> None:
+        document = self.document()
+        assert document is not None
+        cursor = QTextCursor(document)
+        cursor.movePosition(QTextCursor.MoveOperation.End)
+        if not document.isEmpty():
+            cursor.insertBlock()
+        cursor.block().setUserState(state)
+        theme = self._theme
+        when = "   …  " if at is None else f"{_clock(at)}  "
+        cursor.insertText(when, _format(theme.muted))
+        if caption.speaker:
+            colour = self.colour_of(caption.speaker)
+            if caption.speaker == "other":
+                colour = theme.muted
+            cursor.insertText(f"{caption.speaker}  ", _format(colour, bold=True))
+        text = caption.text + (self.tr("  (came late)") if caption.late else "")
+        cursor.insertText(text, _format(theme.partial if at is None else theme.text))
+
+    def _mark_all(self) -> None:
+        marks = []
+        document = self.document()
+        assert document is not None
+        cursor = QTextCursor(document)
+        while self._wanted and len(marks) < _MARKED:
+            cursor = document.find(self._wanted, cursor)
+            if cursor.isNull():
+                break
+            mark = QTextEdit.ExtraSelection()
+            mark.cursor = cursor
+            mark.format.setBackground(QColor(self._theme.mark))
+            mark.format.setForeground(QColor(self._theme.on_mark))
+            marks.append(mark)
+        self.setExtraSelections(marks)
+
+
+def _clock(seconds: float) -> str:
+    whole = int(seconds)
+    hours, rest = divmod(whole, 3600)
+    return (f"{hours}:" if hours else "") + f"{rest // 60:02}:{rest % 60:02}"
+
+
+def _format(colour: str, bold: bool = False) -> QTextCharFormat:
+    form = QTextCharFormat()
+    form.setForeground(QColor(colour))
+    if bold:
+        form.setFontWeight(QFont.Weight.DemiBold)
+    return form
+
+
+__all__ = ["CaptionView", "Line"]

@@ -1,0 +1,74 @@
+"""Small controls, each with the name that a screen reader says."""
+
+from collections.abc import Callable
+from typing import Any
+
+from PyQt6.QtWidgets import QComboBox, QLabel, QPushButton, QSizePolicy, QToolButton
+
+
+def tool(text: str, name: str, do: Callable[..., object], *, toggle: bool = False) -> QToolButton:
+    """A small button; `do` takes whether it is on, if it toggles."""
+    button = QToolButton()
+    button.setText(text)
+    button.setToolTip(name)
+    button.setAccessibleName(name)
+    button.setCheckable(toggle)
+    if toggle:
+        button.toggled.connect(do)
+    else:
+        button.clicked.connect(lambda: do())
+    return button
+
+
+def button(
+    text: str, do: Callable[[], object], *, main: bool = False, danger: bool = False
+) -> QPushButton:
+    """A button that says what it does."""
+    made = QPushButton(text)
+    made.setAccessibleName(text.replace("&", ""))
+    made.setProperty("main", main)
+    made.setProperty("danger", danger)
+    made.clicked.connect(lambda: do())
+    return made
+
+
+def title(text: str) -> QLabel:
+    label = QLabel(text)
+    label.setObjectName("title")
+    return label
+
+
+def heading(text: str) -> QLabel:
+    label = QLabel(text)
+    label.setObjectName("heading")
+    return label
+
+
+def soft(text: str = "") -> QLabel:
+    """Text of less weight, as long as it has to be."""
+    label = QLabel(text)
+    label.setProperty("soft", True)
+    label.setWordWrap(True)
+    return label
+
+
+def graded(label: QLabel, grade: str) -> None:
+    """Colour a label: good, watch or bad; the words say it too."""
+    if label.property("grade") != grade:
+        label.setProperty("grade", grade)
+        style = label.style()
+        assert style is not None
+        style.unpolish(label)
+        style.polish(label)
+
+
+def choice(name: str, items: list[tuple[str, Any]]) -> QComboBox:
+    """A list to choose from: words, and what each stands for."""
+    box = QComboBox()
+    box.setAccessibleName(name)
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(14)
+    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    for words, data in items:
+        box.addItem(words, data)
+    return box

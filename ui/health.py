@@ -1,0 +1,123 @@
+"""Whether the engine keeps up, in words: what the health line says."""
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from tap_live.events import AnyEvent, Device, Failed, Hello, Stats, Warned
+
+SLOW_SHARE, BUSY_SHARE = 0.95, 0.75  # of real time
+BEHIND_S, FAR_BEHIND_S = 3.0, 15.0  # captions
+NOTICE_S = 12.0  # for how long a warning is shown
+STALE_S = 3.0  # without a word from the engine
+
+
+class Grade(IntEnum):
+    """How well it goes."""
+
+    GOOD, WATCH, BAD = range(3)
+
+
+@dataclass(frozen=True)
+class Health:
+    """What there is to say."""
+
+    grade: Grade
+    words: str
+    delay: str = ""
+    load: str = ""
+    backlog: str = ""
+    lost: str = ""
+    parts: str = ""  # what the delay is made of
+
+
+@dataclass
+class HealthWatch:
+    """Fold events into one verdict; times are those of the events."""
+
+    running: bool = False
+    stats: Stats | None = None
+    input_gone: str = ""
+    output_gone: str = ""
+    _newest: float = 0.0
+    _notices: dict[str, tuple[float, Grade, str]] = field(default_factory=dict)
+    _lost_before: int = 0
+    _lost_at: float = -1e9
+
+    def begin(self) -> None:
+        """A stream begins: nothing of an earlier one counts."""
+        self.__init__(running=True)  # type: ignore[misc]
+
+    def end(self) -> None:
+        self.running = False
+
+    def take(self, event: AnyEvent) -> None:
+        self._newest = max(self._newest, event.at)
+        match event:
+            case Hello():
+                self.begin()
+            case Stats():
+                if event.lost > self._lost_before:
+                    self._lost_at = event.at
+                self._lost_before, self.stats = event.lost, event
+            case Device(role=role, change=change, text=text):
+                gone = text if change == "lost" else ""
+                if role == "input":
+                    self.input_gone = gone
+                else:
+                    self.output_gone = gone
+            case Warned(code=code, text=text):
+                self._notices[code] = event.at, Grade.WATCH, text
+            case Failed(code=code, text=text):
+                self._notices[code] = event.at, Grade.BAD, text
+
+    def verdict(self) -> Health:
+        """Say how it goes, the gravest thing first."""
+        if not self.running:
+            return Health(Grade.GOOD, "stopped")
+        if self.stats is None:
+            return Health(Grade.GOOD, "starting")
+        grade, words = max(self._findings(self.stats), key=lambda finding: finding[0])
+        return Health(grade, words, *_figures(self.stats))
+
+    def _findings(self, stats: Stats) -> list[tuple[Grade, str]]:
+        found = [(Grade.GOOD, "keeps up")]
+        if self.input_gone:
+            found.append((Grade.BAD, f"input gone: {self.input_gone}"))
+        if self.output_gone:
+            found.append((Grade.BAD, f"output gone: {self.output_gone}"))
+        found += [(grade, text) for at, grade, text in self._notices.values() if self._is_new(at)]
+        busiest = max((stage.share for stage in stats.stages.values()), default=0.0)
+        if busiest > SLOW_SHARE:
+            found.append((Grade.BAD, f"too slow: {busiest:.0%} of real time is used"))
+        elif busiest > BUSY_SHARE:
+            found.append((Grade.WATCH, f"busy: {busiest:.0%} of real time is used"))
+        if stats.backlog > FAR_BEHIND_S:
+            found.append((Grade.BAD, f"captions are {stats.backlog:.0f} s behind"))
+        elif stats.backlog > BEHIND_S:
+            found.append((Grade.WATCH, f"captions are {stats.backlog:.0f} s behind"))
+        if self._is_new(self._lost_at):
+            found.append((Grade.BAD, f"{stats.lost} samples were lost"))
+        return found
+
+    def _is_new(self, at: float) -> bool:
+        return self._newest - at < NOTICE_S
+
+
+def _figures(stats: Stats) -> tuple[str, str, str, str, str]:
+    parts = _delay_parts(stats)
+    delay = f"{sum(parts.values()) * 1000:.0f} ms"
+    share = sum(stage.share for stage in stats.stages.values())
+    told = ", ".join(f"{name} {1000 * seconds:.1f} ms" for name, seconds in parts.items())
+    return delay, f"{share:.0%}", f"{stats.backlog:.1f} s", str(stats.lost), told
+
+
+def _delay_parts(stats: Stats) -> dict[str, float]:
+    """Seconds from the microphone to the headset, by what takes them."""
+    parts: dict[str, float] = {}
+    extraction = stats.stages.get("extraction")
+    for name in ("input", "output"):
+        if name in stats.stages:
+            parts[f"{name} device"] = stats.stages[name].delay
+    if extraction is not None:
+        parts["algorithm"], parts["compute"] = extraction.delay, extraction.time
+    return parts

@@ -1,0 +1,178 @@
+"""Between an engine and the widgets: one timer takes events, and answers find who asked."""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from msgspec.structs import replace
+from PyQt6.QtCore import QObject, QTimer, pyqtSignal
+
+from tap_live.events import (
+    AnyCommand,
+    AnyEvent,
+    Failed,
+    Ok,
+    Progress,
+    Record,
+    RemoveTarget,
+    SetTarget,
+)
+from tap_live.ui.engine import Engine, Phase
+from tap_live.ui.setup import Setup, TargetWish, applied, commands_for, with_target
+
+FRAMES_A_SECOND = 30
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Who waits for an answer."""
+
+    then: Callable[[Any], None] | None
+    failed: Callable[[str], None] | None
+    progress: Callable[[Progress], None] | None
+
+
+class Link(QObject):
+    """Send commands, and tell what the engine says.
+
+    `setup` is what was asked for, `heard` every event of the stream, `frame` comes after all
+    events of a moment: what moves is drawn then.
+    """
+
+    heard = pyqtSignal(object)
+    frame = pyqtSignal()
+    phase_changed = pyqtSignal(object)
+    setup_changed = pyqtSignal(object)
+    trouble = pyqtSignal(str)
+
+    def __init__(self, engine: Engine, setup: Setup | None = None) -> None:
+        super().__init__()
+        self.engine = engine
+        self.setup = setup or Setup()
+        self.waiting: dict[str, str] = {}  # targets that are not heard yet, and why
+        self.recording: dict[str, Any] | None = None
+        self.phase = engine.phase
+        self._ids = (f"panel-{number}" for number in itertools.count(1))
+        self._askers: dict[Any, Asker] = {}
+        self._later: dict[str, AnyCommand] = {}  # the newest of what changes often
+        self._timer = QTimer(self)
+        self._timer.setInterval(1000 // FRAMES_A_SECOND)
+        self._timer.timeout.connect(self.poll)
+
+    def start(self) -> None:
+        """Begin to listen; an engine of our own is told the setup."""
+        if not self.engine.remote:
+            for command in commands_for(self.setup, self._ids):
+                self._askers[command.id] = Asker(self._take_waiting, self.trouble.emit, None)
+                self.engine.send(command)
+        self._timer.start()
+
+    def stop(self) -> None:
+        self._timer.stop()
+
+    def new_id(self) -> str:
+        return next(self._ids)
+
+    def send(
+        self,
+        command: AnyCommand,
+        then: Callable[[Any], None] | None = None,
+        failed: Callable[[str], None] | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> None:
+        """Send a command with an id from `new_id`; a failure that nobody takes is told."""
+        self._askers[command.id] = Asker(then, failed, progress)
+        self.engine.send(command)
+
+    def change(self, command: AnyCommand, failed: Callable[[str], None] | None = None) -> None:
+        """Send what changes the setup; it is taken back if the engine refuses."""
+        before = self.setup
+        self._adopt(applied(before, command))
+
+        def refused(why: str) -> None:
+            if self.setup == applied(before, command):
+                self._adopt(before)
+            (failed or self.trouble.emit)(why)
+
+        self.send(command, self._take_waiting, refused)
+
+    def change_often(self, command: AnyCommand, key: str) -> None:
+        """Change the setup now, and tell the engine a few times a second at most."""
+        self._adopt(applied(self.setup, command))
+        if not self._later:
+            QTimer.singleShot(100, self._flush)
+        self._later[key] = command
+
+    def turn_target(self, name: str, on: bool) -> None:
+        """Ask for a target that is in the list, or keep it there and do without."""
+        wish = self.setup.target(name)
+        if wish is None or wish.on == on:
+            return
+        self._adopt(with_target(self.setup, replace(wish, on=on)))
+        id = self.new_id()
+        command: AnyCommand = RemoveTarget(id=id, target=name)
+        if on:
+            command = SetTarget(id=id, target=name, gain=wish.gain, suppress=wish.suppress)
+        self.send(command, self._take_waiting)
+
+    def add_known(self, name: str, suppress: bool) -> None:
+        """List a target that the engine asks for already."""
+        self._adopt(with_target(self.setup, TargetWish(name=name, suppress=suppress)))
+
+    def record(self, on: bool) -> None:
+        """Keep what comes, or no more; `recording` tells where."""
+
+        def kept(result: Any) -> None:
+            self.recording = result if on and isinstance(result, dict) else None
+
+        self.send(Record(id=self.new_id(), on=on), kept)
+
+    def use(self, engine: Engine) -> None:
+        """Go on with another engine; the old one is closed by whoever made it."""
+        self.engine, self._askers = engine, {}
+        self.start()
+
+    def poll(self) -> None:
+        """Take what the engine told since the last time."""
+        for event in self.engine.poll():
+            self._take(event)
+        if self.engine.phase is not self.phase:
+            self.phase = self.engine.phase
+            self.phase_changed.emit(self.phase)
+        self.frame.emit()
+
+    def _take(self, event: AnyEvent) -> None:
+        if isinstance(event, Progress):
+            asker = self._askers.get(event.id)
+            if asker and asker.progress:
+                asker.progress(event)
+        elif isinstance(event, Ok):
+            asker = self._askers.pop(event.id, None)
+            if asker and asker.then:
+                asker.then(event.result)
+        elif isinstance(event, Failed) and event.id is not None:
+            asker = self._askers.pop(event.id, None)
+            (asker.failed if asker and asker.failed else self.trouble.emit)(event.text)
+        else:
+            self.heard.emit(event)
+
+    def _adopt(self, setup: Setup) -> None:
+        if setup != self.setup:
+            self.setup = setup
+            self.setup_changed.emit(setup)
+
+    def _take_waiting(self, result: Any) -> None:
+        if isinstance(result, dict) and "waiting" in result and result["waiting"] != self.waiting:
+            self.waiting = result["waiting"]
+            self.setup_changed.emit(self.setup)
+
+    def _flush(self) -> None:
+        commands, self._later = list(self._later.values()), {}
+        for command in commands:
+            self.send(command, self._take_waiting)
+
+
+def is_busy(phase: Phase) -> bool:
+    """Whether a phase passes by itself."""
+    return phase in (Phase.STARTING, Phase.STOPPING)

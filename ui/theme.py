@@ -1,0 +1,128 @@
+"""Put a theme's colours on the application: palette and style sheet."""
+
+from PyQt6.QtGui import QColor, QGuiApplication, QPalette
+from PyQt6.QtWidgets import QApplication, QStyleFactory
+
+from tap_live.ui.colours import DARK, LIGHT, Theme
+
+_SHEET = """
+QWidget {{ color: {text}; }}
+QMainWindow, QDialog {{ background: {ground}; }}
+QFrame#box {{ background: {panel}; border: 1px solid {line}; border-radius: 8px; }}
+QLabel#title {{ font-weight: 600; }}
+QLabel#heading {{ font-size: 20px; font-weight: 600; }}
+QLabel[soft="true"] {{ color: {muted}; }}
+QLabel[grade="good"] {{ color: {good}; }}
+QLabel[grade="watch"] {{ color: {watch}; font-weight: 600; }}
+QLabel[grade="bad"] {{ color: {bad}; font-weight: 600; }}
+QPushButton, QToolButton {{
+  background: {field}; border: 1px solid {line}; border-radius: 6px; padding: 5px 12px;
+}}
+QPushButton:hover, QToolButton:hover {{ border-color: {accent}; }}
+QPushButton:focus, QToolButton:focus, QComboBox:focus, QLineEdit:focus, QSpinBox:focus,
+QPlainTextEdit:focus, QListWidget:focus, QTableWidget:focus, QTextBrowser:focus {{
+  border: 2px solid {accent};
+}}
+QPushButton:focus, QToolButton:focus {{ padding: 4px 11px; }}
+QPushButton:checked, QToolButton:checked {{
+  background: {accent}; color: {on_accent}; border-color: {accent};
+}}
+QPushButton:disabled, QToolButton:disabled, QComboBox:disabled, QCheckBox:disabled {{
+  color: {muted}; background: {panel};
+}}
+QPushButton[main="true"] {{
+  background: {accent}; color: {on_accent}; border-color: {accent}; font-weight: 600;
+}}
+QPushButton[main="true"]:disabled {{ background: {field}; color: {muted}; border-color: {line}; }}
+QPushButton[danger="true"] {{ color: {bad}; }}
+QPushButton#start {{ font-size: 16px; padding: 9px 26px; }}
+QToolButton#page {{
+  background: transparent; border: 1px solid transparent; text-align: left; padding: 9px 14px;
+}}
+QToolButton#page:hover {{ background: {field}; }}
+QToolButton#page:checked {{ background: {field}; color: {text}; border-left: 3px solid {accent}; }}
+QToolButton#page:focus {{ border: 2px solid {accent}; padding: 8px 13px; }}
+QComboBox, QLineEdit, QSpinBox, QDoubleSpinBox {{
+  background: {field}; border: 1px solid {line}; border-radius: 6px; padding: 5px 8px;
+  selection-background-color: {accent}; selection-color: {on_accent};
+}}
+QComboBox {{ padding-right: 4px; }}
+QPlainTextEdit, QListWidget, QTableWidget, QTextBrowser {{
+  background: {panel}; border: 1px solid {line}; border-radius: 6px;
+  selection-background-color: {accent}; selection-color: {on_accent};
+}}
+QPlainTextEdit#captions {{ border: 1px solid transparent; }}
+QTableWidget {{ gridline-color: {line}; }}
+QTableWidget::item {{ padding: 4px 8px; }}
+QHeaderView::section {{
+  background: {field}; color: {text}; border: none; border-bottom: 1px solid {line};
+  padding: 5px 8px;
+}}
+QMenuBar {{ background: {ground}; }}
+QMenuBar::item {{ padding: 5px 10px; background: transparent; }}
+QMenuBar::item:selected, QMenu::item:selected {{ background: {accent}; color: {on_accent}; }}
+QMenu {{ background: {panel}; border: 1px solid {line}; }}
+QMenu::item {{ padding: 5px 24px; }}
+QMenu::item:disabled {{ color: {muted}; }}
+QToolTip {{ background: {panel}; color: {text}; border: 1px solid {line}; }}
+QTabBar::tab {{
+  background: {ground}; padding: 7px 16px; border: 1px solid {line}; border-bottom: none;
+  border-top-left-radius: 6px; border-top-right-radius: 6px; margin-right: 2px;
+}}
+QTabBar::tab:selected {{ background: {field}; font-weight: 600; }}
+QTabWidget::pane {{ border: 1px solid {line}; }}
+QProgressBar {{
+  background: {field}; border: 1px solid {line}; border-radius: 6px; text-align: center;
+  min-height: 20px;
+}}
+QProgressBar::chunk {{ background: {accent}; border-radius: 5px; }}
+QScrollArea {{ background: transparent; border: none; }}
+QScrollArea > QWidget > QWidget {{ background: transparent; }}
+QSplitter::handle {{ background: transparent; }}
+QFrame#banner {{ background: {field}; border: 1px solid {line}; border-left: 5px solid {bad}; }}
+QFrame#banner[grade="watch"] {{ border-left-color: {watch}; }}
+QFrame#banner[grade="good"] {{ border-left-color: {good}; }}
+QFrame#health {{ background: {panel}; border-top: 1px solid {line}; }}
+"""
+
+
+def apply(theme: Theme) -> None:
+    """Dress the whole application."""
+    app = QApplication.instance()
+    assert isinstance(app, QApplication)
+    app.setStyle(QStyleFactory.create("Fusion"))
+    app.setPalette(_palette(theme))
+    app.setStyleSheet(_SHEET.format(**{n: getattr(theme, n) for n in theme.__dataclass_fields__}))
+
+
+def of_the_system() -> Theme:
+    """The theme that the desktop asks for; dark where it says nothing."""
+    from PyQt6.QtCore import Qt
+
+    hints = QGuiApplication.styleHints()
+    scheme = hints.colorScheme() if hints else Qt.ColorScheme.Unknown
+    return LIGHT if scheme == Qt.ColorScheme.Light else DARK
+
+
+def _palette(theme: Theme) -> QPalette:
+    palette = QPalette()
+    roles = QPalette.ColorRole
+    for role, colour in (
+        (roles.Window, theme.ground),
+        (roles.Base, theme.panel),
+        (roles.AlternateBase, theme.field),
+        (roles.Button, theme.field),
+        (roles.WindowText, theme.text),
+        (roles.Text, theme.text),
+        (roles.ButtonText, theme.text),
+        (roles.PlaceholderText, theme.muted),
+        (roles.Highlight, theme.accent),
+        (roles.HighlightedText, theme.on_accent),
+        (roles.Link, theme.accent),
+        (roles.ToolTipBase, theme.panel),
+        (roles.ToolTipText, theme.text),
+    ):
+        palette.setColor(role, QColor(colour))
+    for role in (roles.WindowText, roles.Text, roles.ButtonText):
+        palette.setColor(QPalette.ColorGroup.Disabled, role, QColor(theme.muted))
+    return palette

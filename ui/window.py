@@ -1,0 +1,213 @@
+"""The window: pages, banner, health line; gives every event to those who draw it."""
+
+import time
+from pathlib import Path
+
+from PyQt6.QtCore import QSettings, Qt
+from PyQt6.QtGui import QCloseEvent
+from PyQt6.QtWidgets import (
+    QButtonGroup,
+    QHBoxLayout,
+    QMainWindow,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from tap_live import bundles
+from tap_live.errors import TapError
+from tap_live.events import (
+    AnyEvent,
+    Bye,
+    Caption,
+    Device,
+    Failed,
+    Hello,
+    Level,
+    Spectrum,
+    Start,
+    Target,
+    Warned,
+)
+from tap_live.ui import theme as themes
+from tap_live.ui.banner import Banner
+from tap_live.ui.colours import THEMES, Theme
+from tap_live.ui.engine import Phase
+from tap_live.ui.health import HealthWatch
+from tap_live.ui.health_line import HealthLine
+from tap_live.ui.link import Link
+from tap_live.ui.listen_page import ListenPage
+from tap_live.ui.profiles import Profiles
+from tap_live.ui.transcript import Transcript
+
+DEMO = Path(bundles.__file__).parent / "demo" / "conversation.ogg"
+
+
+class Window(QMainWindow):
+    """The control panel.
+
+    Args:
+        settings: where the window's place and theme are kept.
+        profiles: where setups are kept.
+    """
+
+    def __init__(self, link: Link, settings: QSettings, profiles: Profiles) -> None:
+        super().__init__()
+        self.link, self.settings, self.profiles = link, settings, profiles
+        self.transcript = Transcript(time.monotonic)
+        self.health = HealthWatch()
+        self._level: Level | None = None
+        self.banner = Banner()
+        self.health_line = HealthLine()
+        self.listen = ListenPage(link, self.transcript, DEMO)
+        self.pages = QStackedWidget()
+        self._rail = QVBoxLayout()
+        self._page_buttons = QButtonGroup(self)
+        self.add_page(self.tr("Listen"), self.listen)
+        self._lay_out()
+        self.setWindowTitle("TAP Live")
+        self.resize(1200, 800)
+        self.setMinimumSize(860, 600)
+        link.heard.connect(self._hear)
+        link.frame.connect(self._draw)
+        link.phase_changed.connect(self._show_phase)
+        link.trouble.connect(self.banner.say)
+        self.listen.captions.trouble.connect(self.banner.say)
+        self.listen.captions.told.connect(lambda text: self.banner.say(text, "good"))
+        self.listen.captions.view.chosen.connect(self._choose)
+        self.theme = THEMES.get(str(settings.value("theme", ""))) or themes.of_the_system()
+        self.set_theme(self.theme)
+        self._show_where()
+
+    def add_page(self, name: str, page: QWidget) -> None:
+        """Put a page behind a button at the left."""
+        number = self.pages.addWidget(page)
+        button = QToolButton()
+        button.setObjectName("page")
+        button.setText(name)
+        button.setAccessibleName(self.tr("Page {name}").format(name=name))
+        button.setToolTip(f"{name} (Ctrl+{number + 1})")
+        button.setCheckable(True)
+        button.setMinimumWidth(96)
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
+        button.clicked.connect(lambda: self.show_page(number))
+        self._page_buttons.addButton(button, number)
+        self._rail.insertWidget(number, button)
+
+    def show_page(self, number: int) -> None:
+        self.pages.setCurrentIndex(number)
+        chosen = self._page_buttons.button(number)
+        if chosen is not None:
+            chosen.setChecked(True)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Dress everything, and remember it."""
+        self.theme = theme
+        themes.apply(theme)
+        self.listen.set_theme(theme)
+        self.settings.setValue("theme", theme.name)
+
+    def closeEvent(self, event: QCloseEvent | None) -> None:
+        """Keep what was set, and end the engine: what it captured is kept."""
+        self.settings.setValue("geometry", self.saveGeometry())
+        self.settings.setValue("window", self.saveState())
+        try:
+            self.profiles.save(self.link.setup)
+        except TapError as error:
+            self.banner.say(str(error))
+        self.hide()
+        self.link.stop()
+        self.link.engine.close()
+        super().closeEvent(event)
+
+    def restore(self) -> None:
+        """Be where the window was left."""
+        geometry = self.settings.value("geometry")
+        if geometry is not None:
+            self.restoreGeometry(geometry)
+
+    def _hear(self, event: AnyEvent) -> None:
+        self.health.take(event)
+        match event:
+            case Spectrum() | Target():
+                self.listen.pictures.take(event)
+            case Level():
+                self._level = event
+            case Caption():
+                self.transcript.take(event)
+            case Hello(rate=rate):
+                self.listen.pictures.restart(rate)
+                if self.link.phase is not Phase.PREVIEW:
+                    self.transcript.begin()
+            case Bye():
+                self._end()
+            case Failed(code="engine-ended", text=text):
+                again = (self.tr("Start again"), self._start)
+                self.banner.say(self.tr("The engine stopped. {why}").format(why=text), "bad", again)
+            case Failed(text=text):
+                self.banner.say(text)
+            case Warned(text=text):
+                self.banner.say(text, "watch")
+            case Device(change="lost", text=text):
+                self.banner.say(text, "watch")
+            case Device(change="returned", text=text):
+                self.banner.say(text, "good")
+
+    def _end(self) -> None:
+        """A stream is over."""
+        self._level = None
+        self.health.end()
+        self.transcript.end()
+        self.listen.targets.clear_presence()
+
+    def _draw(self) -> None:
+        """Once a frame, after all events of the moment."""
+        if self.isMinimized():
+            return
+        self.listen.show_level(self._level)
+        self.listen.pictures.draw()
+        self.listen.captions.view.draw()
+        self.health_line.show_health(self.health.verdict())
+
+    def _start(self) -> None:
+        self.link.send(Start(id=self.link.new_id()))
+
+    def _show_phase(self, phase: Phase) -> None:
+        if phase in (Phase.STOPPED, Phase.LOST):
+            self._end()
+        self._show_where()
+
+    def _show_where(self) -> None:
+        self.health_line.where.setText(
+            self.tr("engine: {where}").format(where=self.link.engine.where)
+        )
+
+    def _choose(self, line: object) -> None:
+        """A caption was clicked."""
+
+    def _lay_out(self) -> None:
+        self._rail.addStretch()
+        self._rail.setContentsMargins(8, 12, 0, 12)
+        right = QVBoxLayout()
+        right.setContentsMargins(0, 0, 0, 0)
+        right.setSpacing(0)
+        over = QVBoxLayout()
+        over.setContentsMargins(12, 10, 12, 0)
+        over.addWidget(self.banner)
+        right.addLayout(over)
+        right.addWidget(self.pages, 1)
+        across = QHBoxLayout()
+        across.setContentsMargins(0, 0, 0, 0)
+        across.setSpacing(0)
+        across.addLayout(self._rail)
+        across.addLayout(right, 1)
+        whole = QVBoxLayout()
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(0)
+        whole.addLayout(across, 1)
+        whole.addWidget(self.health_line)
+        centre = QWidget()
+        centre.setLayout(whole)
+        self.setCentralWidget(centre)
+        self.show_page(0)
