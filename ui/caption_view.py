@@ -4,6 +4,8 @@ A line is one block of a plain text document, which lays out only what is seen; 
 of captions scroll as well as four lines.
 """
 
+from itertools import islice
+
 from PyQt6.QtCore import QPoint, Qt, pyqtSignal
 from PyQt6.QtGui import (
     QColor,
@@ -48,6 +50,7 @@ class CaptionView(QPlainTextEdit):
         self._colours = speaker_colours(DARK)
         self._speakers: dict[str, int] = {}
         self._drawn, self._count, self._tail = -1, 0, 0
+        self._blank = True  # whether the document's only block is unused
         self._size = self.font().pointSizeF()
         self._pressed = QPoint()
         self._wanted = ""
@@ -66,12 +69,10 @@ class CaptionView(QPlainTextEdit):
             self._forget()
         self._cut_tail()
         new = transcript.count - self._count
-        for line in list(transcript.lines)[-new:] if new else ():
-            self._append(line.caption, line.number, line.at)
+        for line in islice(transcript.lines, max(0, len(transcript.lines) - new), None):
+            self._append(line)
         self._count = transcript.count
-        for partial in transcript.partials:
-            self._append(partial, _PARTIAL, None)
-        self._tail = len(transcript.partials)
+        self._tail = self._append_tail(transcript.open, transcript.partials)
         if follow:
             bar.setValue(bar.maximum())
 
@@ -126,10 +127,12 @@ class CaptionView(QPlainTextEdit):
         super().keyPressEvent(e)
 
     def _choose(self, block: QTextBlock) -> None:
-        lines = self._transcript.lines
-        place = block.userState() - lines[0].number if lines else -1
-        if 0 <= place < len(lines) and block.userState() >= 0:
-            self.chosen.emit(lines[place])
+        number, lines = block.userState(), self._transcript.lines
+        open = self._transcript.open
+        if open is not None and number == open.number:
+            self.chosen.emit(open)
+        elif lines and 0 <= number - lines[0].number < len(lines):
+            self.chosen.emit(lines[number - lines[0].number])
 
     def _redraw(self) -> None:
         self._forget()
@@ -139,6 +142,7 @@ class CaptionView(QPlainTextEdit):
     def _forget(self) -> None:
         self.clear()
         self._count, self._tail = self._transcript.count - len(self._transcript.lines), 0
+        self._blank = True
 
     def _cut_tail(self) -> None:
         """Take away what may have changed: the last blocks."""
@@ -148,30 +152,50 @@ class CaptionView(QPlainTextEdit):
         assert document is not None
         cursor = QTextCursor(document)
         first = document.findBlockByNumber(max(0, document.blockCount() - self._tail))
-        start = max(0, first.position() - 1)  # with the break before it
-        cursor.setPosition(start)
+        self._blank = first.blockNumber() == 0
+        cursor.setPosition(max(0, first.position() - 1))  # with the break before it
         cursor.movePosition(QTextCursor.MoveOperation.End, QTextCursor.MoveMode.KeepAnchor)
         cursor.removeSelectedText()
         self._tail = 0
 
-    def _append(self, caption: Caption, state: int, at: float | None) -> None:
-        document = self.document()
-        assert document is not None
-        cursor = QTextCursor(document)
-        cursor.movePosition(QTextCursor.MoveOperation.End)
-        if not document.isEmpty():
+    def _append_tail(self, open: Line | None, partials: list[Caption]) -> int:
+        """What still grows, and greyed what may still change; return how many blocks."""
+        blocks = 0
+        if open is not None:
+            self._append(open)
+            blocks += 1
+        speaker = open.cue.speaker if open is not None else ""
+        for partial in partials:
+            if partial.speaker == speaker:
+                text = f" {partial.text}"
+            else:
+                self._begin_block(_PARTIAL, "   …", partial.speaker)
+                text, speaker = partial.text, partial.speaker
+                blocks += 1
+            self._end_cursor().insertText(text, _format(self._theme.partial))
+        return blocks
+
+    def _append(self, line: Line) -> None:
+        self._begin_block(line.number, _clock(line.at), line.cue.speaker)
+        self._end_cursor().insertText(line.cue.text, _format(self._theme.text))
+
+    def _begin_block(self, state: int, when: str, speaker: str | None) -> None:
+        cursor = self._end_cursor()
+        if self._blank:
+            self._blank = False
+        else:
             cursor.insertBlock()
         cursor.block().setUserState(state)
-        theme = self._theme
-        when = "   …  " if at is None else f"{_clock(at)}  "
-        cursor.insertText(when, _format(theme.muted))
-        if caption.speaker:
-            colour = self.colour_of(caption.speaker)
-            if caption.speaker == "other":
-                colour = theme.muted
-            cursor.insertText(f"{caption.speaker}  ", _format(colour, bold=True))
-        text = caption.text + (self.tr("  (came late)") if caption.late else "")
-        cursor.insertText(text, _format(theme.partial if at is None else theme.text))
+        cursor.insertText(f"{when}  ", _format(self._theme.muted))
+        if speaker:
+            other = speaker == "other"
+            colour = self._theme.muted if other else self.colour_of(speaker)
+            cursor.insertText(f"{speaker}  ", _format(colour, bold=True))
+
+    def _end_cursor(self) -> QTextCursor:
+        cursor = QTextCursor(self.document())
+        cursor.movePosition(QTextCursor.MoveOperation.End)
+        return cursor
 
     def _mark_all(self) -> None:
         marks = []
@@ -202,6 +226,3 @@ def _format(colour: str, bold: bool = False) -> QTextCharFormat:
     if bold:
         form.setFontWeight(QFont.Weight.DemiBold)
     return form
-
-
-__all__ = ["CaptionView", "Line"]

@@ -104,6 +104,15 @@ class Link(QObject):
             QTimer.singleShot(100, self._flush)
         self._later[key] = command
 
+    def use_setup(self, setup: Setup) -> None:
+        """Be as another setup says."""
+        for wish in self.setup.targets:
+            if wish.on:
+                self.send(RemoveTarget(id=self.new_id(), target=wish.name), self._take_waiting)
+        self._adopt(setup)
+        for command in commands_for(setup, self._ids):
+            self.send(command, self._take_waiting)
+
     def turn_target(self, name: str, on: bool) -> None:
         """Ask for a target that is in the list, or keep it there and do without."""
         wish = self.setup.target(name)

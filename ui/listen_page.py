@@ -97,6 +97,7 @@ class ListenPage(QWidget):
         down.addWidget(self.captions)
         down.setStretchFactor(0, 2)
         down.setStretchFactor(1, 3)
+        down.setSizes([300, 400])
         across.addWidget(self.targets)
         across.addWidget(down)
         across.setStretchFactor(1, 1)

@@ -44,9 +44,11 @@ class Pictures(QWidget):
         self._view = pg.GraphicsLayoutWidget()
         self._view.setAccessibleName(self.tr("Spectrograms of what comes in and what goes out"))
         self._view.ci.layout.setSpacing(2)
-        self._view.ci.setContentsMargins(4, 4, 8, 0)
-        names = {"mixture": self.tr("in"), "output": self.tr("out")}
-        self._plots = {name: self._plot(row, names[name]) for row, name in enumerate(_STREAMS)}
+        self._view.ci.setContentsMargins(4, 4, 18, 0)
+        self._names = {"mixture": self.tr("in"), "output": self.tr("out")}
+        self._plots = {
+            name: self._plot(row, self._names[name]) for row, name in enumerate(_STREAMS)
+        }
         self._images = {name: self._image(plot) for name, plot in self._plots.items()}
         self._lane_plot = self._plot(len(_STREAMS), "")
         self._lane_image = self._image(self._lane_plot)
@@ -138,6 +140,8 @@ class Pictures(QWidget):
             for side in ("left", "bottom"):
                 plot.getAxis(side).setTextPen(theme.muted)
                 plot.getAxis(side).setPen(theme.line)
+        for name, plot in self._plots.items():
+            plot.getAxis("left").setLabel(self._names[name], color=theme.text)
         self._dirty = True
 
     def _plot(self, row: int, name: str) -> pg.PlotItem:
@@ -151,13 +155,11 @@ class Pictures(QWidget):
         small = QFont(self.font())
         small.setPointSizeF(max(7.5, self.font().pointSizeF() - 1))
         for side in ("left", "bottom"):
-            plot.getAxis(side).setStyle(tickLength=3, tickFont=small)
+            plot.getAxis(side).setStyle(tickLength=3, tickFont=small, hideOverlappingLabels=False)
         last = name == self.tr("out")
         plot.getAxis("bottom").setStyle(showValues=last)
         plot.getAxis("bottom").setHeight(20 if last else 4)
-        if name:
-            plot.getAxis("left").setLabel(name)
-        else:
+        if not name:
             plot.hideAxis("bottom")
         seconds = range(0, SHOWN_S + 1, 5)
         ticks = [(COLUMNS - s * A_SECOND, self.tr("now") if s == 0 else f"−{s} s") for s in seconds]

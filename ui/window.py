@@ -1,9 +1,11 @@
 """The window: pages, banner, health line; gives every event to those who draw it."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from PyQt6.QtCore import QSettings, Qt
+from PyQt6.QtCore import QSettings, Qt, QTimer
 from PyQt6.QtGui import QCloseEvent
 from PyQt6.QtWidgets import (
     QButtonGroup,
@@ -25,23 +27,38 @@ from tap_live.events import (
     Failed,
     Hello,
     Level,
+    ListDevices,
     Spectrum,
     Start,
     Target,
     Warned,
 )
 from tap_live.ui import theme as themes
+from tap_live.ui.add_target import AddTarget
+from tap_live.ui.background import Background
 from tap_live.ui.banner import Banner
+from tap_live.ui.caption_strip import CaptionStrip
 from tap_live.ui.colours import THEMES, Theme
 from tap_live.ui.engine import Phase
+from tap_live.ui.engine_page import EnginePage
+from tap_live.ui.enrol_box import EnrolBox
+from tap_live.ui.guide import Guide
 from tap_live.ui.health import HealthWatch
 from tap_live.ui.health_line import HealthLine
 from tap_live.ui.link import Link
 from tap_live.ui.listen_page import ListenPage
+from tap_live.ui.local import LocalEngine
+from tap_live.ui.menu import Menu
+from tap_live.ui.playback import play, read_moment
 from tap_live.ui.profiles import Profiles
-from tap_live.ui.transcript import Transcript
+from tap_live.ui.remote import RemoteEngine
+from tap_live.ui.setup import DEFAULT_OUTPUT, NO_OUTPUT
+from tap_live.ui.transcript import Line, Transcript
+from tap_live.ui.voices_page import VoicesPage
 
 DEMO = Path(bundles.__file__).parent / "demo" / "conversation.ogg"
+DEVICES_MS = 3000  # between two looks for devices
+_NO_DEVICE = (NO_OUTPUT, DEFAULT_OUTPUT, "virtual-mic")
 
 
 class Window(QMainWindow):
@@ -64,7 +81,11 @@ class Window(QMainWindow):
         self.pages = QStackedWidget()
         self._rail = QVBoxLayout()
         self._page_buttons = QButtonGroup(self)
+        self.voices, self.engine = VoicesPage(link), EnginePage(link)
+        self.strip = CaptionStrip(self.transcript, self.listen.captions.view)
         self.add_page(self.tr("Listen"), self.listen)
+        self.add_page(self.tr("Voices"), self.voices)
+        self.add_page(self.tr("Engine"), self.engine)
         self._lay_out()
         self.setWindowTitle("TAP Live")
         self.resize(1200, 800)
@@ -75,7 +96,17 @@ class Window(QMainWindow):
         link.trouble.connect(self.banner.say)
         self.listen.captions.trouble.connect(self.banner.say)
         self.listen.captions.told.connect(lambda text: self.banner.say(text, "good"))
-        self.listen.captions.view.chosen.connect(self._choose)
+        self.listen.captions.view.chosen.connect(self._play)
+        self.listen.captions.strip_wanted.connect(self._show_strip)
+        self.strip.closed.connect(lambda: self.listen.captions.strip.setChecked(False))
+        self.listen.targets.add_wanted.connect(self.add_target)
+        self._player = Background(self)
+        self._player.failed.connect(self.banner.say)
+        self.menu = Menu(self)
+        self._devices = QTimer(self)
+        self._devices.setInterval(DEVICES_MS)
+        self._devices.timeout.connect(self._look_for_devices)
+        self._devices.start()
         self.theme = THEMES.get(str(settings.value("theme", ""))) or themes.of_the_system()
         self.set_theme(self.theme)
         self._show_where()
@@ -97,6 +128,9 @@ class Window(QMainWindow):
 
     def show_page(self, number: int) -> None:
         self.pages.setCurrentIndex(number)
+        page = self.pages.widget(number)
+        if isinstance(page, (VoicesPage, EnginePage)):
+            page.refresh()
         chosen = self._page_buttons.button(number)
         if chosen is not None:
             chosen.setChecked(True)
@@ -106,6 +140,9 @@ class Window(QMainWindow):
         self.theme = theme
         themes.apply(theme)
         self.listen.set_theme(theme)
+        self.strip.set_theme(theme)
+        for box in self.findChildren(EnrolBox):
+            box.meter.set_theme(theme)
         self.settings.setValue("theme", theme.name)
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
@@ -117,8 +154,11 @@ class Window(QMainWindow):
         except TapError as error:
             self.banner.say(str(error))
         self.hide()
+        self.strip.hide()
         self.link.stop()
+        self._devices.stop()
         self.link.engine.close()
+        self._player.wait()
         super().closeEvent(event)
 
     def restore(self) -> None:
@@ -126,6 +166,29 @@ class Window(QMainWindow):
         geometry = self.settings.value("geometry")
         if geometry is not None:
             self.restoreGeometry(geometry)
+
+    def add_target(self) -> None:
+        AddTarget(self.link, self).open()
+
+    def show_guide(self) -> None:
+        Guide(self.link, DEMO, self).open()
+
+    def use_profile(self, name: str) -> None:
+        """Be as a profile says, from now on. The stream, if one runs, begins anew."""
+        try:
+            setup = self.profiles.load(name)
+        except TapError as error:
+            self.banner.say(str(error))
+            return
+        if setup is not None:
+            self.link.use_setup(setup)
+
+    def use_here(self) -> None:
+        """Go on with an engine on this computer."""
+        old = self.link.engine
+        self.link.use(LocalEngine())
+        old.close()
+        self._show_where()
 
     def _hear(self, event: AnyEvent) -> None:
         self.health.take(event)
@@ -145,6 +208,8 @@ class Window(QMainWindow):
             case Failed(code="engine-ended", text=text):
                 again = (self.tr("Start again"), self._start)
                 self.banner.say(self.tr("The engine stopped. {why}").format(why=text), "bad", again)
+            case Failed(code="engine-lost", text=text):
+                self._say_lost(text)
             case Failed(text=text):
                 self.banner.say(text)
             case Warned(text=text):
@@ -168,6 +233,7 @@ class Window(QMainWindow):
         self.listen.show_level(self._level)
         self.listen.pictures.draw()
         self.listen.captions.view.draw()
+        self.strip.draw()
         self.health_line.show_health(self.health.verdict())
 
     def _start(self) -> None:
@@ -183,8 +249,46 @@ class Window(QMainWindow):
             self.tr("engine: {where}").format(where=self.link.engine.where)
         )
 
-    def _choose(self, line: object) -> None:
-        """A caption was clicked."""
+    def _say_lost(self, text: str) -> None:
+        """The engine elsewhere is gone: it is looked for, and can be done without."""
+        engine = self.link.engine
+        acts: list[tuple[str, Callable[[], object]]] = []
+        if isinstance(engine, RemoteEngine):
+            acts.append((self.tr("Try now"), engine.retry))
+        acts.append((self.tr("Use this computer"), self.use_here))
+        kept = self.tr("What it recorded is kept there. It is looked for again and again.")
+        self.banner.say(f"{text}. {kept}", "bad", *acts)
+
+    def _play(self, line: object) -> None:
+        """A caption was clicked: let that moment be heard again."""
+        recording, setup = self.link.recording, self.link.setup
+        if not isinstance(line, Line) or self._player.busy:
+            return
+        if recording is None or line.stream != self.transcript.stream:
+            self.banner.say(self.tr("Record, and a click on a caption plays its moment."), "watch")
+            return
+        if self.link.engine.remote:
+            self.banner.say(self.tr("The recording is on the engine's machine."), "watch")
+            return
+        folder, begin = Path(recording["folder"]), float(recording.get("begin", 0.0))
+        start, stop = line.cue.start - begin, line.cue.end - begin
+        device = None if setup.output in _NO_DEVICE else setup.output
+        self._player.run(lambda: play(*read_moment(folder, start, stop), device))
+
+    def _show_strip(self, on: bool) -> None:
+        self.strip.setVisible(on)
+        self.strip.draw()
+
+    def _look_for_devices(self) -> None:
+        """Follow devices that come and go, while somebody can see it."""
+        if self.isVisible() and self.pages.currentWidget() is self.listen:
+            link = self.link
+            if link.phase is not Phase.LOST:
+                link.send(ListDevices(id=link.new_id()), self._show_devices, lambda why: None)
+
+    def _show_devices(self, devices: list[dict[str, Any]]) -> None:
+        self.listen.input.show_devices(devices)
+        self.listen.output.show_devices(devices)
 
     def _lay_out(self) -> None:
         self._rail.addStretch()

@@ -1,0 +1,226 @@
+"""How the engine works: extractor, captions, device, models, and what the doctor finds."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from PyQt6.QtWidgets import (
+    QCheckBox,
+    QFormLayout,
+    QFrame,
+    QGridLayout,
+    QLabel,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from tap_live.commands.doctor import Finding, examine
+from tap_live.events import SetCaptions, SetExtractor
+from tap_live.extractors.network import installed
+from tap_live.ui.background import Background
+from tap_live.ui.bundles_box import BundlesBox
+from tap_live.ui.controls import button, choice, graded, heading, soft, title
+from tap_live.ui.link import Link
+from tap_live.ui.setup import Setup
+
+_GRADES = {"ok": "good", "warning": "watch", "failed": "bad"}
+LANGUAGES = (
+    "en",
+    "de",
+    "fr",
+    "es",
+    "it",
+    "pt",
+    "nl",
+    "pl",
+    "ru",
+    "tr",
+    "ar",
+    "hi",
+    "ja",
+    "ko",
+    "zh",
+)
+
+
+class EnginePage(QWidget):
+    """Choices at the left, models at the right, findings below."""
+
+    def __init__(self, link: Link, look: Callable[[], Iterable[Finding]] = examine) -> None:
+        super().__init__()
+        self._link, self._look = link, look
+        self.bundles = BundlesBox(link)
+        self.extractor = choice(
+            self.tr("Extractor"),
+            [(self.tr("compact, where it is installed"), "compact"),
+             (self.tr("none: the sound stays as it is"), "none")],
+        )  # fmt: skip
+        self.captions = QCheckBox(self.tr("&Caption what is heard"))
+        self.captions.setAccessibleName(self.tr("Caption what is heard"))
+        self.whisper = choice(self.tr("Whisper model"), [])
+        self.language = choice(
+            self.tr("Language"),
+            [(self.tr("found out"), "")] + [(code, code) for code in LANGUAGES],
+        )
+        self.others = choice(
+            self.tr("Other voices' words"),
+            [(self.tr("shown as “other”"), "label"), (self.tr("hidden"), "hide"),
+             (self.tr("shown without a name"), "show")],
+        )  # fmt: skip
+        self.device = choice(self.tr("Processor"), [(self.tr("CPU"), "cpu")])
+        self.device.setEnabled(False)
+        self.findings = QVBoxLayout()
+        self._doctor = Background(self)
+        self._doctor.done.connect(self.show_findings)
+        self._lay_out()
+        link.setup_changed.connect(self.show_setup)
+        self.bundles.listed.connect(lambda: self.show_setup(link.setup))
+        self.extractor.activated.connect(lambda: self._set_extractor())
+        self.captions.clicked.connect(lambda: self._set_captions())
+        for box in (self.whisper, self.language, self.others):
+            box.activated.connect(lambda: self._set_captions())
+        self.show_setup(link.setup)
+
+    def refresh(self) -> None:
+        """Look at models and machine again."""
+        self.bundles.refresh()
+        if self._doctor.run(lambda: list(self._look())):
+            self._say(self.tr("Looking at this computer…"))
+
+    def show_setup(self, setup: Setup) -> None:
+        self._pick(self.extractor, setup.extractor)
+        self.captions.setChecked(setup.captions)
+        names = list(dict.fromkeys([setup.whisper, *self.bundles.names(), "base"]))
+        if [self.whisper.itemData(i) for i in range(self.whisper.count())] != names:
+            self.whisper.clear()
+            for name in names:
+                self.whisper.addItem(name, name)
+        self._pick(self.whisper, setup.whisper)
+        self._pick(self.language, setup.language or "")
+        self._pick(self.others, setup.others)
+        for box in (self.whisper, self.language, self.others):
+            box.setEnabled(setup.captions)
+        self._limits.setText(self._limit_words())
+
+    def show_findings(self, findings: list[Finding]) -> None:
+        """Say what the doctor found, with what to do."""
+        self._clear()
+        words = {"ok": self.tr("ok"), "warning": self.tr("warning"), "failed": self.tr("failed")}
+        for finding in findings:
+            label = QLabel(f"{words[finding.state]}: {finding.what}: {finding.text}")
+            label.setWordWrap(True)
+            graded(label, _GRADES[finding.state])
+            self.findings.addWidget(label)
+            if finding.cure:
+                self.findings.addWidget(soft(f"→ {finding.cure}"))
+        self.findings.addStretch()
+
+    def _limit_words(self) -> str:
+        if self._link.engine.remote:
+            return self.tr("Chosen where the engine was started.")
+        missing = [kind for kind in ("voice", "sound") if installed(kind) is None]  # type: ignore[arg-type]
+        if not missing:
+            return ""
+        bundles = self.tr(" and ").join(f"{kind}-compact" for kind in missing)
+        return self.tr(
+            "Not installed yet: {bundles}. Their networks are in training. Captions follow an "
+            "enrolled voice without them; the sound itself stays as it is."
+        ).format(bundles=bundles)
+
+    def _set_extractor(self) -> None:
+        value: Any = self.extractor.currentData()
+        self._link.change(SetExtractor(id=self._link.new_id(), extractor=value))
+
+    def _set_captions(self) -> None:
+        others: Any = self.others.currentData()
+        command = SetCaptions(
+            id=self._link.new_id(),
+            on=self.captions.isChecked(),
+            whisper=self.whisper.currentData(),
+            language=self.language.currentData(),
+            others=others,
+        )
+        if self._link.engine.remote:
+            command = SetCaptions(id=command.id, on=command.on)
+        self._link.change(command)
+
+    def _pick(self, box: Any, value: str) -> None:
+        place = box.findData(value)
+        if place < 0:
+            box.addItem(value, value)
+            place = box.count() - 1
+        box.setCurrentIndex(place)
+
+    def _say(self, text: str) -> None:
+        self._clear()
+        self.findings.addWidget(soft(text))
+
+    def _clear(self) -> None:
+        while (item := self.findings.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None:
+                widget.deleteLater()
+
+    def _lay_out(self) -> None:
+        layout = QGridLayout(self)
+        layout.setContentsMargins(16, 14, 16, 14)
+        layout.setSpacing(12)
+        layout.addWidget(heading(self.tr("Engine")), 0, 0, 1, 2)
+        layout.addWidget(self._choices(), 1, 0)
+        layout.addWidget(self._findings(), 2, 0)
+        layout.addWidget(self._models(), 1, 1, 2, 1)
+        layout.setColumnStretch(0, 2)
+        layout.setColumnStretch(1, 3)
+        layout.setRowStretch(2, 1)
+
+    def _choices(self) -> QFrame:
+        box = QFrame()
+        box.setObjectName("box")
+        form = QFormLayout(box)
+        form.setContentsMargins(12, 12, 12, 12)
+        form.setVerticalSpacing(9)
+        form.addRow(self.tr("&Extractor"), self.extractor)
+        self._limits = soft()
+        form.addRow(self._limits)
+        form.addRow(self.captions)
+        form.addRow(self.tr("&Whisper model"), self.whisper)
+        form.addRow(self.tr("&Language"), self.language)
+        form.addRow(self.tr("&Other voices"), self.others)
+        form.addRow(self.tr("&Processor"), self.device)
+        form.addRow(
+            soft(self.tr("Models run on the CPU in this version; CUDA and TensorRT do not."))
+        )
+        return box
+
+    def _findings(self) -> QFrame:
+        box = QFrame()
+        box.setObjectName("box")
+        inside = QWidget()
+        inside.setLayout(self.findings)
+        area = QScrollArea()
+        area.setWidget(inside)
+        area.setWidgetResizable(True)
+        area.setAccessibleName(self.tr("What the doctor found"))
+        layout = QVBoxLayout(box)
+        layout.setContentsMargins(12, 12, 12, 12)
+        layout.addWidget(title(self.tr("Doctor")))
+        layout.addWidget(area, 1)
+        layout.addWidget(button(self.tr("Look again"), self.refresh))
+        return box
+
+    def _models(self) -> QFrame:
+        box = QFrame()
+        box.setObjectName("box")
+        layout = QVBoxLayout(box)
+        layout.setContentsMargins(12, 12, 12, 12)
+        layout.addWidget(title(self.tr("Models")))
+        layout.addWidget(self.bundles, 1)
+        layout.addWidget(
+            soft(
+                self.tr(
+                    "Bundles of your own training are made with `python -m tap_live.export…`, "
+                    "where PyTorch is installed."
+                )
+            )
+        )
+        return box

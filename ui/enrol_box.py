@@ -1,0 +1,238 @@
+"""The enrolment wizard: a name, a sentence to read, how it sounds, the verdict, a test."""
+
+from pathlib import Path
+from typing import Any
+
+from PyQt6.QtCore import pyqtSignal
+from PyQt6.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QProgressBar,
+    QVBoxLayout,
+    QWidget,
+)
+
+from tap_live.errors import TapError
+from tap_live.events import Cancel, CheckVoice, Command, Enrol, Level, Progress, Start, Stop
+from tap_live.ui.clips import brought
+from tap_live.ui.controls import button, graded, soft
+from tap_live.ui.engine import Phase
+from tap_live.ui.level_meter import LevelMeter
+from tap_live.ui.link import Link
+
+SECONDS, TEST_S = 12.0, 5.0
+QUIET_DB, LOUD_DB = -50.0, -3.0  # peaks
+
+
+class EnrolBox(QWidget):
+    """Enrol one voice; `enrolled` tells its name."""
+
+    enrolled = pyqtSignal(str)
+
+    def __init__(self, link: Link) -> None:
+        super().__init__()
+        self._link = link
+        self._task: str | None = None
+        self._opened = False  # whether the microphone is open for us
+        self.name = QLineEdit()
+        self.name.setPlaceholderText(self.tr("Name"))
+        self.name.setAccessibleName(self.tr("Name of the voice"))
+        self.name.setMaxLength(40)
+        self.name.textChanged.connect(lambda: self._show_ready())
+        self.name.returnPressed.connect(self.record)
+        self.meter = LevelMeter(self.tr("Level of the microphone"))
+        self.advice = soft()
+        self.bar = QProgressBar()
+        self.bar.setAccessibleName(self.tr("How much is recorded"))
+        self.bar.setTextVisible(False)
+        self.verdict = QLabel()
+        self.verdict.setWordWrap(True)
+        self.verdict.setAccessibleName(self.tr("Verdict"))
+        self.start = button(
+            self.tr("Record {s} s").format(s=f"{SECONDS:.0f}"), self.record, main=True
+        )
+        self.file = button(self.tr("From a file…"), self._ask_for_file)
+        self.cancel = button(self.tr("Cancel"), self._cancel)
+        self.test = button(self.tr("Test it"), self._test)
+        self._lay_out()
+        link.heard.connect(self._hear)
+        self._show_ready()
+
+    def record(self) -> None:
+        """Enrol from the microphone, which is opened for that if nothing runs."""
+        if not self.start.isEnabled():
+            return
+        self._say(self.tr("Read the sentence aloud, as you usually speak."))
+        link = self._link
+        self._with_microphone(
+            Enrol(id=link.new_id(), name=self.name.text().strip(), seconds=SECONDS), self._done
+        )
+
+    def enrol_file(self, path: Path) -> None:
+        """Enrol from a recording."""
+        link, name = self._link, self.name.text().strip()
+        if link.engine.remote:
+            self._say(self.tr("Files cannot be sent to an engine elsewhere: use its microphone."))
+            return
+        try:
+            clip = brought(path)
+        except TapError as error:
+            self._failed(str(error))
+            return
+        self._say(self.tr("Listening to {file}…").format(file=path.name))
+        self._send(Enrol(id=link.new_id(), name=name, clip=clip), self._done)
+
+    def reset(self, name: str = "") -> None:
+        """Be ready for another voice, or for one more clip of one."""
+        self.name.setText(name)
+        self._say("")
+        self.bar.setValue(0)
+        self.test.setEnabled(False)
+        self.name.setFocus()
+        self._show_ready()
+
+    def close_microphone(self) -> None:
+        """Give the microphone back, if it was opened here."""
+        if self._opened and self._link.phase is Phase.PREVIEW:
+            self._link.send(Stop(id=self._link.new_id()))
+        self._opened = False
+
+    def _with_microphone(self, command: Enrol | CheckVoice, then: Any) -> None:
+        link = self._link
+        if link.phase is not Phase.STOPPED:
+            self._send(command, then)
+            return
+        self._opened = True
+        self._busy(True)
+        start = Start(id=link.new_id(), preview=True)
+        link.send(start, lambda state: self._send(command, then), self._failed)
+
+    def _send(self, command: Command, then: Any) -> None:
+        self._task = str(command.id)
+        self._busy(True)
+        self._link.send(command, then, self._failed, self._progress)  # type: ignore[arg-type]
+
+    def _progress(self, progress: Progress) -> None:
+        self.bar.setMaximum(progress.total or 0)
+        self.bar.setValue(progress.done)
+
+    def _done(self, result: dict[str, Any]) -> None:
+        self._finish()
+        good = self.tr(
+            "{name} is enrolled: {speech:.0f} s of speech, {snr:.0f} dB above the noise."
+        ).format(name=result["name"], speech=result["speech"], snr=result["snr"])
+        findings = [self.tr("Could be better: {text}").format(text=text)
+                    for text in result["findings"].values()]  # fmt: skip
+        self._say("\n".join([good, *findings]), "watch" if findings else "good")
+        self.test.setEnabled(not self._link.engine.remote or self._link.phase is Phase.RUNNING)
+        self.enrolled.emit(result["name"])
+
+    def _tested(self, result: dict[str, Any]) -> None:
+        self._finish()
+        self.test.setEnabled(True)
+        if result["same"]:
+            text = self.tr("That is {name}.").format(name=result["name"])
+            self._say(text, "good")
+        else:
+            text = self.tr("That does not sound like {name}: record one more clip, or try again.")
+            self._say(text.format(name=result["name"]), "watch")
+
+    def _test(self) -> None:
+        self._say(self.tr("Say something else, for five seconds."))
+        link, name = self._link, self.name.text().strip()
+        command = CheckVoice(id=link.new_id(), name=name, seconds=TEST_S)
+        self._with_microphone(command, self._tested)
+
+    def _failed(self, why: str) -> None:
+        self._finish()
+        self._say(why, "bad")
+
+    def _finish(self) -> None:
+        self._task = None
+        self._busy(False)
+        self.bar.setMaximum(1)
+        self.bar.setValue(0)
+        self.close_microphone()
+
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._link.send(Cancel(id=self._link.new_id(), task=self._task))
+
+    def _hear(self, event: object) -> None:
+        if not isinstance(event, Level) or not self.isVisible():
+            return
+        self.meter.show_level(event.mixture)
+        if self._task is None:
+            return
+        peak = event.mixture.peak
+        if peak is None or peak < QUIET_DB:
+            self.advice.setText(self.tr("Very quiet: is the microphone on?"))
+        elif peak > LOUD_DB:
+            self.advice.setText(self.tr("Too loud: turn the microphone down."))
+        else:
+            self.advice.setText(self.tr("The level is good."))
+
+    def _say(self, text: str, grade: str = "") -> None:
+        self.verdict.setText(text)
+        self.verdict.setAccessibleDescription(text)
+        graded(self.verdict, grade)
+
+    def _busy(self, busy: bool) -> None:
+        for control in (self.name, self.file, self.test):
+            control.setEnabled(not busy)
+        self.cancel.setEnabled(busy)
+        self._show_ready()
+
+    def _show_ready(self) -> None:
+        named = bool(self.name.text().strip())
+        self.start.setEnabled(named and self._task is None)
+        self.file.setEnabled(named and self._task is None)
+        if self._task is None:
+            self.cancel.setEnabled(False)
+
+    def _ask_for_file(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(
+            self,
+            self.tr("A recording of that voice alone"),
+            "",
+            self.tr("Sound") + " (*.wav *.flac *.ogg *.mp3)",
+        )
+        if name:
+            self.enrol_file(Path(name))
+
+    def _lay_out(self) -> None:
+        self.test.setEnabled(False)
+        self.cancel.setEnabled(False)
+        sentence = QLabel(
+            "“" + self.tr(
+                "When the sunlight strikes raindrops in the air, they act as a prism and form a "
+                "rainbow. People look, but no one ever finds the pot of gold at its end, and "
+                "that is why it is told again and again."
+            ) + "”"
+        )  # fmt: skip
+        sentence.setWordWrap(True)
+        buttons = QHBoxLayout()
+        for control in (self.start, self.file, self.cancel, self.test):
+            buttons.addWidget(control)
+        buttons.addStretch()
+        layout = QVBoxLayout(self)
+        layout.setSpacing(10)
+        layout.addWidget(self.name)
+        layout.addWidget(soft(self.tr("Read this aloud, alone, in a quiet place:")))
+        layout.addWidget(sentence)
+        layout.addLayout(buttons)
+        layout.addWidget(self.bar)
+        layout.addWidget(self.meter)
+        layout.addWidget(self.advice)
+        layout.addWidget(self.verdict)
+        layout.addStretch()
+        layout.addWidget(
+            soft(
+                self.tr(
+                    "A voiceprint is biometric. It stays on this computer, readable by you "
+                    "alone, and holds no sound; you can delete it at any time."
+                )
+            )
+        )

@@ -1,0 +1,113 @@
+"""The menu: everything the panel does, by keyboard."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from PyQt6.QtGui import QAction, QKeySequence
+from PyQt6.QtWidgets import QInputDialog, QMenu
+
+from tap_live.errors import TapError
+from tap_live.ui.colours import DARK, LIGHT
+
+if TYPE_CHECKING:
+    from tap_live.ui.window import Window
+
+
+class Menu:
+    """Fill a window's menu bar."""
+
+    def __init__(self, window: "Window") -> None:
+        self._window = window
+        self.actions: list[QAction] = []
+        for fill in (self._stream, self._targets, self._captions, self._view, self._help):
+            fill()
+
+    def _stream(self) -> None:
+        window, tr = self._window, self._window.tr
+        menu = self._menu(tr("&Stream"))
+        transport = window.listen.transport
+        self._add(menu, tr("&Start or stop"), "F5", transport.start_or_stop)
+        self._add(menu, tr("&Mute"), "Ctrl+M", transport.mute.toggle)
+        self._add(menu, tr("&Record"), "Ctrl+Shift+R", transport.record.toggle)
+        menu.addSeparator()
+        self._profiles = menu.addMenu(tr("&Profiles"))
+        assert self._profiles is not None
+        self._profiles.aboutToShow.connect(self._list_profiles)
+        menu.addSeparator()
+        self._add(menu, tr("&Quit"), "Ctrl+Q", window.close)
+
+    def _targets(self) -> None:
+        window, tr = self._window, self._window.tr
+        menu = self._menu(tr("&Targets"))
+        self._add(menu, tr("&Add a target…"), "Ctrl+T", window.add_target)
+        self._add(menu, tr("&Mark the newest sound"), "Ctrl+K", window.listen.mark)
+
+    def _captions(self) -> None:
+        captions, tr = self._window.listen.captions, self._window.tr
+        menu = self._menu(tr("&Captions"))
+        self._add(menu, tr("&Search"), "Ctrl+F", captions.search.setFocus)
+        self._add(menu, tr("&Next match"), "F3", captions.find_next)
+        self._add(menu, tr("&Previous match"), "Shift+F3", captions.find_previous)
+        menu.addSeparator()
+        self._add(menu, tr("&Copy"), "Ctrl+Shift+C", captions.copy)
+        self._add(menu, tr("Sa&ve…"), "Ctrl+S", captions.save)
+        self._add(menu, tr("&Forget all"), "", self._window.transcript.clear)
+        menu.addSeparator()
+        self._add(menu, tr("&Large type"), "Ctrl+L", captions.large.toggle)
+        self._add(menu, tr("S&trip on top"), "Ctrl+D", captions.strip.toggle)
+
+    def _view(self) -> None:
+        window, tr = self._window, self._window.tr
+        menu = self._menu(tr("&View"))
+        for number, name in enumerate((tr("&Listen"), tr("&Voices"), tr("&Engine"))):
+            self._add(menu, name, f"Ctrl+{number + 1}", _page(window, number))
+        menu.addSeparator()
+        self._add(menu, tr("&Dark"), "", lambda: window.set_theme(DARK))
+        self._add(menu, tr("L&ight"), "", lambda: window.set_theme(LIGHT))
+
+    def _help(self) -> None:
+        window, tr = self._window, self._window.tr
+        menu = self._menu(tr("&Help"))
+        self._add(menu, tr("&First steps…"), "F1", window.show_guide)
+
+    def _list_profiles(self) -> None:
+        window, tr = self._window, self._window.tr
+        menu = self._profiles
+        assert menu is not None
+        menu.clear()
+        for name in window.profiles.names():
+            action = menu.addAction(name)
+            assert action is not None
+            action.triggered.connect(lambda _=False, name=name: window.use_profile(name))
+        menu.addSeparator()
+        save = menu.addAction(tr("&Save as…"))
+        assert save is not None
+        save.triggered.connect(self._save_profile)
+
+    def _save_profile(self) -> None:
+        window = self._window
+        name, agreed = QInputDialog.getText(window, window.tr("Profile"), window.tr("Name:"))
+        if agreed and name.strip():
+            try:
+                window.profiles.save(window.link.setup, name.strip())
+            except TapError as error:
+                window.banner.say(str(error))
+
+    def _menu(self, name: str) -> QMenu:
+        bar = self._window.menuBar()
+        assert bar is not None
+        menu = bar.addMenu(name)
+        assert menu is not None
+        return menu
+
+    def _add(self, menu: QMenu, words: str, keys: str, do: Callable[[], object]) -> None:
+        action = QAction(words, self._window)
+        if keys:
+            action.setShortcut(QKeySequence(keys))
+        action.triggered.connect(lambda: do())
+        menu.addAction(action)
+        self.actions.append(action)
+
+
+def _page(window: "Window", number: int) -> Callable[[], object]:
+    return lambda: window.show_page(number)
