@@ -11,6 +11,7 @@ class OverloadConfig:
 
     late: float = 0.25  # behind the microphone: the machine is too slow
     caught_up: float = 0.05
+    burst: float = 1.0  # less than that may come at once, as after a gap, and be worked off as long
     rest: float = 2.0  # before it is tried again, twice as long each time
     longest: float = 64.0
     steady: float = 60.0  # after so long it counts as the first time again
@@ -25,11 +26,15 @@ class Overload:
         self._rate = rate
         self._rest = self._config.rest
         self._since = 0.0  # of the last change
+        self._end = 0  # of the stream at the last look
+        self._burst: float | None = None  # when much came at once that is still worked off
 
     def watch(self, position: int, end: int) -> Warned | None:
         """Take how far the worker is and the stream is, in samples; say what changes."""
         now, behind = end / self._rate, (end - position) / self._rate
-        if not self.resting and behind > self._config.late:
+        excused = self._came_at_once(now, behind, (end - self._end) / self._rate)
+        self._end = end
+        if not self.resting and behind > self._config.late and not excused:
             if now - self._since > self._config.steady:
                 self._rest = self._config.rest
             self.resting, self._since = True, now
@@ -44,3 +49,11 @@ class Overload:
             self._rest = min(2 * self._rest, self._config.longest)
             return warned
         return None
+
+    def _came_at_once(self, now: float, behind: float, came: float) -> bool:
+        """Whether the worker is behind because of a burst, which says nothing about the machine."""
+        if behind <= self._config.caught_up:
+            self._burst = None
+        elif self._burst is None and self._config.late < came < self._config.burst:
+            self._burst = now
+        return self._burst is not None and now - self._burst <= self._config.burst

@@ -91,7 +91,7 @@ class Worker:
         elif self._open:
             self._waited_s += passed_s
             if self._waited_s > self._patience_s and _settle(self._open):
-                logger.error("%s stands still and is left behind", self._name)
+                logger.warning("%s stands still and is left behind", self._name)
                 self._replace()
                 self.start()
 
