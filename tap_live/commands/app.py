@@ -16,6 +16,7 @@ from tap_live.commands.link import link
 from tap_live.commands.models import models
 from tap_live.commands.panel import panel
 from tap_live.commands.run import run
+from tap_live.commands.soak import soak
 from tap_live.commands.transcribe import transcribe
 from tap_live.commands.virtual_mic import virtual_mic
 from tap_live.commands.voices import voices
@@ -51,7 +52,20 @@ def common(
     context.default_map = load_profile(profile)
 
 
-for command in (demo, run, panel, link, extract, transcribe, enrol, devices, virtual_mic, bench, doctor):
+for command in (
+    demo,
+    run,
+    panel,
+    link,
+    extract,
+    transcribe,
+    enrol,
+    devices,
+    virtual_mic,
+    bench,
+    soak,
+    doctor,
+):
     app.command(command.__name__.replace("_", "-"))(command)
 app.add_typer(voices, name="voices")
 app.add_typer(models, name="models")

@@ -1,0 +1,1 @@
+"""The whole engine for hours, with faults: what `tap-live soak` runs."""

@@ -1,0 +1,71 @@
+"""What a stream shows of itself while it runs, kept small."""
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tap_live.bench import memory_mb
+from tap_live.events import AnyEvent, Caption, Failed, Stats, Warned
+
+SAMPLE_S = 5.0  # of the stream, between two looks at the memory
+
+
+class Evidence:
+    """Take every event of a stream."""
+
+    def __init__(self) -> None:
+        self.finals: list[Caption] = []
+        self.incidents: list[Warned | Failed] = []
+        self.lost = 0  # samples, as the engine says
+        self.memory: list[tuple[float, float]] = []  # seconds of the stream, MB
+        self.crashes: Counter[str] = Counter()
+        self._sample_at = 0.0
+
+    def take(self, event: AnyEvent) -> None:
+        match event:
+            case Caption(state="final"):
+                self.finals.append(event)
+            case Warned() | Failed():
+                self.incidents.append(event)
+            case Stats():
+                self.lost = event.lost
+                if event.at >= self._sample_at:
+                    self._sample_at = event.at + SAMPLE_S
+                    self.memory.append((event.at, resident_mb()))
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Count exceptions that nobody caught, and errors that were logged."""
+        before, threading.excepthook = threading.excepthook, self._crashed
+        handler = _Counting(self.crashes)
+        logging.getLogger().addHandler(handler)
+        try:
+            yield
+        finally:
+            logging.getLogger().removeHandler(handler)
+            threading.excepthook = before
+
+    def _crashed(self, what: threading.ExceptHookArgs) -> None:
+        name = what.thread.name if what.thread else "a thread"
+        self.crashes[f"{name}: {what.exc_value!r}"] += 1
+
+
+class _Counting(logging.Handler):
+    def __init__(self, crashes: Counter[str]) -> None:
+        super().__init__(logging.ERROR)
+        self._crashes = crashes
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = f": {record.exc_info[1]!r}" if record.exc_info else ""
+        self._crashes[f"{record.name}: {record.getMessage()}{error}"] += 1
+
+
+def resident_mb() -> float:
+    """The process's memory now; where the system does not tell, its largest so far."""
+    pages = Path("/proc/self/statm")  # Linux
+    if pages.exists():
+        return int(pages.read_text().split()[1]) * 4096 / 1e6
+    return memory_mb() or 0.0

@@ -1,0 +1,222 @@
+"""What a soak found, and which promises were kept."""
+
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+from pathlib import Path
+
+import msgspec
+
+from tap_live.events import Caption, Warned
+from tap_live.soak.evidence import Evidence
+from tap_live.soak.faults import Fault
+from tap_live.soak.meeting import RATE, Turn
+from tap_live.soak.trend import Trend
+from tap_live.soak.verify import finals_of, missing_samples, wrong_words
+
+STEADY_S = 900.0  # a shorter stream says nothing about growth
+GROWTH_MB = 16.0  # of memory, that is noise
+GROWTH_S = 0.5  # of delay, likewise
+HEARD = 0.5  # of a turn's words
+EXPECTED = {  # incidents that a fault may cause
+    "microphone sticks": ("device-stuck", "samples-lost"),
+    "microphone pulled out": ("samples-lost",),
+    "captions overloaded": ("captions-behind", "captions-late"),
+    "captioner raises": ("captions-restarted",),
+    "extractor slow": ("extraction-slow", "extraction-recovered"),
+    "extractor gives NaN": ("extraction-restarted",),
+    "extractor hangs": ("extraction-restarted", "extraction-slow", "extraction-recovered"),
+}
+UNHEARD_S = {  # around a fault, in which words are not to be had: before it, after it
+    "microphone sticks": (0.5, 3.0),
+    "microphone pulled out": (0.5, 3.0),
+    "captioner raises": (15.0, 5.0),  # a region that was not final yet goes with its captioner
+}
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One line of the result."""
+
+    what: str
+    measured: str
+    promise: str  # empty where nothing is promised
+    kept: bool = True
+
+
+class Streamed(msgspec.Struct, frozen=True):
+    """What a stream was, and what it left behind."""
+
+    seed: int
+    seconds: float
+    wall_s: float
+    faults: Sequence[Fault]
+    turns: Sequence[Turn]
+    delivered: Sequence[tuple[int, int]]
+    read: Sequence[int]  # finals that the good reader got, by id
+    whole: Path
+    parts: Sequence[Path]
+
+
+def findings(streamed: Streamed, evidence: Evidence, errors: Sequence[str]) -> list[Finding]:
+    """Compare what happened with what was promised."""
+    return [
+        Finding("stream", f"{streamed.seconds:.0f} s in {streamed.wall_s:.0f} s", ""),
+        Finding("faults", f"{len(streamed.faults)}, seed {streamed.seed}", ""),
+        *_samples(streamed, evidence),
+        *_finals(streamed, evidence),
+        _turns(streamed, evidence),
+        *_overload(streamed, evidence),
+        _unexpected(streamed, evidence),
+        _recordings(streamed, evidence),
+        *_trends(streamed, evidence),
+        _none("crashes", [*evidence.crashes, *errors]),
+    ]
+
+
+def _samples(streamed: Streamed, evidence: Evidence) -> list[Finding]:
+    missing = missing_samples(streamed.whole / "mixture.wav", streamed.seed, streamed.delivered)
+    gaps = [(a[1], b[0]) for a, b in zip(streamed.delivered, streamed.delivered[1:], strict=False)]
+    gone = sum(stop - start for start, stop in gaps)
+    return [
+        _count("lost samples", missing),
+        Finding(
+            "samples lost while the microphone was gone",
+            f"{evidence.lost} declared of {gone}",
+            "all declared",
+            abs(evidence.lost - gone) <= RATE // 1000 * max(1, len(gaps)),
+        ),
+    ]
+
+
+def _finals(streamed: Streamed, evidence: Evidence) -> list[Finding]:
+    said = [final.id for final in evidence.finals]
+    kept = [final.id for final in finals_of(streamed.whole)]
+    return [
+        Finding("finals", str(len(said)), ""),
+        _count("finals the subscriber lost", len(set(said) - set(streamed.read))),
+        _count("finals that came to it twice", len(streamed.read) - len(set(streamed.read))),
+        _count("finals the recording lost", len(set(said) - set(kept))),
+        _count("finals that it has twice", len(kept) - len(set(kept))),
+    ]
+
+
+def _turns(streamed: Streamed, evidence: Evidence) -> Finding:
+    """Whoever speaks outside of faults is captioned."""
+    windows = [
+        (fault.start - UNHEARD_S[fault.kind][0], fault.stop + UNHEARD_S[fault.kind][1])
+        for fault in streamed.faults
+        if fault.kind in UNHEARD_S
+    ]
+    finals = sorted(evidence.finals, key=lambda final: final.start)
+    turns = [
+        turn
+        for turn in streamed.turns
+        if turn.stop / RATE < streamed.seconds
+        and not any(a < turn.stop / RATE and turn.start / RATE < b for a, b in windows)
+    ]
+    unheard = sum(not _heard(turn, finals) for turn in turns)
+    return Finding(
+        "turns without captions", f"{unheard} of {len(turns)}", "0 outside faults", unheard == 0
+    )
+
+
+def _heard(turn: Turn, finals: Sequence[Caption]) -> bool:
+    start, stop = turn.start / RATE - 1, turn.stop / RATE + 1
+    heard = [
+        _bare(word.text)
+        for final in finals
+        if final.start < stop and final.end > start
+        for word in final.words
+        if start < (word.start + word.end) / 2 < stop
+    ]
+    said = [_bare(word) for word in turn.text.split()]
+    blocks = SequenceMatcher(None, said, heard, autojunk=False).get_matching_blocks()
+    return sum(block.size for block in blocks) >= HEARD * len(said)
+
+
+def _overload(streamed: Streamed, evidence: Evidence) -> list[Finding]:
+    warned = [one for one in evidence.incidents if isinstance(one, Warned)]
+    skipped = [one for one in warned if one.code == "captions-behind"]
+    rested = [one for one in warned if one.code == "extraction-recovered"]
+    late = sum(final.late for final in evidence.finals)
+    return [
+        Finding(
+            name,
+            f"{sum((one.stop or 0) - (one.start or 0) for one in found):.1f} s" + more,
+            "only while injected",
+            all(_caused(one.code, one.at, streamed.faults) for one in found),
+        )
+        for name, found, more in (
+            ("overload of captions", skipped, f", {late} finals late"),
+            ("overload of extraction", rested, ""),
+        )
+    ]
+
+
+def _unexpected(streamed: Streamed, evidence: Evidence) -> Finding:
+    return _none(
+        "warnings and errors that no fault explains",
+        [
+            f"{one.code} at {one.at:.0f} s: {one.text}"
+            for one in evidence.incidents
+            if one.code != "captions-late" and not _caused(one.code, one.at, streamed.faults)
+        ],
+    )
+
+
+def _caused(code: str, at: float, faults: Sequence[Fault]) -> bool:
+    return any(
+        code in EXPECTED.get(fault.kind, ()) and fault.start <= at <= fault.stop + 10
+        for fault in faults
+    )
+
+
+def _recordings(streamed: Streamed, evidence: Evidence) -> Finding:
+    wrong = sum(wrong_words(part, streamed.whole, evidence.finals) for part in streamed.parts)
+    measured = f"{wrong} in {len(streamed.parts)} recordings"
+    return Finding("words wrong in recordings begun meanwhile", measured, "0", wrong == 0)
+
+
+def _trends(streamed: Streamed, evidence: Evidence) -> list[Finding]:
+    delays = [
+        (final.at, final.at - word.end)
+        for final in evidence.finals
+        if not final.late and not _rushed(final.at, streamed.faults)
+        for word in final.words
+    ]
+    return [
+        _trend("memory", "MB", Trend.of(evidence.memory), GROWTH_MB, streamed.seconds),
+        _trend("delay of finals", "s", Trend.of(delays), GROWTH_S, streamed.seconds),
+    ]
+
+
+def _rushed(at: float, faults: Sequence[Fault]) -> bool:
+    return any(
+        fault.kind == "captions overloaded" and fault.start <= at <= fault.stop + 40
+        for fault in faults
+    )
+
+
+def _trend(what: str, unit: str, trend: Trend | None, most: float, seconds: float) -> Finding:
+    if trend is None:
+        return Finding(what, "too few", "")
+    if seconds < STEADY_S:
+        return Finding(what, f"median {trend.median:.2f} {unit}", "")
+    measured = f"median {trend.median:.2f} {unit}, {trend.slope:+.2f} ± {trend.error:.2f} {unit}/h"
+    return Finding(
+        what,
+        f"{measured}, grown by {trend.growth:+.2f} {unit}",
+        f"grows by at most {most:g} {unit}",
+        trend.growth <= most,
+    )
+
+
+def _count(what: str, found: int) -> Finding:
+    return Finding(what, str(found), "0", found == 0)
+
+
+def _none(what: str, found: Sequence[str]) -> Finding:
+    return Finding(what, "; ".join(found) or "0", "0", not found)
+
+
+def _bare(word: str) -> str:
+    return "".join(letter for letter in word.casefold() if letter.isalnum())
