@@ -16,6 +16,7 @@ from rich.progress import track
 from tap_live.export.voices import read_clip
 from tap_live.export.wer import score
 from tap_live.models.training.data import Clip, read_clips
+from tap_live.models.training.pack import in_turns
 from tap_live.models.training.words import Label, Word
 from tap_live.processor import Audio
 from tap_live.whisper.decoding import DecodingOptions, Hypothesis, decode
@@ -76,7 +77,7 @@ def main(
 
 
 def clips_of(speech: Path, split: str) -> list[Clip]:
-    """The clips that can be labelled: English, and one window long; the longest first."""
+    """The clips that can be labelled: English, and one window long; every voice in turn."""
     usable = [
         clip
         for clip in read_clips(speech)
@@ -84,7 +85,7 @@ def clips_of(speech: Path, split: str) -> list[Clip]:
         and clip.language == "en"
         and LENGTHS_S[0] <= clip.seconds <= LENGTHS_S[1]
     ]
-    return sorted(usable, key=lambda clip: -clip.seconds)
+    return in_turns(sorted(usable, key=lambda clip: -clip.seconds))
 
 
 if __name__ == "__main__":

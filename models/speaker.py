@@ -33,7 +33,7 @@ class SpeakerEncoder(nn.Module):
         super().__init__()
         self.lstm = nn.LSTM(BANDS, WIDTH, num_layers=3, batch_first=True)
         self.linear = nn.Linear(WIDTH, WIDTH)
-        self.register_buffer("filters", _mel_filters(), persistent=False)
+        self.register_buffer("filters", mel_filters(BANDS), persistent=False)
         self.register_buffer("window", torch.hann_window(_FFT), persistent=False)
 
     @classmethod
@@ -92,11 +92,11 @@ def _raise_level(audio: Tensor) -> Tensor:
     return audio * 10.0 ** (gain / 20.0)
 
 
-def _mel_filters() -> Tensor:
-    """Triangles equally wide on Slaney's mel scale, each of unit area: (201, 40)."""
+def mel_filters(bands: int) -> Tensor:
+    """Triangles equally wide on Slaney's mel scale, each of unit area: (201, bands)."""
     linear_top, linear_top_mel, octave = 1000.0, 15.0, np.log(6.4) / 27.0
     top = linear_top_mel + np.log(RATE / 2 / linear_top) / octave
-    mel = np.linspace(0.0, top, BANDS + 2)
+    mel = np.linspace(0.0, top, bands + 2)
     edges = np.where(
         mel < linear_top_mel,
         mel * 200.0 / 3.0,

@@ -33,6 +33,7 @@ FRAMES_A_POSITION = 2
 HEAD_WIDTH = 64  # of every published Whisper
 SPEAKER = 256  # numbers of our speaker embedding
 LENGTH = 16
+START = 0.02  # of what a perceptron adds
 _STANDARD = {"mean", "scale"}  # what settled prompts have not, and the authors' files neither
 
 
@@ -47,6 +48,8 @@ class ResidualPerceptron(nn.Module):
             nn.Linear(width // 2, width),
             nn.LayerNorm(width),
         )
+        # Prompts that begin as large as what they stand among would undo what Whisper knows.
+        nn.init.constant_(self.net[-1].weight, START)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
         added: Tensor = self.net(x)

@@ -7,7 +7,7 @@ import signal
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 import typer
@@ -36,18 +36,24 @@ from .mixing import Recipe
 from .pack import CUES_SHARE, MIB, add_cues, folder_size
 from .pack import pack as write_pack
 from .plot import bars, curves
+from .prompt_commands import PromptFiles, prompt_schedule, prompt_trainer
+from .prompt_files import whisper_folder
+from .prompt_mixing import MIXING, PromptRecipe
+from .prompt_pack import pack_prompts
+from .prompts import PromptConfig
+from .runner import Place, Runner
 from .sound_evaluate import SoundMeter, measure_sounds
 from .sound_mixing import Condition, SoundRecipe, sound_course
 from .sound_pack import pack_sounds
 from .sounds import BANDS_32K, CUES, open_sound_corpus
-from .trainer import Place, Trainer
+from .trainer import Trainer
 
 DEFAULT_LISTS = {
     "voice": "voice_2mix,voice_noisy,voice_partial,voice_absent",
     "sound": "sound_2mix,sound_absent",
 }
 
-TargetKind = Literal["voice", "sound"]
+Trained = Literal["voice", "sound", "prompts"]
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 app.command()(fit_cues)
@@ -63,9 +69,19 @@ def main() -> None:
 def fit(
     data: Annotated[Path, typer.Argument(help="folder with speech, sounds and rir")],
     out: Annotated[Path, typer.Argument(help="folder of this run; resumed if it has a last.pt")],
-    kind: Annotated[TargetKind, typer.Option(help="voice or sound")] = "voice",
-    speaker: Annotated[Path | None, typer.Option(help="voice: Resemblyzer's pretrained.pt")] = None,
+    kind: Annotated[Trained, typer.Option(help="voice, sound or prompts")] = "voice",
+    speaker: Annotated[
+        Path | None, typer.Option(help="voice, prompts: Resemblyzer's pretrained.pt")
+    ] = None,
     cues: Annotated[Path | None, typer.Option(help="sound: sound.npz of `fit-cues`")] = None,
+    whisper: Annotated[
+        str | None, typer.Option(help="prompts: name or folder of the Whisper [default: a pack's]")
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="prompts: words of the speech [default: words.jsonl in it]")
+    ] = None,
+    lora: Annotated[int, typer.Option(help="prompts: rank of LoRA instead, to compare")] = 0,
+    whole: Annotated[float, typer.Option(help="prompts: share in 30 s of context, not 10")] = 0.0,
     condition: Annotated[Condition, typer.Option(help="sound: what asks for a clip")] = "retrieved",
     cache: Annotated[Path, typer.Option(help="decoded audio and embeddings")] = Path("runs/cache"),
     start: Annotated[Path | None, typer.Option(help="best.pt to begin with")] = None,
@@ -85,9 +101,26 @@ def fit(
     check_s: Annotated[float, typer.Option(help="seconds between evaluations")] = 240.0,
     compile: Annotated[bool, typer.Option(help="torch.compile")] = False,
 ) -> None:
-    """Train, or go on training, an extractor of voices or of sounds."""
+    """Train, or go on training, an extractor of voices or of sounds, or prompts for Whisper."""
     torch.set_num_threads(threads)
     place = Place.find()
+    if kind == "prompts":
+        prompting = PromptConfig(
+            schedule=prompt_schedule(steps, minutes, batch, rate),
+            seed=seed, workers=workers, check_s=check_s, bf16=bf16, compile=compile,
+            lora=lora, whole=whole,
+        )  # fmt: skip
+        prompts = prompt_trainer(
+            PromptFiles(data, cache, whisper, labels),
+            SpeakerEncoder.open(speaker or data / "speaker.safetensors"),
+            prompting,
+            PromptRecipe(group=batch * place.processes, mixing=replace(MIXING, ramp=ramp)),
+            out,
+            place,
+        )
+        prompts.resume()
+        _run(prompts)
+        return
     dims = Dims(band_width=band_width, full_width=full_width, blocks=blocks)
     if kind == "sound":
         dims = replace(dims, cue=2 * WIDTH, bands=BANDS_32K)
@@ -110,6 +143,12 @@ def fit(
     trainer = Trainer(config, course, out, place)
     if not trainer.resume() and start is not None:
         trainer.warm_start(start)
+    _run(trainer)
+
+
+def _run(trainer: Runner[Any]) -> None:
+    """Train until the end or until told to stop, with a progress bar."""
+    place = trainer.place
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: setattr(trainer, "stopping", True))
     with Progress(disable=place.rank > 0 or not sys.stderr.isatty()) as bar:
@@ -198,9 +237,18 @@ def half(
 def pack(
     data: Annotated[Path, typer.Argument(help="folder with speech, sounds and rir")],
     out: Annotated[Path, typer.Argument(help="an empty or new folder")],
-    kind: Annotated[TargetKind, typer.Option(help="voice or sound")] = "voice",
-    speaker: Annotated[Path | None, typer.Option(help="voice: Resemblyzer's pretrained.pt")] = None,
+    kind: Annotated[Trained, typer.Option(help="voice, sound or prompts")] = "voice",
+    speaker: Annotated[
+        Path | None, typer.Option(help="voice, prompts: Resemblyzer's pretrained.pt")
+    ] = None,
     cues: Annotated[Path | None, typer.Option(help="sound: sound.npz of `fit-cues`")] = None,
+    whisper: Annotated[
+        str | None, typer.Option(help="prompts: name or folder of the Whisper, which comes along")
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="prompts: words of the speech [default: words.jsonl in it]")
+    ] = None,
+    cache: Annotated[Path, typer.Option(help="prompts: weights put together")] = Path("runs/cache"),
     mib: Annotated[float, typer.Option(help="the most that the pack may take")] = 30.0,
     embed: Annotated[bool, typer.Option(help="add the embeddings of enrolments")] = True,
 ) -> None:
@@ -213,6 +261,12 @@ def pack(
     if speaker is None:
         raise typer.BadParameter("give --speaker to pack voices")
     encoder = SpeakerEncoder.open(speaker)
+    if kind == "prompts":
+        torch.set_num_threads(1)
+        folder = whisper_folder(whisper, data, cache)
+        pack_prompts(data, labels, folder, out, encoder, int(limit))
+        typer.echo(f"{folder_size(out) / MIB:.1f} MiB in {out}")
+        return
     write_pack(data, out, encoder, int(limit * (1 - CUES_SHARE) if embed else limit))
     if embed:
         torch.set_num_threads(1)

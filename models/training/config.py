@@ -33,8 +33,8 @@ class Schedule:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig:
-    """One run.
+class RunConfig:
+    """One run, of whatever network.
 
     Attributes:
         check_s, save_s: seconds between evaluations and between checkpoints.
@@ -43,7 +43,6 @@ class TrainConfig:
         compile: use torch.compile.
     """
 
-    dims: Dims = field(default_factory=Dims)
     schedule: Schedule = field(default_factory=Schedule)
     seed: int = 0
     check_s: float = 240.0
@@ -52,3 +51,10 @@ class TrainConfig:
     workers: int = 0
     bf16: bool = False
     compile: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig(RunConfig):
+    """One run of a compact extractor."""
+
+    dims: Dims = field(default_factory=Dims)

@@ -30,11 +30,19 @@ SPEECH_SHARE = 0.8  # of that rest
 CUES_SHARE = 0.13  # of the limit, where embeddings are added
 
 
-def pack(data: Path, out: Path, encoder: SpeakerEncoder, limit: int) -> int:
+def pack(
+    data: Path,
+    out: Path,
+    encoder: SpeakerEncoder,
+    limit: int,
+    voices: Sequence[Clip] | None = None,
+) -> int:
     """Write a corpus of at most `limit` bytes; returns its size.
 
     Every voice and every kind of sound comes in before any comes in twice.
 
+    Args:
+        voices: the speech, the first first; None: all that may be trained on.
     Raises: FileExistsError if `out` holds something, ValueError if the limit is too small.
     """
     if out.exists() and any(out.iterdir()):
@@ -44,7 +52,8 @@ def pack(data: Path, out: Path, encoder: SpeakerEncoder, limit: int) -> int:
     save_file(weights, out / "speaker.safetensors")
     rooms = add_clips(out / "rir", read_clips(data / "rir"), int(limit * ROOMS_SHARE), _write_room)
     left = limit - rooms - (out / "speaker.safetensors").stat().st_size
-    voices = in_turns(training_voices(read_clips(data / "speech")))
+    if voices is None:
+        voices = in_turns(training_voices(read_clips(data / "speech")))
     speech = add_clips(out / "speech", voices, int(left * SPEECH_SHARE), _copy)
     noises = in_turns(training_noises(read_clips(data / "sounds")))
     add_clips(out / "sounds", noises, left - speech, _write_sound)

@@ -101,6 +101,29 @@ class Voices:
         cue: NDArray[np.float32] = cues[rng.integers(len(cues)), speed, rng.integers(VARIANTS)]
         return cue
 
+    def clips(self, speaker: int) -> list[int]:
+        """The numbers of a speaker's clips in the store."""
+        return self._clips[speaker]
+
+    def cue_beside(
+        self, rng: np.random.Generator, speaker: int, speed: int, part: Piece
+    ) -> NDArray[np.float32] | None:
+        """An embedding of a piece that does not overlap a part of a clip; None if there is none."""
+        apart = [
+            number
+            for number, piece in enumerate(self._pieces[speaker])
+            if piece.clip != part.clip or piece.stop <= part.start or part.stop <= piece.start
+        ]
+        if not apart:
+            return None
+        number = apart[rng.integers(len(apart))]
+        cue: NDArray[np.float32] = self.cues[speaker][number, speed, rng.integers(VARIANTS)]
+        return cue
+
+    def read(self, part: Piece) -> Audio:
+        """The samples of a part of a clip."""
+        return self._store.read(part.clip, part.start, part.stop)
+
     def draw(
         self, rng: np.random.Generator, speaker: int, speed: int, length: int
     ) -> tuple[Audio, NDArray[np.float32]]:

@@ -15,6 +15,9 @@ from tokenizers import Tokenizer
 
 LABELS = "words.jsonl"
 TIMESTAMP_S = 0.02
+ENGLISH_VOCABULARY = 51864
+"""Tokens of an English-only model; a multilingual one has more."""
+IGNORED = -100  # of labels, as torch has it
 
 
 class Word(NamedTuple):
@@ -56,6 +59,14 @@ def read_labels(path: Path) -> dict[str, Label]:
     return {label.file: label for label in labels if label.words}
 
 
+class Row(NamedTuple):
+    """What the decoder reads for one mixture, and what is to follow each token."""
+
+    tokens: list[int]  # start, words, end
+    labels: list[int]  # `IGNORED` where it is left open
+    followed: list[bool]  # whether plain Whisper on the voice alone says what follows
+
+
 class Script:
     """Write what the decoder is to say, as tokens of one Whisper.
 
@@ -68,25 +79,39 @@ class Script:
         self.eot = self._special("endoftext")
         self.previous = self._special("startofprev")
         marks = ["startoftranscript"]
-        if vocabulary > 51864:  # a multilingual model
+        if vocabulary > ENGLISH_VOCABULARY:
             marks += ["en", "transcribe"]
         self._start = [self._special(mark) for mark in marks]
         self._timeless = self._special("notimestamps")
 
-    def write(
-        self, words: Sequence[Word], *, placeholders: int, timestamps: bool
-    ) -> tuple[list[int], int]:
-        """Return tokens and how many of them come before the first that is to be said.
+    @property
+    def no_speech(self) -> int:
+        """What follows the start where nobody speaks; its probability is how Whisper says so."""
+        return self._timeless - 1
 
-        A prompted sequence begins with the mark of a text before and `placeholders` tokens.
-        Nothing said is the end at once.
+    def row(self, words: Sequence[Word], *, timestamps: bool) -> Row:
+        """Write words, with or without the times at which they begin and end; none are silence.
+
+        Times themselves are left open: plain Whisper says how it would write them.
         """
-        opening = [self.previous] * (1 + placeholders) if placeholders else []
-        start = [*opening, *self._start, *([] if timestamps else [self._timeless])]
+        start = [*self._start, *([] if timestamps else [self._timeless])]
+        if not words:
+            labels = [self.no_speech, *[IGNORED] * (len(start) - 2), self.eot, IGNORED]
+            if len(start) == 1:  # one mark, and it asks whether anybody speaks
+                labels = [self.no_speech, IGNORED]
+            return Row([*start, self.eot], labels, [False] * len(labels))
         said = self._model.encode("".join(w.text for w in words), add_special_tokens=False).ids
-        if timestamps and words:
-            said = [self._time(words[0].start), *said, self._time(words[-1].end)]
-        return [*start, *said, self.eot], len(start)
+        begin, end = ([self._time(t)] * timestamps for t in (words[0].start, words[-1].end))
+        tokens = [*start, *begin, *said, *end, self.eot]
+        spoken = len(start) + len(begin)  # the first of what is said
+        labels = [IGNORED] * (spoken - 1) + said + [self.eot if not timestamps else IGNORED]
+        labels += [IGNORED] * (len(tokens) - len(labels))
+        return Row(tokens, labels, [True] * (len(tokens) - 1) + [False])
+
+    def context(self, words: Sequence[Word], length: int) -> list[int]:
+        """Words as a text before, of 1 + `length` tokens; repeated where they are too few."""
+        said = self._model.encode("".join(w.text for w in words), add_special_tokens=False).ids
+        return [self.previous, *(said * -(-length // len(said)))[:length]]
 
     def read(self, tokens: Iterable[int]) -> str:
         """Return the text of tokens, without marks and times."""

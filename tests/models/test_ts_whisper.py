@@ -1,4 +1,4 @@
-"""Prompt-tuned Whisper: the authors' numbers from the authors' files, and what prompts never touch."""
+"""Prompt-tuned Whisper: the authors' numbers from the authors' files, and what never changes."""
 
 import json
 from collections.abc import Iterator

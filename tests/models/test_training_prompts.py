@@ -1,0 +1,267 @@
+"""Prompts: mixtures with the words of who is asked for; a Whisper that learns to follow them."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+from tap_live.models.log_mel import LogMel
+from tap_live.models.speaker import SpeakerEncoder
+from tap_live.models.training.config import Schedule
+from tap_live.models.training.corpus import Corpus, open_corpus
+from tap_live.models.training.mixing import Recipe
+from tap_live.models.training.prompt_batches import PromptMixtures
+from tap_live.models.training.prompt_commands import PromptFiles, prompt_trainer
+from tap_live.models.training.prompt_files import known_words, whisper_folder
+from tap_live.models.training.prompt_mixing import PromptMixer, PromptRecipe, stretch
+from tap_live.models.training.prompt_pack import pack_prompts
+from tap_live.models.training.prompts import PromptConfig, PromptTrainer, prompt_course
+from tap_live.models.training.runner import Place
+from tap_live.models.training.words import IGNORED, Label, Script, Word, read_labels
+from tap_live.models.ts_whisper import load, open_whisper
+from tap_live.models.whisper import Dims, Whisper
+from tap_live.whisper.features import log_mel
+
+CPU = Place(torch.device("cpu"), rank=0, processes=1)
+MARKS = ["endoftext", "startoftranscript", "startofprev", "nospeech", "notimestamps"]
+VOCABULARY = 400 + 1501
+DIMS = Dims(80, 1500, 64, 1, 2, VOCABULARY, 448, 64, 1, 2)
+PLAIN = Recipe(near=0, far=0, noise=0, room=0, channel=0, ramp=0, speeds=False)
+CONFIG = PromptConfig(
+    schedule=Schedule(steps=2, batch=1, warmup=1, rate=0.01), check_cases=4, length=4
+)
+
+
+@pytest.fixture(scope="module")
+def whisper_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small Whisper with random weights, and a tokenizer of bytes and marks."""
+    folder = tmp_path_factory.mktemp("whisper")
+    torch.manual_seed(0)
+    net = Whisper(DIMS)
+    torch.nn.init.normal_(net.decoder.positional_embedding, std=0.1)
+    torch.save({"dims": asdict(DIMS), "model_state_dict": net.state_dict()}, folder / "small.pt")
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = Tokenizer(models.BPE({c: n for n, c in enumerate(alphabet)}, []))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_tokens([f"<|filler{n}|>" for n in range(400 - len(alphabet) - len(MARKS))])
+    tokenizer.add_special_tokens([f"<|{mark}|>" for mark in MARKS])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def script(whisper_files: Path) -> Script:
+    return Script(whisper_files / "tokenizer.json", VOCABULARY)
+
+
+@pytest.fixture(scope="module")
+def labels(corpus_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A word every 0.6 s of every clip."""
+    path = tmp_path_factory.mktemp("labels") / "words.jsonl"
+    words = tuple(Word(f" w{n}", 0.6 * n + 0.1, 0.6 * n + 0.5) for n in range(15))
+    names = [file.name for file in sorted((corpus_folder / "speech").glob("*.flac"))]
+    rows = [Label(name, -0.1, words).written() for name in names]
+    path.write_text("\n".join([*rows, Label("gone.flac", -9.0, ()).written()]))
+    return path
+
+
+@pytest.fixture(scope="module")
+def corpus(corpus_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    encoder = SpeakerEncoder.open(corpus_folder / "speaker.safetensors")
+    return open_corpus(corpus_folder, encoder, tmp_path_factory.mktemp("cache"))
+
+
+def mixer(corpus: Corpus, corpus_folder: Path, labels: Path, recipe: PromptRecipe) -> PromptMixer:
+    return PromptMixer(corpus.voices, corpus.around, known_words(corpus_folder, labels), recipe, 0)
+
+
+@pytest.fixture
+def trainer(
+    corpus: Corpus, corpus_folder: Path, labels: Path, whisper_files: Path, script: Script,
+    tmp_path: Path,
+) -> PromptTrainer:  # fmt: skip
+    return make_trainer(corpus, corpus_folder, labels, whisper_files, script, tmp_path / "run")
+
+
+def make_trainer(
+    corpus: Corpus, folder: Path, labels: Path, files: Path, script: Script, out: Path,
+    config: PromptConfig = CONFIG,
+) -> PromptTrainer:  # fmt: skip
+    words = known_words(folder, labels)
+    recipe = PromptRecipe(lengths=(2.0,), group=1, mixing=PLAIN)
+    course = prompt_course(corpus, words, script, recipe, 0)
+    cues = torch.from_numpy(np.concatenate([cue.reshape(-1, 256) for cue in corpus.voices.cues]))
+    return PromptTrainer(config, open_whisper(files / "small.pt"), course, cues, out, CPU)
+
+
+def test_words_are_read_as_they_were_written(labels: Path) -> None:
+    found = read_labels(labels)
+    assert "gone.flac" not in found
+    assert found["v0-0.flac"].words[1] == Word(" w1", pytest.approx(0.7), pytest.approx(1.1))
+
+
+def test_missing_labels_are_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="prompt_labels SPEECH"):
+        read_labels(tmp_path / "words.jsonl")
+
+
+def test_log_mel_is_what_the_live_engine_hears() -> None:
+    audio = (0.1 * np.random.default_rng(0).standard_normal(320 * 60)).astype(np.float32)
+    found = LogMel()(torch.from_numpy(audio)[None])[0].numpy()
+    np.testing.assert_allclose(found, log_mel(audio), atol=1e-4)
+
+
+def test_a_row_says_what_follows_each_token(script: Script) -> None:
+    row = script.row([Word(" a", 0.2, 0.5), Word(" b", 0.6, 1.0)], timestamps=False)
+    assert row.tokens[0] == script._start[0] and row.tokens[-1] == script.eot
+    assert script.read(row.tokens) == "a b"
+    known = [n for n, label in enumerate(row.labels) if label != IGNORED]
+    assert [row.labels[n] for n in known] == [row.tokens[n + 1] for n in known]
+    assert known == [*range(1, len(row.tokens) - 1)]
+    assert row.followed == [True] * (len(row.tokens) - 1) + [False]
+
+
+def test_times_are_written_where_words_begin_and_end_and_left_open(script: Script) -> None:
+    row = script.row([Word(" a", 0.2, 1.0)], timestamps=True)
+    first = script.no_speech + 2
+    assert row.tokens[1] == first + 10 and row.tokens[-2] == first + 50
+    assert all(label < first - 2 for label in row.labels)
+
+
+def test_nothing_said_is_silence_and_the_end(script: Script) -> None:
+    row = script.row((), timestamps=False)
+    assert row.labels[0] == script.no_speech
+    assert row.labels[-2] == script.eot and row.tokens[-1] == script.eot
+    assert not any(row.followed)
+
+
+def test_a_stretch_begins_and_ends_between_words() -> None:
+    words = tuple(Word(f" {n}", 0.6 * n + 0.1, 0.6 * n + 0.5) for n in range(15))
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        part, said = stretch(rng, words, 3, 4.0)
+        start, stop = part.start / 16000, part.stop / 16000
+        assert part.clip == 3 and stop - start <= 4.0 + 1e-3
+        inside = [w for w in words if w.start > start - 1e-3 and w.end < stop + 1e-3]
+        assert inside == [*said]
+
+
+def test_an_example_depends_on_seed_and_number_alone(
+    corpus: Corpus, corpus_folder: Path, labels: Path
+) -> None:
+    recipe = PromptRecipe(lengths=(2.0, 3.0), group=2)
+    first, again = (mixer(corpus, corpus_folder, labels, recipe) for _ in range(2))
+    again.asked(0)  # another history
+    one, other = first.asked(5), again.asked(5)
+    np.testing.assert_array_equal(one.mixture, other.mixture)
+    assert one.words == other.words
+
+
+def test_who_is_asked_for_is_in_the_mixture_or_says_nothing(
+    corpus: Corpus, corpus_folder: Path, labels: Path
+) -> None:
+    recipe = PromptRecipe(lengths=(3.0,), third=0, mixing=PLAIN)
+    its = mixer(corpus, corpus_folder, labels, recipe)
+    kinds = set()
+    for number in range(20):
+        asked = its.asked(number)
+        present = asked.targets.any(axis=1)
+        kinds.add(tuple(present))
+        assert present[0] and asked.words[0]
+        assert bool(asked.words[1]) == present[1]
+        assert asked.words[0][-1].end <= 3.1
+        rest = asked.mixture - asked.targets.sum(axis=0)
+        if present[1]:
+            assert np.abs(rest).max() < 1e-5
+    assert kinds == {(True, True), (True, False)}
+
+
+def test_too_few_voices_with_words_are_refused(corpus: Corpus) -> None:
+    with pytest.raises(ValueError, match="wanted at least 4 voices whose words are known, found 0"):
+        PromptMixer(corpus.voices, corpus.around, {}, PromptRecipe(), 0)
+
+
+def test_prompts_begin_as_plain_whisper(trainer: PromptTrainer) -> None:
+    figures = trainer.measure()
+    assert figures["said"] == pytest.approx(figures["said_mixture"], abs=0.3)
+
+
+def test_the_loss_falls_while_whisper_stays(trainer: PromptTrainer) -> None:
+    before = {n: p.clone() for n, p in trainer.net.whisper.named_parameters()}
+    batch = trainer.mixtures[0]
+    losses = [trainer.learn(batch).item() for _ in range(12)]
+    assert losses[-1] < losses[0] - 0.1
+    for name, part in trainer.net.whisper.named_parameters():
+        assert torch.equal(part, before[name])
+    learning, total = trainer.trained
+    assert 0 < learning < total
+
+
+def test_a_run_resumes_and_leaves_prompts_that_load(
+    trainer: PromptTrainer, corpus: Corpus, corpus_folder: Path, labels: Path,
+    whisper_files: Path, script: Script,
+) -> None:  # fmt: skip
+    trainer.run()
+    rows = (trainer.folder / "log.jsonl").read_text().splitlines()
+    assert {"said", "said_alone", "none", "some"} <= json.loads(rows[-1]).keys()
+    assert (trainer.folder / "last.pt").stat().st_size < 3e6  # Whisper is not in it
+    more = replace(CONFIG, schedule=replace(CONFIG.schedule, steps=3))
+    again = make_trainer(corpus, corpus_folder, labels, whisper_files, script, trainer.folder, more)
+    assert again.resume() and again.step == 2
+    again.run()
+    assert again.step == 3
+    net = load(whisper_files / "small.pt", trainer.folder / "best.pt")
+    assert net.prompts.length == 4
+
+
+def test_lora_learns_instead_of_prompts(
+    corpus: Corpus, corpus_folder: Path, labels: Path, whisper_files: Path, script: Script,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    config = replace(CONFIG, lora=2)
+    its = make_trainer(corpus, corpus_folder, labels, whisper_files, script, tmp_path, config)
+    names = {n for n, p in its.net.named_parameters() if p.requires_grad}
+    assert any("lora_A" in name for name in names)
+    batch = its.mixtures[0]
+    losses = [its.learn(batch).item() for _ in range(8)]
+    assert losses[-1] < losses[0]
+
+
+def test_thirty_seconds_of_context_train_too(
+    corpus: Corpus, corpus_folder: Path, labels: Path, script: Script
+) -> None:
+    its = mixer(corpus, corpus_folder, labels, PromptRecipe(lengths=(2.0,)))
+    assert int(PromptMixtures(its, script, 1, whole=1.0)[0].frames) == 3000
+    assert int(PromptMixtures(its, script, 1)[0].frames) == 1000
+
+
+def test_a_pack_trains_without_anything_beside_it(
+    corpus_folder: Path, labels: Path, whisper_files: Path, tmp_path: Path
+) -> None:
+    encoder = SpeakerEncoder.open(corpus_folder / "speaker.safetensors")
+    net = open_whisper(whisper_files / "small.pt")
+    source = tmp_path / "source"
+    source.mkdir()
+    save_file(
+        {n: p.contiguous() for n, p in net.state_dict().items()}, source / "model.safetensors"
+    )
+    (source / "tokenizer.json").write_bytes((whisper_files / "tokenizer.json").read_bytes())
+    pack = tmp_path / "pack"
+    size = pack_prompts(corpus_folder, labels, source, pack, encoder, 9 << 20)
+    assert size <= 9 << 20
+    assert len(read_labels(pack / "speech" / "words.jsonl")) == 11
+    packed = open_whisper(whisper_folder(None, pack, tmp_path))
+    for ours, exact in zip(packed.parameters(), net.parameters(), strict=True):
+        assert (ours - exact).abs().max() <= exact.abs().max() / 100
+    its = prompt_trainer(
+        PromptFiles(pack, tmp_path / "cache", None, None), encoder, CONFIG,
+        PromptRecipe(lengths=(2.0,), group=1, mixing=PLAIN), tmp_path / "run", CPU,
+    )  # fmt: skip
+    its.run()
+    assert its.step == 2
