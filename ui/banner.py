@@ -20,6 +20,7 @@ class Banner(QFrame):
         self._row.setContentsMargins(12, 8, 8, 8)
         self._row.addWidget(self._words, 1)
         self._close = tool("✕", self.tr("Dismiss the message"), self.hide)
+        self._close.setObjectName("small")
         self._row.addWidget(self._close)
         self._actions: list[QPushButton] = []
         self.hide()

@@ -24,7 +24,7 @@ class BundlesBox(QWidget):
         self._task: str | None = None
         self.rows: list[dict[str, Any]] = []
         columns = [self.tr("Model"), self.tr("Kind"), self.tr("Licence"), self.tr("Size")]
-        self.table = Table(self.tr("Models"), [*columns, self.tr("State")])
+        self.table = Table(self.tr("Models"), [*columns, self.tr("State")], wide=2)
         self.table.itemSelectionChanged.connect(self._show_card)
         self.card = QTextBrowser()
         self.card.setAccessibleName(self.tr("Card of the model"))

@@ -198,7 +198,7 @@ class CaptionView(QPlainTextEdit):
         return cursor
 
     def _mark_all(self) -> None:
-        marks = []
+        marks: list[QTextEdit.ExtraSelection] = []
         document = self.document()
         assert document is not None
         cursor = QTextCursor(document)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import (
     QCheckBox,
     QFormLayout,
@@ -23,7 +24,7 @@ from tap_live.ui.controls import button, choice, graded, heading, soft, title
 from tap_live.ui.link import Link
 from tap_live.ui.setup import Setup
 
-_GRADES = {"ok": "good", "warning": "watch", "failed": "bad"}
+_GRADES = {"ok": "", "warning": "watch", "failed": "bad"}
 LANGUAGES = (
     "en",
     "de",
@@ -179,6 +180,7 @@ class EnginePage(QWidget):
         form = QFormLayout(box)
         form.setContentsMargins(12, 12, 12, 12)
         form.setVerticalSpacing(9)
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         form.addRow(self.tr("&Extractor"), self.extractor)
         self._limits = soft()
         form.addRow(self._limits)

@@ -28,6 +28,7 @@ class Health:
     backlog: str = ""
     lost: str = ""
     parts: str = ""  # what the delay is made of
+    running: bool = True
 
 
 @dataclass
@@ -73,7 +74,7 @@ class HealthWatch:
     def verdict(self) -> Health:
         """Say how it goes, the gravest thing first."""
         if not self.running:
-            return Health(Grade.GOOD, "stopped")
+            return Health(Grade.GOOD, "stopped", running=False)
         if self.stats is None:
             return Health(Grade.GOOD, "starting")
         grade, words = max(self._findings(self.stats), key=lambda finding: finding[0])

@@ -40,11 +40,11 @@ class HealthLine(QFrame):
             Grade.WATCH: self.tr("▲ watch"),
             Grade.BAD: self.tr("■ trouble"),
         }
-        text = f"{names[health.grade]}: {health.words}"
+        text = f"{names[health.grade]}: {health.words}" if health.running else f"○ {health.words}"
         self.words.setText(self.words.fontMetrics().elidedText(text, _ELIDE, 620))
         self.words.setToolTip(text)
         self.words.setAccessibleDescription(text)
-        graded(self.words, _GRADES[health.grade])
+        graded(self.words, _GRADES[health.grade] if health.running else "")
         self.figures.setText(self._figures(health))
         self.figures.setToolTip(
             self.tr("delay: {parts}").format(parts=health.parts) if health.parts else ""

@@ -5,7 +5,8 @@ from PyQt6.QtGui import QColor, QPainter, QPaintEvent
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from tap_live.events import Decibels, Loudness
-from tap_live.ui.colours import DARK, Theme
+from tap_live.ui import theme
+from tap_live.ui.colours import Theme
 
 QUIETEST, WATCH, HOT = -60.0, -12.0, -3.0  # dBFS
 _NUMBER = 58  # pixels for it
@@ -17,7 +18,7 @@ class LevelMeter(QWidget):
     def __init__(self, name: str) -> None:
         super().__init__()
         self._name = name
-        self._theme = DARK
+        self._theme = theme.current()
         self._rms: Decibels = None
         self._peak: Decibels = None
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -31,8 +32,8 @@ class LevelMeter(QWidget):
         self.setAccessibleDescription(self._words())
         self.update()
 
-    def set_theme(self, theme: Theme) -> None:
-        self._theme = theme
+    def set_theme(self, wanted: Theme) -> None:
+        self._theme = wanted
         self.update()
 
     def sizeHint(self) -> QSize:
@@ -42,20 +43,20 @@ class LevelMeter(QWidget):
         return QSize(110, 18)
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
-        theme, painter = self._theme, QPainter(self)
+        colours, painter = self._theme, QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         width, height = self.width() - _NUMBER, self.height()
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(theme.field))
+        painter.setBrush(QColor(colours.field))
         track = QRectF(0, height / 2 - 4, width, 8)
         painter.drawRoundedRect(track, 4, 4)
         if self._rms is not None:
             painter.setBrush(QColor(self._colour()))
             painter.drawRoundedRect(QRectF(0, track.y(), width * _share(self._rms), 8), 4, 4)
         if self._peak is not None:
-            painter.setBrush(QColor(theme.text))
+            painter.setBrush(QColor(colours.text))
             painter.drawRect(QRectF(max(0.0, width * _share(self._peak) - 2), track.y(), 2, 8))
-        painter.setPen(QColor(theme.muted))
+        painter.setPen(QColor(colours.muted))
         painter.drawText(
             QRectF(width + 4, 0, _NUMBER - 4, height),
             Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter,

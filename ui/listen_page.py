@@ -42,7 +42,7 @@ class ListenPage(QWidget):
         )
 
     def set_theme(self, theme: Theme) -> None:
-        for part in (self.input.meter, self.output.meter, self.pictures, self.captions.view):
+        for part in (self.pictures, self.captions.view):
             part.set_theme(theme)
 
     def show_level(self, level: Level | None) -> None:

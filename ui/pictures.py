@@ -13,7 +13,7 @@ from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtGui import QFont
 from PyQt6.QtWidgets import QVBoxLayout, QWidget
 
-from tap_live.events import Spectrum, Target
+from tap_live.events import Caption, Spectrum, Target
 from tap_live.spectra import A_SECOND, BANDS, band_edges
 from tap_live.ui.colours import DARK, Theme
 from tap_live.ui.presence import Lanes
@@ -75,10 +75,12 @@ class Pictures(QWidget):
         self._label()
         self._dirty = True
 
-    def take(self, event: Spectrum | Target) -> None:
-        """Keep what is to be drawn."""
+    def take(self, event: Spectrum | Target | Caption) -> None:
+        """Keep what is to be drawn; a caption tells when a voice was there."""
         if isinstance(event, Target):
             self._lanes.take(event)
+        elif isinstance(event, Caption):
+            self._lanes.spoke(f"voice:{event.speaker}", event.start, event.end)
         elif event.stream in self._pictures and len(event.bands) == BANDS:
             seconds = event.position / self._rate
             self._pictures[event.stream].put(seconds, event.bands)

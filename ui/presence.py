@@ -31,6 +31,12 @@ class Lanes:
         self.picture.restart()
         self.present.clear()
 
+    def spoke(self, name: str, start: float, stop: float) -> None:
+        """A target was heard in this part of the stream, as captions tell it afterwards."""
+        if name in self.names:
+            top = self.picture.rows - self.names.index(name) * _HEIGHT
+            self.picture.fill(start, stop, slice(top - _HEIGHT + 1, top), PRESENT)
+
     def put(self, seconds: float) -> None:
         """Draw this moment."""
         column = np.full(self.picture.rows, NOBODY, np.uint8)

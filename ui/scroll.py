@@ -40,6 +40,13 @@ class ScrollingPicture:
             at = place % self.columns
             self._pixels[at] = self._pixels[at + self.columns] = values
 
+    def fill(self, start: float, stop: float, rows: slice, value: int) -> None:
+        """Write rows of a part that is past, as far as it is still shown."""
+        first = max(int(start * self.a_second), self._end - self.columns, 0)
+        for place in range(first, min(int(stop * self.a_second) + 1, self._end)):
+            at = place % self.columns
+            self._pixels[at, rows] = self._pixels[at + self.columns, rows] = value
+
     def advance(self, end: int) -> None:
         """Let the right edge be at a column; what was not told in between stays empty."""
         for place in range(max(self._end, end - self.columns), end):

@@ -32,6 +32,7 @@ class TargetRow(QFrame):
         self._gain_words.setMinimumWidth(56)
         self._gain_words.setAlignment(Qt.AlignmentFlag.AlignRight)
         self._remove = tool("✕", self.tr("Remove {name}").format(name=wish.label), self._gone)
+        self._remove.setObjectName("small")
         self._lay_out()
         self.show_wish(wish, None)
         self.on.toggled.connect(lambda on: self.turned.emit(self.wish.name, on))
@@ -41,14 +42,16 @@ class TargetRow(QFrame):
         """Show what is wished for, and the bundle that it waits for, if it does."""
         self.wish = wish
         self._waits_for = waits_for
-        for control in (self.on, self.gain):
-            control.blockSignals(True)
+        for silent in (self.on, self.gain):
+            silent.blockSignals(True)
         self.on.setChecked(wish.on)
         self.gain.setValue(QUIETEST if wish.gain is None else round(wish.gain))
-        self.gain.setEnabled(wish.on and not wish.suppress and waits_for is None)
-        for control in (self.on, self.gain):
-            control.blockSignals(False)
-        self._gain_words.setText("" if wish.suppress else _decibels(wish.gain))
+        for silent in (self.on, self.gain):
+            silent.blockSignals(False)
+        self._gain_words.setText(_decibels(wish.gain))
+        for control in (self.gain, self._gain_words):
+            control.setEnabled(wish.on)
+            control.setVisible(not wish.suppress and waits_for is None)
         self._kind.setText(self._kind_words())
         self.show_presence(None)
 

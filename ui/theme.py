@@ -3,7 +3,7 @@
 from PyQt6.QtGui import QColor, QGuiApplication, QPalette
 from PyQt6.QtWidgets import QApplication, QStyleFactory
 
-from tap_live.ui.colours import DARK, LIGHT, Theme
+from tap_live.ui.colours import DARK, LIGHT, THEMES, Theme
 
 _SHEET = """
 QWidget {{ color: {text}; }}
@@ -20,7 +20,7 @@ QPushButton, QToolButton {{
 }}
 QPushButton:hover, QToolButton:hover {{ border-color: {accent}; }}
 QPushButton:focus, QToolButton:focus, QComboBox:focus, QLineEdit:focus, QSpinBox:focus,
-QPlainTextEdit:focus, QListWidget:focus, QTableWidget:focus, QTextBrowser:focus {{
+QPlainTextEdit:focus, QListView:focus, QTableWidget:focus, QTextBrowser:focus {{
   border: 2px solid {accent};
 }}
 QPushButton:focus, QToolButton:focus {{ padding: 4px 11px; }}
@@ -46,12 +46,19 @@ QComboBox, QLineEdit, QSpinBox, QDoubleSpinBox {{
   background: {field}; border: 1px solid {line}; border-radius: 6px; padding: 5px 8px;
   selection-background-color: {accent}; selection-color: {on_accent};
 }}
-QComboBox {{ padding-right: 4px; }}
-QPlainTextEdit, QListWidget, QTableWidget, QTextBrowser {{
+QComboBox::drop-down {{ border: none; width: 24px; }}
+QComboBox::down-arrow {{
+  width: 0; height: 0; margin-right: 8px;
+  border-left: 4px solid {field}; border-right: 4px solid {field}; border-top: 6px solid {text};
+}}
+QToolButton#small {{ padding: 2px 8px; }}
+QToolButton#small:focus {{ padding: 1px 7px; }}
+QPlainTextEdit, QListView, QTableWidget, QTextBrowser {{
   background: {panel}; border: 1px solid {line}; border-radius: 6px;
   selection-background-color: {accent}; selection-color: {on_accent};
 }}
 QPlainTextEdit#captions {{ border: 1px solid transparent; }}
+QListView::item {{ padding: 4px 6px; }}
 QTableWidget {{ gridline-color: {line}; }}
 QTableWidget::item {{ padding: 4px 8px; }}
 QHeaderView::section {{
@@ -92,7 +99,14 @@ def apply(theme: Theme) -> None:
     assert isinstance(app, QApplication)
     app.setStyle(QStyleFactory.create("Fusion"))
     app.setPalette(_palette(theme))
+    app.setProperty("theme", theme.name)
     app.setStyleSheet(_SHEET.format(**{n: getattr(theme, n) for n in theme.__dataclass_fields__}))
+
+
+def current() -> Theme:
+    """The theme that the application wears."""
+    app = QApplication.instance()
+    return THEMES.get(str(app.property("theme")), DARK) if app is not None else DARK
 
 
 def of_the_system() -> Theme:
@@ -123,6 +137,7 @@ def _palette(theme: Theme) -> QPalette:
         (roles.ToolTipText, theme.text),
     ):
         palette.setColor(role, QColor(colour))
+    palette.setColor(QPalette.ColorGroup.Disabled, roles.Highlight, QColor(theme.line))
     for role in (roles.WindowText, roles.Text, roles.ButtonText):
         palette.setColor(QPalette.ColorGroup.Disabled, role, QColor(theme.muted))
     return palette

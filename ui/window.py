@@ -41,10 +41,10 @@ from tap_live.ui.caption_strip import CaptionStrip
 from tap_live.ui.colours import THEMES, Theme
 from tap_live.ui.engine import Phase
 from tap_live.ui.engine_page import EnginePage
-from tap_live.ui.enrol_box import EnrolBox
 from tap_live.ui.guide import Guide
 from tap_live.ui.health import HealthWatch
 from tap_live.ui.health_line import HealthLine
+from tap_live.ui.level_meter import LevelMeter
 from tap_live.ui.link import Link
 from tap_live.ui.listen_page import ListenPage
 from tap_live.ui.local import LocalEngine
@@ -110,6 +110,7 @@ class Window(QMainWindow):
         self.theme = THEMES.get(str(settings.value("theme", ""))) or themes.of_the_system()
         self.set_theme(self.theme)
         self._show_where()
+        self.listen.transport.begin.setFocus()
 
     def add_page(self, name: str, page: QWidget) -> None:
         """Put a page behind a button at the left."""
@@ -141,8 +142,8 @@ class Window(QMainWindow):
         themes.apply(theme)
         self.listen.set_theme(theme)
         self.strip.set_theme(theme)
-        for box in self.findChildren(EnrolBox):
-            box.meter.set_theme(theme)
+        for meter in self.findChildren(LevelMeter):
+            meter.set_theme(theme)
         self.settings.setValue("theme", theme.name)
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
@@ -199,6 +200,7 @@ class Window(QMainWindow):
                 self._level = event
             case Caption():
                 self.transcript.take(event)
+                self.listen.pictures.take(event)
             case Hello(rate=rate):
                 self.listen.pictures.restart(rate)
                 if self.link.phase is not Phase.PREVIEW:
