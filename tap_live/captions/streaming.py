@@ -21,9 +21,9 @@ from tap_live.captions.gate import Everyone, Gate
 from tap_live.captions.language import Language
 from tap_live.captions.recogniser import Recogniser
 from tap_live.captions.region import Numbers, Region
-from tap_live.captions.vad import RATE, WINDOW, Edge, Segmenter, Vad
+from tap_live.captions.vad import RATE, WINDOW, Edge, Probabilities, Segmenter
 from tap_live.events import Caption
-from tap_live.processor import Audio
+from tap_live.processor import Audio, Processor
 from tap_live.ring import RingBuffer
 
 __all__ = ["RATE", "StreamingCaptioner", "StreamingConfig"]
@@ -41,7 +41,7 @@ class StreamingCaptioner:
     def __init__(
         self,
         recogniser: Recogniser,
-        vad: Vad,
+        vad: Processor[Probabilities],
         *,
         config: StreamingConfig | None = None,
         gate: Gate | None = None,

@@ -1,23 +1,37 @@
-"""The recogniser that captions use: Whisper, greedy, given no more context than there is audio."""
+"""The recogniser that captions use: Whisper, greedy, given no more context than there is audio.
+
+With a prompt it transcribes one voice, and says nothing where that voice is not heard.
+"""
 
 from collections.abc import Iterator, Sequence
+
+import numpy as np
 
 from tap_live.captions.recogniser import Heard, Hypothesis, Request
 from tap_live.processor import Audio
 from tap_live.whisper.decoding import DecodingOptions, decode, detect_language, tokenizer_of
-from tap_live.whisper.features import RATE, context_frames, log_mel
-from tap_live.whisper.model import Encoded, Whisper
+from tap_live.whisper.features import (
+    MAX_FRAMES,
+    RATE,
+    TOKEN_FRAMES,
+    context_frames,
+    log_mel,
+)
+from tap_live.whisper.model import Encoded, Prompt, Whisper
 from tap_live.whisper.timing import TimedWord, word_times
 
 FASTEST = 8  # tokens a second; faster is no speech
 SPARE = 12  # tokens more, for words that were cut
+ABSENT = 0.5  # probability that nobody speaks; above it a voice that is asked for is not there
 
 
 class WhisperRecogniser:
     """Read a stretch of speech with a Whisper model."""
 
-    def __init__(self, model: Whisper) -> None:
-        self._model = model
+    def __init__(self, model: Whisper, prompt: Prompt | None = None) -> None:
+        """`prompt`, of one row, says whom to transcribe; None: everybody."""
+        self._model, self._prompt = model, prompt
+        self._lead = 0 if prompt is None else TOKEN_FRAMES * (1 + model.dims.prompt_length)
         self._tokenizer = tokenizer_of(model)
         known = self._tokenizer.languages if self._tokenizer.multilingual else ("en",)
         self.languages = tuple(known)
@@ -32,16 +46,20 @@ class WhisperRecogniser:
             draft=request.draft,
             max_tokens=len(request.prefix) + round(FASTEST * seconds) + SPARE,
         )
-        found = decode(self._model, encoded, options)
-        words = word_times(self._model, encoded, found, seconds)
+        found = decode(self._model, encoded, options, self._prompt)
+        if self._prompt is not None and found.no_speech > ABSENT:
+            return Hypothesis((), found.no_speech, found.average_logprob)
+        words = word_times(self._model, encoded, found, seconds, self._prompt)
         heard = [self._heard(word, skip) for word, skip in _after(words, len(request.prefix))]
         return Hypothesis(tuple(heard), found.no_speech, found.average_logprob)
 
     def detect(self, audio: Audio) -> dict[str, float]:
-        return detect_language(self._model, self._encode(audio))[1]
+        return detect_language(self._model, self._encode(audio), self._prompt)[1]
 
     def _encode(self, audio: Audio) -> Encoded:
-        return self._model.encode(log_mel(audio, context_frames(len(audio) / RATE))[None])
+        frames = min(context_frames(len(audio) / RATE), MAX_FRAMES - self._lead)
+        mel = np.pad(log_mel(audio, frames), ((0, 0), (self._lead, 0)))
+        return self._model.encode(mel[None], self._prompt)
 
     def _heard(self, word: TimedWord, skip: int) -> Heard:
         """Place a word in samples; one that goes on after the prefix has only what is new."""

@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 import typer
 
@@ -51,4 +52,16 @@ Extractor = Annotated[
 OtherVoices = Annotated[
     Others | None,
     typer.Option(help="What becomes of everybody else's words. [default: hide, with a target]"),
+]
+CaptionsBy = Literal["auto", "extract", "prompt", "both"]
+Captions = Annotated[
+    CaptionsBy | None,
+    typer.Option(
+        help="What captions of a voice are made of: `extract`, the extracted voice; `prompt`, the "
+        "mixture, by a Whisper that is told whom to hear; `both`. [default: auto]"
+    ),
+]
+Prompts = Annotated[
+    Path | None,
+    typer.Option(help="Folder of a bundle of prompts. [default: what ships for the Whisper]"),
 ]

@@ -6,20 +6,22 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from tap_live.commands.captioning import captioning
 from tap_live.commands.extracting import asking
 from tap_live.commands.options import (
+    Captions,
     Channel,
     Extractor,
     Json,
     Language,
     OtherVoices,
+    Prompts,
     Rest,
     Suppress,
     Target,
     Whisper,
 )
 from tap_live.commands.parts import open_input, output_maker
+from tap_live.commands.prompting import hearing, listening
 from tap_live.commands.serving import (
     AllowHost,
     AllowOrigin,
@@ -62,6 +64,8 @@ def run(
     extractor: Extractor = None,
     others: OtherVoices = None,
     caption: Annotated[bool, typer.Option(help="Caption what is heard.")] = True,
+    captions: Captions = None,
+    prompts: Prompts = None,
     whisper: Whisper = None,
     language: Language = None,
     record: Annotated[
@@ -95,13 +99,14 @@ def run(
     if asked.voices and plan is None and extractor is None:
         names = ", ".join(asked.voices)
         warn(f"voice-compact is not installed: captions follow {names}, the sound stays as it is")
-    listener = captioning(whisper, language, asked.voices, others) if caption else None
+    heard = hearing(captions, prompts, asked, plan, others, whisper)
+    listener = listening(heard, whisper, language, asked.voices, others) if caption else None
     parts = Parts(
         source=source,
         make_output=output_maker(output),
         make_extraction=plan.make if plan else None,
         make_captioner=listener.make if listener else None,
-        caption_extracted=plan is not None and plan.captions and others in (None, "hide"),
+        caption_extracted=heard.extracted,
         record=record,
         seconds=seconds,
         bundles=(*(plan.bundles if plan else ()), *(listener.bundles if listener else ())),

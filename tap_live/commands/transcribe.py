@@ -17,17 +17,20 @@ from tap_live.captions.formats import CaptionWriter, open_writer
 from tap_live.captions.speech import SpeechMap
 from tap_live.captions.stream import CaptionStream
 from tap_live.captions.vad import RATE, Vad
-from tap_live.commands.captioning import Captioning, captioning
+from tap_live.commands.captioning import Captioning
 from tap_live.commands.extracting import asking
 from tap_live.commands.options import (
+    Captions,
     Channel,
     Extractor,
     Json,
     Language,
     OtherVoices,
+    Prompts,
     Target,
     Whisper,
 )
+from tap_live.commands.prompting import hearing, listening
 from tap_live.commands.warning import warn
 from tap_live.errors import ConfigError, StorageError
 from tap_live.events import Caption, Failed, Warned, encode
@@ -61,6 +64,8 @@ def transcribe(
         ),
     ] = False,
     beam: Annotated[int, typer.Option(help="Beams of the search; 1 is greedy.", min=1)] = 5,
+    captions: Captions = None,
+    prompts: Prompts = None,
     whisper: Whisper = None,
     language: Language = None,
     channel: Channel = None,
@@ -77,19 +82,20 @@ def transcribe(
     with ExitStack() as stack:
         audio = stack.enter_context(AudioFile(file, channel))
         plan = asked.following() if others in (None, "hide") else None
-        listener = captioning(whisper, language, asked.voices, others)
+        listening_to = hearing(captions, prompts, asked, plan, others, whisper)
+        listener = listening(listening_to, whisper, language, asked.voices, others)
         writers = [stack.enter_context(closing(_writer(path))) for path in out or ()]
         page = _Page(json=json, quiet=bool(out))
         blocks = stack.enter_context(_Tape(audio, page))
         heard = blocks.raw()
-        if plan is not None and plan.captions:
+        if plan is not None and listening_to.extracted:
             heard = _extracted(heard, plan.make(audio.rate, page.show))
-        captions = (
+        spoken = (
             _streamed(heard, audio.rate, listener)
             if streaming or target
             else _batched(blocks.resampled(), listener, language, beam)
         )
-        for caption in captions:
+        for caption in spoken:
             page.show(caption)
             _write(writers, caption)
         page.finish()

@@ -1,0 +1,103 @@
+"""Several voices of one stream captioned at once, over each other too.
+
+Each has a captioner of its own, whose gate lets only that voice in and whose recogniser hears
+only it. What all of them ask of the same audio, whether somebody speaks and how that voice
+looks to the speaker encoder, is found out once.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from msgspec.structs import replace
+from numpy.typing import NDArray
+
+from tap_live.captions.vad import WINDOW, Probabilities
+from tap_live.events import Caption
+from tap_live.processor import Audio, Processor
+from tap_live.voices.encoder import SpeakerEncoder
+
+Heard = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
+
+
+class Choir:
+    """Turn 16 kHz audio into the captions of several captioners; a Processor.
+
+    Captions are numbered anew, in the order in which they begin to be shown.
+    """
+
+    def __init__(self, captioners: Sequence[Processor[list[Caption]]], first_id: int = 0) -> None:
+        self.lookahead = max(captioner.lookahead for captioner in captioners) + WINDOW
+        self._captioners = captioners
+        self._first_id = first_id
+        self._restart()
+
+    def push(self, block: Audio) -> list[Caption]:
+        self._waiting = np.concatenate([self._waiting, block])
+        whole = len(self._waiting) // WINDOW * WINDOW
+        ready, self._waiting = self._waiting[:whole], self._waiting[whole:]
+        captions: list[Caption] = []
+        for window in ready.reshape(-1, WINDOW):  # one window each in turn: they share its answers
+            captions += self._numbered(lambda captioner, heard=window: captioner.push(heard))
+        return captions
+
+    def flush(self) -> list[Caption]:
+        rest = self._waiting
+        captions = self._numbered(lambda captioner: captioner.push(rest))
+        captions += self._numbered(lambda captioner: captioner.flush())
+        self._restart()
+        return captions
+
+    def _restart(self) -> None:
+        self._waiting = np.zeros(0, np.float32)
+        self._ids: dict[tuple[int, int], int] = {}
+
+    def _numbered(self, ask: Callable[[Processor[list[Caption]]], list[Caption]]) -> list[Caption]:
+        captions = []
+        for voice, captioner in enumerate(self._captioners):
+            for caption in ask(captioner):
+                number = self._ids.setdefault((voice, caption.id), self._first_id + len(self._ids))
+                captions.append(replace(caption, id=number))
+        return captions
+
+
+class SharedVad:
+    """Answer for several captioners that ask about the same windows in turn.
+
+    Args:
+        vad: heard once a window.
+        listeners: how many ask.
+    """
+
+    def __init__(self, vad: Processor[Probabilities], listeners: int) -> None:
+        self.lookahead = vad.lookahead
+        self._vad, self._listeners = vad, listeners
+        self._asked = 0
+        self._last = np.zeros(0, np.float32)
+
+    def push(self, audio: Audio) -> Probabilities:
+        return self._answer(lambda: self._vad.push(audio))
+
+    def flush(self) -> Probabilities:
+        return self._answer(self._vad.flush)
+
+    def _answer(self, find_out: Callable[[], Probabilities]) -> Probabilities:
+        if self._asked % self._listeners == 0:
+            self._last = find_out()
+        self._asked += 1
+        return self._last
+
+
+class RememberingEncoder(SpeakerEncoder):
+    """A speaker encoder that is asked the same by several gates, one after the other."""
+
+    _asked: Heard | None = None
+    _answer: Heard | None = None
+
+    def advance(
+        self, mel: NDArray[np.float32], hidden: NDArray[np.float32], cell: NDArray[np.float32]
+    ) -> Heard:
+        asked = (mel, hidden, cell)
+        if self._asked is None or not all(map(np.array_equal, asked, self._asked)):
+            self._asked, self._answer = asked, super().advance(*asked)
+        assert self._answer is not None
+        return self._answer

@@ -1,0 +1,129 @@
+"""`--captions`: whether captions hear the mixture or what is extracted, plainly or prompted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tap_live.captions.choir import Choir, RememberingEncoder, SharedVad
+from tap_live.captions.recogniser import Request
+from tap_live.captions.streaming import StreamingCaptioner, StreamingConfig
+from tap_live.captions.vad import RATE, Vad
+from tap_live.captions.whisper import WhisperRecogniser
+from tap_live.commands.captioning import Captioning, captioning, load_whisper
+from tap_live.commands.extracting import Asking, Extracting, not_installed
+from tap_live.commands.options import DEFAULT_WHISPER, CaptionsBy
+from tap_live.errors import ConfigError
+from tap_live.voices.gate import GateConfig, Others, VoiceGate
+from tap_live.voices.scoring import Scorer
+from tap_live.voices.store import Voice, VoiceStore
+from tap_live.voices.targets import voice_names
+from tap_live.whisper.model import Whisper
+from tap_live.whisper.prompts import VoicePrompts
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """What captions are made of.
+
+    Attributes:
+        extracted: the voices that are kept, rather than the mixture.
+        prompts: what tells Whisper whom to transcribe; None: whoever a gate lets through.
+    """
+
+    extracted: bool
+    prompts: VoicePrompts | None
+
+
+def hearing(
+    by: CaptionsBy | None,
+    folder: Path | None,
+    asked: Asking,
+    plan: Extracting | None,
+    others: Others | None,
+    whisper: str | None,
+) -> Hearing:
+    """Decide what captions hear.
+
+    `auto` is the extracted voice where a network is installed that captions may hear, else
+    the mixture: no prompts ship that were measured to be better.
+
+    Raises: ConfigError if no voice is asked for, or others are to be shown; BundleError if
+        what it takes is not installed.
+    """
+    chosen = by or ("prompt" if folder else "auto")
+    hidden = others in (None, "hide")
+    if chosen == "auto":
+        return Hearing(plan is not None and plan.captions and hidden, None)
+    if not asked.voices:
+        raise ConfigError(f"--captions {chosen} follows a voice: add --target voice:NAME")
+    if not hidden:
+        raise ConfigError(f"--captions {chosen} hears no other voices: leave --others {others}")
+    if chosen in ("extract", "both") and plan is None:
+        raise not_installed(next(one for one in asked.asked if one.kind == "voice"))
+    if chosen == "extract":
+        return Hearing(True, None)
+    name = whisper or DEFAULT_WHISPER
+    prompts = VoicePrompts.open(folder) if folder else VoicePrompts.of_whisper(name)
+    return Hearing(chosen == "both", prompts)
+
+
+def listening(
+    heard: Hearing,
+    whisper: str | None,
+    language: str | None,
+    targets: Sequence[str],
+    others: Others | None,
+) -> Captioning:
+    """Load what captions need. Raises: as `captioning`."""
+    if heard.prompts is None:
+        return captioning(whisper, language, targets, others)
+    name, store = whisper or DEFAULT_WHISPER, VoiceStore()
+    voices = [store.load(voice) for voice in voice_names(targets)]
+    model = load_whisper(name)
+    heard.prompts.check(model.dims)
+    choirs = Choirs(model, heard.prompts, voices, language)
+    return Captioning(model, choirs.make, (f"whisper-{name}", heard.prompts.name, "vad", "voices"))
+
+
+class Choirs:
+    """Make choirs of the same voices; networks are loaded once and warmed up."""
+
+    def __init__(
+        self,
+        model: Whisper,
+        prompts: VoicePrompts,
+        voices: Sequence[Voice],
+        language: str | None = None,
+    ) -> None:
+        self._config = StreamingConfig(language=language)
+        self._encoder, scorer = RememberingEncoder.open(), Scorer.open()
+        self._scorer = scorer
+        self._prints = {voice.name: scorer.print_of(voice.state) for voice in voices}
+        self._recognisers = [
+            WhisperRecogniser(model, prompts.of([np.array(voice.embedding, np.float32)]))
+            for voice in voices
+        ]
+        silence = np.zeros(RATE, np.float32)
+        self._recognisers[0].recognise(Request(audio=silence, language=language or "en"))
+
+    def make(self, start: float, first_id: int) -> Choir:
+        """Begin at `start` seconds of the stream, with captions numbered from `first_id`."""
+        vad = SharedVad(Vad.open(), len(self._recognisers))
+        gates = GateConfig(others="hide")
+        return Choir(
+            [
+                StreamingCaptioner(
+                    recogniser,
+                    vad,
+                    config=self._config,
+                    gate=VoiceGate(self._encoder, self._scorer, {name: enrolled}, gates),
+                    start=start,
+                )
+                for recogniser, (name, enrolled) in zip(
+                    self._recognisers, self._prints.items(), strict=True
+                )
+            ],
+            first_id,
+        )
