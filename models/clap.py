@@ -12,7 +12,6 @@ Letters in shapes: B examples, T samples at 48 kHz, F mel frames of 10 ms, N pat
 Sources: Wu et al., arXiv:2211.06687; Chen et al., arXiv:2202.00874 (HTSAT).
 """
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -157,7 +156,11 @@ def base_config() -> ClapConfig:
     """The configuration of LAION's CLAP with HTSAT-base and RoBERTa-base."""
     return ClapConfig(
         audio_config=HtsatDims().config().to_dict(),
-        text_config={"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0},
+        text_config={
+            "layer_norm_eps": 1e-5,  # as roberta-base has it
+            "hidden_dropout_prob": 0.0,
+            "attention_probs_dropout_prob": 0.0,
+        },
     )
 
 
@@ -169,8 +172,3 @@ def ten_seconds(audio: Tensor) -> Tensor:
     if length < SAMPLES:
         audio = audio.repeat(1, SAMPLES // length)
     return F.pad(audio[:, :SAMPLES], (0, max(0, SAMPLES - audio.shape[-1])))
-
-
-def seconds_of(dims: HtsatDims) -> float:
-    """How much sound fits into the encoder's square, in whole hops."""
-    return math.floor(dims.frames - 1) * HOP / RATE

@@ -14,6 +14,7 @@ W numbers of one side of a cue.
 Sources: Ma et al., arXiv:2402.17455; FiLM, Perez et al., arXiv:1709.07871.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -27,15 +28,23 @@ from torch.nn import functional as F
 from transformers.models.clap.modeling_clap import ClapAudioLayer
 
 from .clap import BANDS, WIDTH, Clap, Htsat, HtsatDims, LogMel
-from .clap_files import audio_names, authors_names, check, open_clap, open_tokenizer, read_state
-from .clap_files import tokens_of
+from .clap_files import (
+    audio_names,
+    authors_names,
+    check,
+    open_clap,
+    open_tokenizer,
+    read_state,
+    tokens_of,
+)
 
 RATE = 32_000  # Hz
 SAMPLES = 10 * RATE
 BINS = 513
 PATCH = 4
 _FFT, _HOP = 1024, 320  # samples
-_TINY = 1e-12
+LORA_RANK = 16
+_PARTS = ("audio_branch.", "decoder_model.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,9 +232,7 @@ class CLAPSep(nn.Module):
         return self.clap.embed_audio(audio)
 
     @torch.no_grad()
-    def separate(
-        self, mixture: Tensor, positive: Tensor | None, negative: Tensor | None
-    ) -> Tensor:
+    def separate(self, mixture: Tensor, positive: Tensor | None, negative: Tensor | None) -> Tensor:
         """Keep what is asked for.
 
         Args:
@@ -255,9 +262,7 @@ def cue_pair(positive: Tensor | None, negative: Tensor | None) -> Tensor:
     return F.normalize(torch.cat([F.normalize(s, dim=-1) for s in sides], dim=-1), dim=-1)
 
 
-def load(
-    checkpoint: str | Path, clap: str | Path, tokenizer: str | Path | None = None
-) -> CLAPSep:
+def load(checkpoint: str | Path, clap: str | Path, tokenizer: str | Path | None = None) -> CLAPSep:
     """Open the authors' `best_model.ckpt`, or one that training here made, beside CLAP.
 
     Args:
@@ -269,7 +274,7 @@ def load(
     """
     source = Path(checkpoint)
     what = "CLAPSep's weights, best_model.ckpt of AisakaMikoto/CLAPSep"
-    state = merged(read_state(source, what))
+    state = {name: v for name, v in read_state(source, what).items() if name.startswith(_PARTS)}
     frozen = open_clap(clap)
     branch = authors_names(frozen.htsat.encoder.state_dict())
     base = {f"audio_branch.{name}": value for name, value in branch.items()}
@@ -280,8 +285,11 @@ def load(
 
 def fill(separator: Separator, state: Mapping[str, Tensor], source: Path) -> None:
     """Put tensors by the authors' names into a separator. Raises: ValueError naming all amiss."""
-    check(state_of(separator), state, source)
-    branch, decoder = _split(state)
+    wanted = state_of(separator)
+    if any(".lora_" in name for name in state):
+        wanted |= _lora_of(wanted)
+    check(wanted, state, source)
+    branch, decoder = (_within(merged(state), part) for part in _PARTS)
     separator.audio_branch.encoder.load_state_dict(audio_names(branch), strict=False)
     blocks = {name: value for name, value in decoder.items() if name.startswith("layers.")}
     others = {name: value for name, value in decoder.items() if name not in blocks}
@@ -299,14 +307,26 @@ def state_of(separator: Separator) -> dict[str, Tensor]:
 
 
 def merged(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Keep what a separator has of a state dict, its LoRA added to the weights."""
-    kept = {n: v for n, v in state.items() if n.startswith(("audio_branch.", "decoder_model."))}
+    """Add low-rank changes to their weights: W + B A / rank, as the authors scale them."""
+    kept = {name: value for name, value in state.items() if ".lora_" not in name}
+    for name, down in state.items():
+        if name.endswith(".lora_A"):
+            module = name.removesuffix("lora_A")
+            change = state[f"{module}lora_B"] @ down / len(down)
+            kept[f"{module}weight"] = kept[f"{module}weight"] + change
     return kept
 
 
-def _split(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    branch, decoder = (
-        {n.removeprefix(prefix): v for n, v in state.items() if n.startswith(prefix)}
-        for prefix in ("audio_branch.", "decoder_model.")
-    )
-    return branch, decoder
+def _lora_of(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What a state dict with LoRA has beside its weights, by name; only shapes count."""
+    found = {}
+    for name, weight in weights.items():
+        if re.search(r"^audio_branch\..*\.attn\.(qkv|proj)\.weight$", name):
+            module = name.removesuffix("weight")
+            found[f"{module}lora_A"] = weight.new_empty(LORA_RANK, weight.shape[1])
+            found[f"{module}lora_B"] = weight.new_empty(weight.shape[0], LORA_RANK)
+    return found
+
+
+def _within(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {n.removeprefix(prefix): v for n, v in state.items() if n.startswith(prefix)}

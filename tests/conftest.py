@@ -49,7 +49,9 @@ def filled(name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Stand-in weights, made from a tensor's name by the rule of the authors' golden vectors."""
     rng = np.random.Generator(np.random.PCG64([zlib.crc32(name.encode()), 0]))
     values = rng.standard_normal(shape, dtype=np.float64)
-    if len(shape) >= 2:
+    if name.endswith("running_var"):
+        values = 1.0 + 0.1 * np.abs(values)
+    elif len(shape) >= 2:
         values = values / np.sqrt(np.prod(shape[1:]))
     elif name.endswith("weight"):
         values = 1.0 + 0.05 * values
