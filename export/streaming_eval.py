@@ -83,6 +83,7 @@ def long(manifest: Path, whisper: Whispers = "base", minutes: int = 30, seed: Se
     stream = joined(read_clips(manifest, longest=50), manifest.parent, seed)
     length = minutes * 60 * RATE
     audio = np.tile(stream.audio, -(-length // len(stream.audio)))[:length]
+    replay(captioner(model), audio[: 2 * 60 * RATE])  # what two minutes need is no growth
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     heard = replay(captioner(model), audio)
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
@@ -92,7 +93,7 @@ def long(manifest: Path, whisper: Whispers = "base", minutes: int = 30, seed: Se
         late = [at - word.end for at, word in heard.finals if span[0] <= word.end < span[1]]
         share = f"{heard.share(*span) / CORES:.3f}"
         table.add_row(str(minute), share, str(len(late)), f"{median(late):.2f}")
-    Console().print(table, f"peak memory grew by {grown / 1024:.0f} MB over the stream")
+    Console().print(table, f"peak memory grew by {grown / 1024:.0f} MB after two minutes")
 
 
 @app.command()
