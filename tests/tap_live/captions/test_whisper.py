@@ -1,11 +1,15 @@
 from dataclasses import replace
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import soundfile
 
+from tap_live.captions import whisper
 from tap_live.captions.recogniser import Request
 from tap_live.captions.whisper import WhisperRecogniser, _after
 from tap_live.errors import TapError
+from tap_live.whisper import decoding
 from tap_live.whisper.model import Whisper
 from tap_live.whisper.timing import TimedWord
 
@@ -68,3 +72,37 @@ def test_a_prefix_is_not_said_again_and_a_draft_changes_nothing(tiny, request_):
 
 def test_an_english_model_knows_one_language(tiny):
     assert tiny.languages == ("en",)
+
+
+class SilentWhisper:
+    """Hears what it is given, and that nobody speaks."""
+
+    dims = SimpleNamespace(multilingual=False, prompt_length=4)
+    folder = None
+
+    def encode(self, mel, prompt=None):
+        self.mel, self.prompt = mel, prompt
+        return "encoded"
+
+
+def prompted(monkeypatch, no_speech):
+    found = decoding.Hypothesis((5,), "hello", "en", -0.2, no_speech, 1.0, 0.0, (-0.2,))
+    times = [TimedWord(" hello", (5,), 0.1, 0.4, 0.9)]
+    monkeypatch.setattr(whisper, "tokenizer_of", lambda model: SimpleNamespace(multilingual=False))
+    monkeypatch.setattr(whisper, "decode", lambda model, encoded, options, prompt: found)
+    monkeypatch.setattr(whisper, "word_times", lambda *_: times)
+    model = SilentWhisper()
+    return model, WhisperRecogniser(model, "prompt").recognise(Request(audio=np.ones(16_000)))
+
+
+def test_a_prompt_stands_in_front_of_the_audio(monkeypatch):
+    model, found = prompted(monkeypatch, no_speech=0.1)
+    assert [word.text for word in found.words] == [" hello"]
+    assert model.prompt == "prompt"
+    assert model.mel.shape == (1, 80, 10 + 1000)
+    assert not model.mel[..., :10].any() and model.mel[..., 10:100].any()
+
+
+def test_a_voice_that_is_not_there_says_nothing(monkeypatch):
+    _, found = prompted(monkeypatch, no_speech=0.9)
+    assert found.words == () and found.no_speech == 0.9

@@ -1,0 +1,160 @@
+"""Make a bundle of prompts, which tell a Whisper whom to transcribe, and prove it.
+
+    python -m tap_live.export.prompts RUN/best.pt tiny.en OUT --figures evaluation.md
+
+The prompts are those of a training run, or a file in the layout of the method's authors. They
+are kept in fp16; graphs and network are compared with what is kept.
+"""
+
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import msgspec
+import numpy as np
+import torch
+import typer
+from safetensors.torch import save_file
+
+from tap_live.bundle import FORMAT, Bundle, Manifest, file_spec, open_bundle, write_manifest
+from tap_live.errors import ParityError
+from tap_live.models.training.prompt_files import whisper_folder
+from tap_live.models.ts_whisper import (
+    FRAMES_A_POSITION,
+    TargetSpeakerWhisper,
+    open_whisper,
+    prompts_of,
+    read_prompts,
+)
+from tap_live.models.whisper import Whisper as Network
+from tap_live.whisper.model import Whisper
+from tap_live.whisper.prompts import FILE, KIND, VoicePrompts
+
+TOLERANCE = 1e-3
+LICENCE = "Apache-2.0"
+SOURCES = (
+    "OpenAI's Whisper, MIT: what the prompts were trained against; no weight of it is in here",
+    "Resemblyzer's speaker encoder, Apache-2.0: whose embeddings they take",
+    "LibriSpeech CC BY 4.0, VCTK CC BY 4.0, Asterisk core sounds CC BY-SA 3.0, Free Spoken Digits "
+    "CC BY-SA 4.0, LJ Speech public domain: training voices",
+)
+NOT_MEASURED = "Not measured on the evaluation lists.\n"
+CARD = """\
+# {name}
+
+Soft prompts and a linear layer for the speaker embedding, which tell OpenAI's Whisper {whisper}
+whom to transcribe where voices overlap ({length} prompts a layer and side, embeddings of {speaker}
+numbers, {parameters:,} parameters in fp16). Whisper itself is not changed and not in here.
+
+- **Method:** Ma et al., arXiv:2312.08079; our own code (`models/ts_whisper.py`).
+- **Made by:** `{made_by}` from `{source}`, trained by `models/training` (`fit --kind prompts`).
+- **Checked:** the graphs give the network's logits to {worst:.0e} ({tolerance:.0e} allowed), with
+  rows of different voices and of none in one batch.
+- **Limits:** English read speech; one enrolment is one vector, so like voices are mixed up.
+
+## Figures
+
+{figures}"""
+
+
+class Exported(NamedTuple):
+    """A bundle and what its proof found."""
+
+    bundle: Bundle
+    worst: float  # difference of a logit
+
+
+def export(
+    prompts: Path,
+    whisper: str,
+    network: Network,
+    live: Whisper,
+    folder: Path,
+    figures: str = NOT_MEASURED,
+) -> Exported:
+    """Write a bundle and compare the live engine with the network it was made of.
+
+    Args:
+        prompts: best.pt of a run, or the authors' layout.
+        whisper: name of the model that they are for.
+        live: the same model in fp32, as the live engine runs it.
+    Raises: ValueError if the prompts are not for it; ParityError if the two disagree.
+    """
+    settled = prompts_of(read_prompts(prompts), network.dims).settled()
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({name: part.half().contiguous() for name, part in settled.items()}, folder / FILE)
+    rounded = prompts_of(read_prompts(folder / FILE), network.dims)
+    made_by = "python -m tap_live.export.prompts"
+    manifest = Manifest(
+        format=FORMAT,
+        name=f"prompts-{whisper}",
+        kind=KIND,
+        licence=LICENCE,
+        made_by=made_by,
+        sources=SOURCES,
+        files={FILE: file_spec(folder / FILE)},
+        settings={"whisper": whisper, "length": rounded.length, "speaker": rounded.speaker_width},
+    )
+    write_manifest(folder, manifest)
+    worst = parity(TargetSpeakerWhisper(network, rounded), live, VoicePrompts.open(folder))
+    card = CARD.format(
+        name=manifest.name, whisper=whisper, length=rounded.length, speaker=rounded.speaker_width,
+        parameters=sum(part.numel() for part in settled.values()), made_by=made_by,
+        source=prompts.name, worst=worst, tolerance=TOLERANCE, figures=figures,
+    )  # fmt: skip
+    (folder / "README.md").write_text(card, encoding="utf-8")
+    files = {file: file_spec(folder / file) for file in (FILE, "README.md")}
+    write_manifest(folder, msgspec.structs.replace(manifest, files=files))
+    return Exported(open_bundle(folder, KIND), worst)
+
+
+@torch.no_grad()
+def parity(network: TargetSpeakerWhisper, live: Whisper, prompts: VoicePrompts) -> float:
+    """Largest difference of a logit: two voices, each alone and both with nobody in one batch.
+
+    Raises: ParityError if it is above `TOLERANCE`.
+    """
+    prompts.check(live.dims)
+    rng = np.random.default_rng(0)
+    width, length = network.prompts.speaker_width, network.prompts.length
+    voices = np.abs(rng.standard_normal((2, width))).astype(np.float32)
+    voices /= np.linalg.norm(voices, axis=1, keepdims=True)
+    mel = rng.standard_normal((1, live.dims.n_mels, 200)).astype(np.float32)
+    said = rng.integers(live.dims.n_vocab // 2, size=(1, 6))
+    opening = np.full((1, 1 + length), live.dims.previous)
+    lead = FRAMES_A_POSITION * (1 + length)
+    heard, plain = (np.pad(mel, ((0, 0), (0, 0), sides)) for sides in ((lead, 0), (0, lead)))
+    mixed = prompts.of([voices[0], None, voices[1]])
+    encoded = live.encode(np.concatenate([heard, plain, heard]), mixed)
+    found = live.decode(np.repeat(said, 3, axis=0), live.start(encoded, mixed))[0]  # (3, 6, V)
+    worst = 0.0
+    for row, voice in ((0, voices[0]), (1, None), (2, voices[1])):
+        speaker = None if voice is None else torch.from_numpy(voice)[None]
+        frames = heard.shape[-1]
+        states = network.encode(torch.from_numpy(mel), speaker, frames)
+        tokens = said if voice is None else np.concatenate([opening, said], axis=1)
+        logits = network.logits(torch.from_numpy(tokens), states, speaker)[0, -6:].numpy()
+        worst = max(worst, float(np.abs(found[row] - logits).max()))
+    if worst > TOLERANCE:
+        raise ParityError("logits", 0, worst, TOLERANCE)
+    return worst
+
+
+def main(
+    prompts: Annotated[Path, typer.Argument(help="best.pt, or the authors' layout")],
+    whisper: Annotated[str, typer.Argument(help="name of the Whisper that they are for")],
+    out: Annotated[Path, typer.Argument(help="folder of the bundle")],
+    figures: Annotated[Path | None, typer.Option(help="Markdown for the card")] = None,
+    cache: Annotated[Path, typer.Option(help="weights put together")] = Path("runs/cache"),
+) -> None:
+    """Make the bundle and prove it against PyTorch."""
+    network = open_whisper(whisper_folder(whisper, cache, cache))
+    live = Whisper.open(whisper, precision="fp32")
+    text = figures.read_text(encoding="utf-8") if figures else NOT_MEASURED
+    made = export(prompts, whisper, network, live, out, text)
+    size = sum(file.bytes for file in made.bundle.manifest.files.values())
+    typer.echo(f"{out}: {size / 1e6:.2f} MB, parity {made.worst:.1e}")
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    typer.run(main)

@@ -1,0 +1,95 @@
+"""`--captions`: what captions are made of, and honest answers where that is not installed."""
+
+import numpy as np
+import pytest
+
+from tap_live.bundle import FORMAT, Manifest, file_spec, write_manifest
+from tap_live.voices.enrolment import Enroller
+from tap_live.voices.store import Voice, VoiceStore
+from tap_live.whisper.prompts import FILE, KIND
+
+RATE = 16_000
+TINY = {"spk_embed_layer.weight": (384, 256), "spk_embed_layer.bias": (384,)} | {
+    f"soft_prompt_extra_{side}": (4, 16, 384) for side in ("encoder", "decoder")
+}
+
+
+@pytest.fixture
+def ana(tmp_path, monkeypatch):
+    monkeypatch.setattr("platformdirs.user_data_path", lambda name: tmp_path / name)
+    numbers = tuple((np.ones(256) / 16).tolist())
+    VoiceStore().save(Voice(name="ana", embedding=numbers, state=numbers, clips=()))
+    return "voice:ana"
+
+
+@pytest.fixture
+def prompts(tmp_path):
+    """A bundle of prompts for tiny.en that nobody has trained."""
+    from safetensors.numpy import save_file
+
+    folder = tmp_path / "prompts-tiny.en"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    tensors = {n: 0.01 * rng.standard_normal(shape).astype(np.float32) for n, shape in TINY.items()}
+    save_file(tensors, folder / FILE)
+    manifest = Manifest(
+        format=FORMAT, name="prompts-tiny.en", kind=KIND, licence="Apache-2.0", made_by="a test",
+        sources=(), files={FILE: file_spec(folder / FILE)}, settings={"whisper": "tiny.en"},
+    )  # fmt: skip
+    write_manifest(folder, manifest)
+    return folder
+
+
+@pytest.mark.parametrize("command", ["transcribe", "run"])
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--captions", "prompt"], "follows a voice: add --target voice:NAME"),
+        (
+            ["--captions", "prompt", "--target", "voice:ana", "--extractor", "none"],
+            "no prompts for Whisper 'tiny.en' are installed: make them with",
+        ),
+        (
+            ["--captions", "both", "--target", "voice:ana", "--extractor", "none"],
+            "wants the bundle 'voice-compact', which is not installed",
+        ),
+        (
+            ["--captions", "extract", "--target", "voice:ana", "--extractor", "none"],
+            "wants the bundle 'voice-compact', which is not installed",
+        ),
+        (
+            ["--captions", "prompt", "--target", "voice:ana", "--others", "label"],
+            "hears no other voices: leave --others label",
+        ),
+    ],
+)
+def test_what_cannot_be_is_one_clear_line(tap_live, ana, speech, command, words, told):
+    file = [speech] if command == "transcribe" else ["--input", speech]
+    code, out, err = tap_live(command, *file, "--whisper", "tiny.en", *words)
+    assert (code, out) == (1, "")
+    assert told in err
+    assert err.rstrip().splitlines()[-1].startswith("tap-live: ")
+
+
+def test_prompts_for_another_whisper_are_refused(tap_live, ana, speech, prompts):
+    words = (speech, "--target", ana, "--prompts", prompts, "--extractor", "none")
+    code, _, err = tap_live("transcribe", *words, "--whisper", "base")
+    assert code == 1
+    assert "give --whisper tiny.en" in err
+
+
+@pytest.mark.slow
+def test_a_voice_is_captioned_by_a_prompted_whisper(
+    tap_live, tiny, prompts, speech, tmp_path, monkeypatch
+):
+    """Untrained prompts hear what they hear: nothing fails, and only that voice is named."""
+    import soundfile
+
+    monkeypatch.setattr("platformdirs.user_data_path", lambda name: tmp_path / name)
+    audio, rate = soundfile.read(speech, dtype="float32")
+    enrolled = Enroller.open().enrol("ben", audio, rate, source="", day="").voice
+    VoiceStore().save(enrolled)
+    words = (speech, "--target", "voice:ben", "--prompts", prompts, "--extractor", "none")
+    code, out, err = tap_live("transcribe", *words, "--whisper", tiny, "--json")
+    assert code == 0, err
+    assert out.count('"speaker"') == out.count('"speaker":"ben"')
