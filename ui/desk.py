@@ -146,13 +146,16 @@ class Desk:
         control = LiveControl(live, self._builder.mix(built, live), folder=self._folder)
         running = Running(live, control, built, preview)
         live.show_spectra(("mixture", "output"))
-        running.stack.enter_context(live)
-        running.stack.callback(control.close)  # before the stream ends, so that it is whole
+        running.stack.callback(control.close)  # also when devices do not open
+        with running.stack:
+            if self._record and not preview:
+                self._recording = self._started_recording(running)
+            running.stack.enter_context(live)
+            running.stack.callback(control.close)  # before the stream ends, so that it is whole
+            running.stack = running.stack.pop_all()
         self._running = running
         self._untaken = (*self._untaken, running)
         live.mute(self.setup.muted)
-        if self._record and not preview:
-            self._recording = self._started_recording(running)
 
     def _end(self) -> None:
         running = self._running

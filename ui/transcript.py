@@ -43,11 +43,11 @@ class Transcript:
         self.count = 0  # lines ever
         self.revision = 0  # grows with every change
         self.stream = -1
-        self._now = now
+        self._now, self._most = now, most
         self._finals: deque[tuple[Caption, float]] = deque(maxlen=most)
         self._base, self._first = 0.0, 0.0
         self._partials: dict[int, Caption] = {}
-        self._done: set[int] = set()  # ids of this stream's finals; a repeat is left out
+        self._done: dict[int, None] = {}  # ids of this stream's finals; a repeat is left out
         self._cues = Cues(_fits)
 
     @property
@@ -76,7 +76,9 @@ class Transcript:
         self.revision += 1
         self._partials.pop(caption.id, None)
         if caption.state == "final":
-            self._done.add(caption.id)
+            self._done[caption.id] = None
+            if len(self._done) > self._most:
+                del self._done[next(iter(self._done))]
             if caption.words:
                 self._finals.append((caption, self._base))
                 for cue in self._cues.push(caption):

@@ -1,0 +1,112 @@
+import threading
+import time
+
+import numpy as np
+import pytest
+import soundfile
+
+from tap_live.events import (
+    Bye,
+    Caption,
+    Failed,
+    GetState,
+    ListVoices,
+    Ok,
+    Record,
+    Start,
+    Stats,
+    Stop,
+)
+from tap_live.ui.desk import Desk
+from tap_live.ui.engine import Phase
+from tap_live.ui.local import LocalEngine
+
+
+@pytest.fixture
+def local(make_builder, tmp_path):
+    engines = []
+
+    def make(seconds=4.0, paced=False):
+        engines.append(LocalEngine(Desk(make_builder(seconds, paced), tmp_path)))
+        return engines[-1]
+
+    before = threading.active_count()
+    yield make
+    for engine in engines:
+        engine.close()
+    assert threading.active_count() == before
+
+
+def until(engine, done, seconds=20.0):
+    """Poll until something has happened; give all events."""
+    events, deadline = [], time.monotonic() + seconds
+    while not done(events):
+        assert time.monotonic() < deadline, events
+        events += engine.poll()
+        time.sleep(0.005)
+    return events
+
+
+def has(kind):
+    return lambda events: any(isinstance(event, kind) for event in events)
+
+
+def test_commands_are_answered_and_nothing_waits(local):
+    engine = local()
+    began = time.monotonic()
+    engine.send(ListVoices(id="a"))
+    engine.send(Stop(id="b"))
+    assert time.monotonic() - began < 0.5
+    events = until(engine, lambda events: len(events) >= 2)
+    assert [(event.id, type(event)) for event in events] == [("a", Ok), ("b", Ok)]
+
+
+def test_an_error_is_an_answer(local):
+    engine = local()
+    engine.send(Start(id=1))
+    engine.send(Start(id=2))
+    events = until(engine, has(Failed))
+    assert next(e for e in events if isinstance(e, Failed)).id == 2
+
+
+def test_a_stream_that_ends_by_itself_is_put_away(local):
+    engine = local(1.0)
+    engine.send(Start(id=1))
+    until(engine, has(Bye))
+    until(engine, lambda events: engine.phase is Phase.STOPPED)
+
+
+def test_an_interface_that_stalls_loses_no_final_and_no_sample(local, tmp_path):
+    """50 s of stream pass while nobody polls; what is left out is levels, never words."""
+    engine = local(50.0)
+    engine.send(Record(id=1, on=True))
+    engine.send(Start(id=2))
+    until(engine, lambda events: engine.phase is Phase.RUNNING)
+    deadline = time.monotonic() + 60
+    while engine._desk._running is not None and engine._desk._running.live.going:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    events = until(engine, has(Bye))
+    words = [event.text for event in events if isinstance(event, Caption)]
+    assert words == [f"w{n}" for n in range(100)]
+    assert [event.lost for event in events if isinstance(event, Stats)][-1] == 0
+    heard, _ = soundfile.read(tmp_path / "noise-50.0.wav", dtype="float32")
+    (kept,) = tmp_path.glob("recordings/*/mixture.wav")
+    until(engine, lambda events: engine.phase is Phase.STOPPED)
+    recorded, _ = soundfile.read(kept, dtype="float32")
+    np.testing.assert_allclose(recorded, heard, atol=2**-23)
+
+
+def test_the_end_keeps_what_was_captured(local, tmp_path):
+    engine = local(60.0, paced=True)
+    engine.send(Record(id=1, on=True))
+    engine.send(Start(id=2))
+    engine.send(GetState(id=3))
+    until(engine, lambda events: any(isinstance(e, Ok) and e.id == 3 for e in events))
+    time.sleep(0.3)
+    engine.close()
+    (kept,) = tmp_path.glob("recordings/*/mixture.wav")
+    recorded, _ = soundfile.read(kept, dtype="float32")
+    heard, _ = soundfile.read(tmp_path / "noise-60.0.wav", dtype="float32")
+    assert len(recorded) > 1600
+    np.testing.assert_allclose(recorded, heard[: len(recorded)], atol=2**-23)
