@@ -1,0 +1,73 @@
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from tap_live.export.prompts_eval import measure, report, several
+
+RATE = 16_000
+
+
+class Render:
+    """Two mixtures, ant without the voice that is asked for; a dialogue of bee."""
+
+    def rows(self, name: str) -> list[dict[str, str]]:
+        if name == "turns":
+            return [dict(id="d0", speaker=s, text=t, enrolment="e") for s, t in TURNS]
+        rows = [dict(id="a", interferer="x", interferer_start="1.5", noise="n", noise_db="-12")]
+        return [*rows, dict(id="b", interferer="x")]
+
+    def voice_case(self, row: dict[str, str]) -> Any:
+        there = row["id"] == "a"
+        audio = np.ones(2 * RATE, np.float32)
+        text = "ant bee cat" if there else ""
+        return SimpleNamespace(mixture=audio, target=audio * there, enrolment=audio, text=text)
+
+    def load(self, file: str, rate: int) -> Any:
+        return np.ones(rate, np.float32)
+
+    def dialogue(self, name: str, id: str) -> Any:
+        return np.ones(RATE, np.float32), self.rows(name)
+
+
+TURNS = [("ana", "ant bee"), ("ben", "cat dog"), ("ana", "elk")]
+
+
+class Listener:
+    ways: Sequence[str] = ("mixture", "prompted", "alone")
+
+    def hear(self, case: Any, way: str) -> str:
+        return {"mixture": "ant bee dog elk", "prompted": "", "alone": "ant bee cat"}[way]
+
+    def voices(self, audio: Any, enrolments: Any, way: str) -> dict[str, str]:
+        assert enrolments.keys() == {"ana", "ben"}
+        return {"ben": "ant bee elk", "ana": "cat" if way == "mixture" else "cat dog"}
+
+
+def test_a_list_is_measured_in_every_way() -> None:
+    cases = list(measure(Listener(), Render(), "mix", None))  # type: ignore[arg-type]
+    assert [(case.id, case.way) for case in cases] == [
+        ("a", "mixture"), ("a", "prompted"), ("a", "alone"), ("b", "mixture"), ("b", "prompted"),
+    ]  # fmt: skip
+    assert cases[0].overlap == 0.25 and cases[0].noise_db == -12
+    assert cases[3].errors.put_in == 4
+
+
+def test_the_report_tells_words_from_silence() -> None:
+    cases = list(measure(Listener(), Render(), "mix", None))  # type: ignore[arg-type]
+    own = [case for case in cases if case.id == "a"]
+    lines = report(own)
+    assert any("| mix | plain, mixture | 1 | 66.7" in line for line in lines)
+    assert any("| overlap below half | prompted, mixture | 1 | 100.0" in line for line in lines)
+    assert any(
+        "| noise of -10 dB and less | plain, clean voice | 1 | 0.0" in line for line in lines
+    )
+    absent = report([case for case in cases if case.id == "b"])
+    assert absent[1].endswith("| 120.0 [120.0, 120.0] |")
+
+
+def test_several_voices_are_matched_by_what_they_say() -> None:
+    lines = several(Listener(), Render(), "turns", None)  # type: ignore[arg-type]
+    assert lines[-2].startswith("| plain, mixture | 1 | 20.0")
+    assert lines[-1].startswith("| prompted, mixture | 1 | 0.0")
