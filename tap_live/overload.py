@@ -11,7 +11,7 @@ class OverloadConfig:
 
     late: float = 0.25  # behind the microphone: the machine is too slow
     caught_up: float = 0.05
-    burst: float = 1.0  # less than that may come at once, as after a gap, and be worked off as long
+    burst: float = 1.5  # less than that may come at once, as after a gap, and be worked off as long
     rest: float = 2.0  # before it is tried again, twice as long each time
     longest: float = 64.0
     steady: float = 60.0  # after so long it counts as the first time again

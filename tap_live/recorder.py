@@ -117,6 +117,8 @@ class Recorder:
         if self._written // self._rate > before // self._rate:  # once a second
             self._mixture.flush()
             self._output.flush()
+            if not (self._folder / MIXTURE).exists():  # no write would ever notice
+                raise StorageError(f"{self._folder} was removed while it was written to")
 
     def _close(self) -> None:
         self._close_audio()

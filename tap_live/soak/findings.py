@@ -24,6 +24,7 @@ EXPECTED = {  # incidents that a fault may cause
     "captioner raises": ("captions-restarted",),
     "extractor slow": ("extraction-slow", "extraction-recovered"),
     "extractor gives NaN": ("extraction-restarted",),
+    "recording's folder goes": ("recording-stopped",),
     "extractor hangs": ("extraction-restarted", "extraction-slow", "extraction-recovered"),
 }
 UNHEARD_S = {  # around a fault, in which words are not to be had: before it, after it

@@ -1,5 +1,6 @@
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -85,6 +86,17 @@ def test_a_full_disk_ends_the_recording_once_and_keeps_what_was_written(tmp_path
         soundfile.read(tmp_path / "mixture.wav", dtype="float32")[0], AUDIO, atol=2**-23
     )
     assert "Still here." in (tmp_path / "captions.txt").read_text()
+
+
+def test_a_folder_that_is_removed_meanwhile_is_told(tmp_path):
+    events = []
+    recorder = Recorder(tmp_path / "kept", RATE, events.append)
+    shutil.rmtree(tmp_path / "kept")
+    recorder.write(mixed(AUDIO))
+    finish(recorder)
+    (failure,) = [e for e in events if isinstance(e, Failed)]
+    assert failure.code == "recording-stopped"
+    assert "kept was removed while it was written to" in failure.text
 
 
 def test_a_disk_that_is_too_slow_ends_the_recording_not_the_stream(tmp_path):
