@@ -92,6 +92,13 @@ class MultiHeadAttention(nn.Module):
         mixed, weights = attend(self.split(self.query(x)), key, value, bias)
         return self.out(mixed.transpose(1, 2).flatten(2)), weights
 
+    def over(self, x: Tensor) -> Tensor:
+        """Attend from everywhere to everywhere in (B, T, W); the weights are not kept."""
+        query, (key, value) = self.split(self.query(x)), self.keys_values(x)
+        mixed = functional.scaled_dot_product_attention(query, key, value)
+        attended: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
+        return attended
+
 
 class ResidualAttentionBlock(nn.Module):
     """Self-attention, cross-attention in the decoder, and a two-layer perceptron."""
@@ -109,9 +116,7 @@ class ResidualAttentionBlock(nn.Module):
         self.mlp_ln = nn.LayerNorm(width)
 
     def encode(self, x: Tensor) -> Tensor:
-        normed = self.attn_ln(x)
-        x = x + self.attn(normed, *self.attn.keys_values(normed))[0]
-        return self.think(x)
+        return self.think(x + self.attn.over(self.attn_ln(x)))
 
     def think(self, x: Tensor) -> Tensor:
         thought: Tensor = self.mlp(self.mlp_ln(x))

@@ -91,7 +91,7 @@ def _from_librispeech(folder: Path) -> Iterator[Clip]:
 def _texts(chapter: Path) -> dict[str, str]:
     """What is said in each utterance of a chapter, if LibriSpeech's transcript lies there."""
     lines = [line for file in chapter.glob("*.trans.txt") for line in file.read_text().splitlines()]
-    return dict(line.split(" ", 1) for line in lines)  # type: ignore[misc]
+    return dict(line.split(" ", 1) for line in lines)
 
 
 def _librimix_speaker(path: Path) -> str:

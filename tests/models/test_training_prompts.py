@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -231,6 +232,18 @@ def test_lora_learns_instead_of_prompts(
     batch = its.mixtures[0]
     losses = [its.learn(batch).item() for _ in range(8)]
     assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("change", [{"bf16": True}, {"workers": 1}, {"whole": 1.0}])
+def test_it_trains_as_a_gpu_would(
+    corpus: Corpus, corpus_folder: Path, labels: Path, whisper_files: Path, script: Script,
+    tmp_path: Path, change: dict[str, Any],
+) -> None:  # fmt: skip
+    config = replace(CONFIG, schedule=replace(CONFIG.schedule, steps=1), **change)
+    its = make_trainer(corpus, corpus_folder, labels, whisper_files, script, tmp_path, config)
+    its.run()
+    assert its.step == 1
+    assert all(p.isfinite().all() for p in its.net.prompts.parameters())
 
 
 def test_thirty_seconds_of_context_train_too(
