@@ -105,10 +105,10 @@ class RemoteEngine:
 
     def _lose(self, error: Exception) -> None:
         if self.phase in (Phase.RUNNING, Phase.STARTING):
-            self.phase = Phase.LOST
             reason = str(error) or type(error).__name__
             text = f"the engine at {self.where} cannot be reached: {reason}"
             self._inbox.put(Failed(code="engine-lost", text=text))
+            self.phase = Phase.LOST
 
     async def _carry_out(self, command: AnyCommand) -> None:
         client = self._client

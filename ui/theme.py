@@ -97,6 +97,8 @@ def apply(theme: Theme) -> None:
     """Dress the whole application."""
     app = QApplication.instance()
     assert isinstance(app, QApplication)
+    if app.property("theme") == theme.name:
+        return
     app.setStyle(QStyleFactory.create("Fusion"))
     app.setPalette(_palette(theme))
     app.setProperty("theme", theme.name)

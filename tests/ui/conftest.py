@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from PyQt6.QtCore import QSettings
+from PyQt6.QtCore import QEvent, QSettings
+from PyQt6.QtWidgets import QApplication
 
 from tap_live.events import (
     Caption,
@@ -134,11 +135,12 @@ def window(qtbot, engine, tmp_path):
     settings = QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat)
     window = open_window(engine, None, Profiles(tmp_path / "profiles"), settings)
     window.link.stop()
-    qtbot.addWidget(window)
     window.resize(1200, 800)
     window.show()
     yield window
     window.close()
+    window.deleteLater()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
 class Counter:

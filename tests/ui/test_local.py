@@ -44,7 +44,7 @@ def until(engine, done, seconds=20.0):
         assert time.monotonic() < deadline, events
         events += engine.poll()
         time.sleep(0.005)
-    return events
+    return events + engine.poll()
 
 
 def has(kind):

@@ -1,0 +1,349 @@
+import numpy as np
+import pytest
+from PyQt6.QtCore import QSettings, Qt
+from PyQt6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QComboBox,
+    QLineEdit,
+    QMenu,
+    QPlainTextEdit,
+    QProgressBar,
+    QSlider,
+    QTextEdit,
+    QWidget,
+)
+
+from tap_live.events import (
+    Bye,
+    CueFromSpan,
+    Device,
+    Failed,
+    ListDevices,
+    Mute,
+    Record,
+    RemoveTarget,
+    SetCaptions,
+    SetDevice,
+    SetMix,
+    SetTarget,
+    Spectrum,
+    Start,
+    Stop,
+    Target,
+    Warned,
+)
+from tap_live.ui.app import open_window
+from tap_live.ui.colours import DARK, LIGHT
+from tap_live.ui.engine import Phase
+from tap_live.ui.profiles import Profiles
+from tap_live.ui.setup import Setup, TargetWish
+
+CONTROLS = (
+    QAbstractButton,
+    QAbstractItemView,
+    QComboBox,
+    QLineEdit,
+    QPlainTextEdit,
+    QProgressBar,
+    QSlider,
+    QTextEdit,
+)
+
+
+def poll(window, *events):
+    window.link.engine.say(*events)
+    window.link.poll()
+
+
+def test_start_and_stop_are_one_button_and_one_key(qtbot, window, engine):
+    begin = window.listen.transport.begin
+    assert begin.text() == "Start"
+    qtbot.mouseClick(begin, Qt.MouseButton.LeftButton)
+    assert engine.told(Start)
+    engine.hello()
+    poll(window)
+    assert begin.text() == "Stop"
+    qtbot.keyClick(window, Qt.Key.Key_F5)
+    assert engine.told(Stop)
+
+
+def test_the_engine_is_told_the_setup_first(qtbot, make_engine, tmp_path):
+    engine = make_engine()
+    setup = Setup(input="USB", targets=(TargetWish(name="voice:ana"),))
+    settings = QSettings(str(tmp_path / "w.ini"), QSettings.Format.IniFormat)
+    window = open_window(engine, setup, Profiles(tmp_path), settings)
+    assert engine.told(SetDevice)[0].name == "USB"
+    assert engine.told(SetTarget)[0].target == "voice:ana"
+    assert "voice:ana" in window.listen.targets.rows
+    window.close()
+
+
+def test_an_engine_elsewhere_is_not_told_our_setup(qtbot, make_engine, tmp_path):
+    engine = make_engine(remote=True, phase=Phase.RUNNING)
+    settings = QSettings(str(tmp_path / "w.ini"), QSettings.Format.IniFormat)
+    window = open_window(engine, Setup(input="USB"), Profiles(tmp_path), settings)
+    assert not engine.told(SetDevice)
+    window.close()
+
+
+def test_what_the_stream_says_is_drawn(window, engine, say):
+    engine.hello()
+    poll(window, say.level(-30.0), say.stats(), say.caption("hello there", speaker="ana"))
+    assert window.listen.input.meter.accessibleDescription() == "-30 dB"
+    assert "hello there" in window.listen.captions.view.toPlainText()
+    assert window.health_line.words.text() == "● good: keeps up"
+    assert "delay 23 ms" in window.health_line.figures.text()
+
+
+def test_spectra_become_columns_on_one_clock(window, engine):
+    engine.hello()
+    poll(window)
+    for step in range(60):
+        for stream, value in (("mixture", 100), ("output", 50)):
+            position = 16_000 * step // 30 + 8
+            poll(window, Spectrum(stream=stream, position=position, bands=bytes([value] * 64)))
+    images = window.listen.pictures._images
+    shown = {name: np.asarray(image.image)[-60:] for name, image in images.items()}
+    assert (shown["mixture"] == 100).all()
+    assert (shown["output"] == 50).all()
+
+
+def test_targets_have_a_light_and_a_lane(window, engine):
+    window.link.add_known("voice:ana", suppress=False)
+    engine.hello()
+    poll(window, Target(name="voice:ana", present=True, level=-20.0))
+    assert window.listen.targets.rows["voice:ana"].state.text() == "● present"
+    poll(window, Target(name="voice:ana", present=False, level=None))
+    assert window.listen.targets.rows["voice:ana"].state.text() == "○ absent"
+    assert window.listen.pictures._lanes.names == ("voice:ana",)
+
+
+def test_a_target_is_turned_off_kept_and_removed(qtbot, window, engine):
+    window.link.add_known("voice:ana", suppress=False)
+    row = window.listen.targets.rows["voice:ana"]
+    row.on.click()
+    assert engine.told(RemoveTarget)
+    assert window.link.setup.target("voice:ana").on is False
+    assert row.state.text() == "off"
+    row.on.click()
+    assert engine.told(SetTarget)[-1].target == "voice:ana"
+    row._remove.click()
+    assert window.listen.targets.rows == {}
+
+
+def test_a_target_that_waits_says_for_what(window, engine):
+    engine.answers[SetTarget] = {"waiting": {"text:rain": "sound-compact"}}
+    link = window.link
+    link.change(SetTarget(id=link.new_id(), target="text:rain"))
+    poll(window)
+    row = window.listen.targets.rows["text:rain"]
+    assert "waits for the bundle sound-compact, which is not installed" in row._kind.text()
+    assert not row.gain.isVisibleTo(row)
+    assert "No target is in the sound yet" in window.listen.targets.mix._note.text()
+
+
+def test_a_target_that_the_engine_refuses_is_taken_back_and_said(window, engine):
+    engine.answers[SetTarget] = "no voice 'bo' is enrolled"
+    link = window.link
+    link.change(SetTarget(id=link.new_id(), target="voice:bo"))
+    poll(window)
+    assert window.link.setup.targets == ()
+    assert "no voice 'bo'" in window.banner.text
+
+
+def test_the_mix_is_told_a_few_times_a_second_at_most(qtbot, window, engine):
+    window.link.add_known("voice:ana", suppress=False)
+    slider = window.listen.targets.mix.slider
+    before = len(engine.told(SetMix))
+    for value in range(-50, -10):
+        slider.setValue(value)
+    qtbot.waitUntil(lambda: len(engine.told(SetMix)) > before)
+    assert [command.rest for command in engine.told(SetMix)[before:]] == [-11.0]
+    slider.setValue(-60)
+    assert window.link.setup.rest is None
+
+
+def test_devices_come_and_go_in_the_list(window, engine):
+    def device(name, kind="microphone", role="input"):
+        return {"name": name, "description": f"The {name}", "kind": kind, "role": role}
+
+    box = window.listen.input.box
+    window._show_devices([device("usb"), device("line"), device("out", "speaker", "output")])
+    words = [box.itemText(n) for n in range(box.count())]
+    assert "The usb" in words and "The out" not in words
+    window.listen.input.box.setCurrentIndex(words.index("The usb"))
+    box.activated.emit(words.index("The usb"))
+    assert engine.told(SetDevice)[-1].name == "usb"
+    window._show_devices([device("line")])
+    assert box.currentText() == "usb (not there now)"
+    window._show_devices([device("usb"), device("line")])
+    assert box.currentText() == "The usb"
+
+
+def test_devices_are_looked_for_while_the_page_is_seen(window, engine):
+    window._look_for_devices()
+    assert engine.told(ListDevices)
+    window.show_page(1)
+    before = len(engine.told(ListDevices))
+    window._look_for_devices()
+    assert len(engine.told(ListDevices)) == before
+
+
+def test_recording_shows_its_consent_line(window, engine):
+    transport = window.listen.transport
+    assert not transport.consent.isVisible()
+    transport.record.click()
+    assert transport.consent.isVisible()
+    assert "should know and agree" in transport.consent.text()
+    assert engine.told(Record)[-1].on
+    transport.record.click()
+    assert not transport.consent.isVisible()
+    assert not engine.told(Record)[-1].on
+
+
+def test_mute_is_told_and_shown(qtbot, window, engine):
+    qtbot.keyClick(window, Qt.Key.Key_M, Qt.KeyboardModifier.ControlModifier)
+    assert engine.told(Mute)[-1].on
+    assert window.listen.transport.mute.isChecked()
+
+
+def test_the_limiter_has_a_light(window, engine, say):
+    window.link.change(SetDevice(id=window.link.new_id(), role="output", name=None))
+    engine.hello()
+    poll(window, say.level(-20.0, -6.5))
+    assert "limiter" in window.listen.transport.limiter.text()
+    poll(window, say.level(-20.0, -30.0))
+    assert window.listen.transport.limiter.text() == ""
+
+
+def test_errors_and_warnings_are_said_with_words(window, engine):
+    poll(window, Failed(code="recording-stopped", text="the disk is full"))
+    assert window.banner.isVisible()
+    assert window.banner.text == "Error: the disk is full"
+    poll(window, Warned(code="howling", text="it howls"))
+    assert window.banner.text == "Note: it howls"
+    poll(window, Device(role="input", name="mic", change="lost", text="'mic' is gone"))
+    assert "'mic' is gone" in window.banner.text
+
+
+def test_an_engine_that_ended_badly_is_offered_again(qtbot, window, engine):
+    engine.hello()
+    poll(window)
+    engine.phase = Phase.STOPPED
+    poll(window, Failed(code="engine-ended", text="the file breaks off"))
+    assert "The engine stopped. the file breaks off" in window.banner.text
+    buttons = {button.text(): button for button in window.banner.findChildren(QAbstractButton)}
+    buttons["Start again"].click()
+    assert engine.told(Start)
+
+
+def test_an_engine_that_is_lost_is_said_and_can_be_done_without(window, engine):
+    engine.hello()
+    poll(window)
+    engine.phase = Phase.LOST
+    poll(window, Failed(code="engine-lost", text="the engine at x cannot be reached"))
+    words = [button.text() for button in window.banner.findChildren(QAbstractButton)]
+    assert "Use this computer" in words
+    assert "What it recorded is kept there" in window.banner.text
+    assert window.listen.transport.begin.text() == "Not connected"
+    assert not window.listen.transport.begin.isEnabled()
+
+
+def test_a_sound_is_marked_and_asked_away(window, engine):
+    window.listen.mark()
+    assert window.listen.pictures.span is None  # nothing was heard yet
+    engine.hello()
+    poll(window)
+    poll(window, Spectrum(stream="mixture", position=16_000 * 9, bands=bytes(64)))
+    window.listen.mark()
+    start, stop = window.listen.pictures.span
+    assert stop - start == pytest.approx(2.0)
+    assert stop == pytest.approx(9.0, abs=0.1)
+    engine.answers[CueFromSpan] = {"target": "clip:heard.wav"}
+    window.listen._use_mark(suppress=True)
+    poll(window)
+    told = engine.told(CueFromSpan)[-1]
+    assert (told.start, told.stop, told.suppress) == (start, stop, True)
+    assert window.link.setup.target("clip:heard.wav").suppress
+
+
+def test_the_end_of_a_stream_clears_what_was_of_the_moment(window, engine, say):
+    engine.hello()
+    poll(window, say.level(), say.caption("hel", state="partial"))
+    engine.phase = Phase.STOPPED
+    poll(window, Bye(reason="stopped"))
+    assert window.listen.input.meter.accessibleDescription() == "silent"
+    assert "hel" not in window.listen.captions.view.toPlainText()
+    assert window.health_line.words.text() == "○ stopped"
+
+
+@pytest.mark.parametrize("theme", [DARK, LIGHT], ids=lambda theme: theme.name)
+def test_themes_can_change_at_any_time_and_are_kept(window, engine, say, theme):
+    engine.hello()
+    poll(window, say.level(), say.stats(), say.caption("hello", speaker="ana"))
+    window.set_theme(theme)
+    window.link.poll()
+    assert window.settings.value("theme") == theme.name
+    corner = window.grab().toImage().pixelColor(3, window.height() // 2).name()
+    assert corner == theme.ground
+
+
+def test_every_control_has_a_name_that_a_screen_reader_says(window):
+    window.link.add_known("voice:ana", suppress=False)
+    nameless = [
+        control
+        for kind in CONTROLS
+        for control in window.findChildren(kind)
+        if not (control.accessibleName() or (hasattr(control, "text") and control.text()))
+        and not control.objectName().startswith("qt_")
+        and not isinstance(control.parent(), (QAbstractItemView, QComboBox, QMenu, QLineEdit))
+        and control.parent().metaObject().className() != "QComboBoxPrivateContainer"
+    ]
+    assert nameless == []
+
+
+def test_no_two_keys_do_different_things(window):
+    keys = [a.shortcut().toString() for a in window.menu.actions if not a.shortcut().isEmpty()]
+    assert len(keys) == len(set(keys)) >= 15
+
+
+def test_everything_can_be_reached_with_the_tab_key(qtbot, window):
+    """Tab leads from control to control, and comes round."""
+    window.activateWindow()
+    window.listen.transport.begin.setFocus()
+    seen: list[QWidget] = []
+    for _ in range(60):
+        qtbot.keyClick(window.focusWidget() or window, Qt.Key.Key_Tab)
+        seen.append(window.focusWidget())
+        if seen.count(seen[0]) > 1:
+            break
+    reached = set(seen)
+    for control in (
+        window.listen.input.box,
+        window.listen.output.box,
+        window.listen.transport.begin,
+        window.listen.targets.add,
+        window.listen.captions.search,
+        window.listen.mark_button,
+    ):
+        assert control in reached
+
+
+def test_captions_options_of_an_engine_elsewhere_only_turn_on_and_off(window, engine):
+    window.engine.captions.click()
+    assert engine.told(SetCaptions)[-1].on is False
+
+
+def test_closing_keeps_the_setup_and_ends_the_engine(window, engine):
+    window.link.change(SetMix(id=window.link.new_id(), rest=-6.0))
+    window.close()
+    assert engine.closed
+    assert window.profiles.load().rest == -6.0
+
+
+def test_a_profile_is_used_at_once(window, engine):
+    window.profiles.save(Setup(input="USB", targets=(TargetWish(name="text:rain"),)), "room")
+    window.use_profile("room")
+    assert engine.told(SetDevice)[-2].name == "USB"
+    assert "text:rain" in window.listen.targets.rows
