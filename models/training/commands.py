@@ -55,6 +55,15 @@ DEFAULT_LISTS = {
 
 Trained = Literal["voice", "sound", "prompts"]
 
+CURVES = {
+    "gain_db": "held-out gain, dB",
+    "leak_db": "held-out leak, dB",
+    "said": "held-out words, nats a token",
+    "said_mixture": "plain Whisper, mixture",
+    "said_alone": "plain Whisper, voice alone",
+    "loss": "training loss",
+}
+
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 app.command()(fit_cues)
 
@@ -215,11 +224,7 @@ def curve(
 ) -> None:
     """Draw how a run went, from its log.jsonl."""
     rows = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-    lines = {
-        "held-out gain, dB": [row["gain_db"] for row in rows],
-        "held-out leak, dB": [row["leak_db"] for row in rows],
-        "training loss": [row["loss"] for row in rows],
-    }
+    lines = {name: [row[key] for row in rows] for key, name in CURVES.items() if key in rows[0]}
     drawing = curves(run.name, "step", [row["step"] for row in rows], lines)
     (out or run / "curve.svg").write_text(drawing)
 

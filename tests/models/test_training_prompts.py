@@ -10,9 +10,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from typer.testing import CliRunner
 
 from tap_live.models.log_mel import LogMel
 from tap_live.models.speaker import SpeakerEncoder
+from tap_live.models.training.commands import app
 from tap_live.models.training.config import Schedule
 from tap_live.models.training.corpus import Corpus, open_corpus
 from tap_live.models.training.mixing import Recipe
@@ -278,3 +280,10 @@ def test_a_pack_trains_without_anything_beside_it(
     )  # fmt: skip
     its.run()
     assert its.step == 2
+
+
+def test_the_curve_of_a_run_is_drawn(trainer: PromptTrainer) -> None:
+    trainer.run()
+    done = CliRunner().invoke(app, ["curve", str(trainer.folder)])
+    assert done.exit_code == 0, done.output
+    assert "plain Whisper, mixture" in (trainer.folder / "curve.svg").read_text()
