@@ -4,8 +4,8 @@
     python -m tap_live.export.prompts_eval LISTS OUT --names turns --prompts BUNDLE
 
 LISTS holds lists of mixtures with the program that renders them (`render.py`: `rows(name)`,
-`voice_case(row)`, `dialogue(name, id)`), so that everybody measures on the same audio; lists of
-one's own (LibriMix, LibriSpeechMix) come with a `render.py` that answers the same calls. OUT gets
+`voice_case(row)`, `dialogue(name, id)`), so that everybody measures on the same audio; or it is a
+folder of LibriSpeechMix (`--names test-clean-2mix`) or LibriMix (`--names mix_clean`). OUT gets
 `prompts.md` and a line for every case. `turns` are dialogues with every voice enrolled.
 """
 
@@ -25,12 +25,12 @@ from tap_live.captions.vad import RATE, Vad
 from tap_live.captions.whisper import WhisperRecogniser
 from tap_live.commands.prompting import Choirs
 from tap_live.events import Caption
+from tap_live.export.mix_lists import open_lists
 from tap_live.export.voices_eval import Bench
 from tap_live.export.word_errors import Errors, a_minute, errors, permuted_errors, rate
 from tap_live.extraction import Extraction, Wanted
 from tap_live.extractors.compact import CompactExtractor
 from tap_live.extractors.network import Network
-from tap_live.models.training.evaluate import open_render
 from tap_live.processor import Audio, Processor
 from tap_live.targets import EmbeddedCue
 from tap_live.voices.gate import GateConfig, VoiceGate
@@ -253,6 +253,7 @@ def main(
     first: Annotated[int | None, typer.Option(help="only so many of each")] = None,
     streaming: Annotated[bool, typer.Option("--streaming", help="as a live run hears")] = False,
     beam: Annotated[int, typer.Option(help="of offline decoding")] = 1,
+    librispeech: Annotated[Path | None, typer.Option(help="its folder, for LibriMix")] = None,
 ) -> None:
     """Print a Markdown table, and write it with every case."""
     listener = Listener(
@@ -262,7 +263,7 @@ def main(
         streaming=streaming,
         beam=beam,
     )
-    render = open_render(lists)
+    render = open_lists(lists, librispeech)
     out.mkdir(parents=True, exist_ok=True)
     cases: list[Case] = []
     dialogues: list[str] = []
