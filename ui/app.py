@@ -47,6 +47,8 @@ def run_panel(
     if trouble:
         window.banner.say(trouble)
     window.show()
+    if setup is None and not connect and not trouble:
+        window.show_guide()
     _let_signals_through(app, window)
     code = app.exec()
     del translators

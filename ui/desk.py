@@ -43,6 +43,7 @@ from tap_live.ui.setup import Setup, applied
 
 _CHANGES = (SetDevice, SetExtractor, SetCaptions, SetMix, Mute, SetTarget, RemoveTarget)
 _MOST_AT_ONCE = 500  # events that are taken
+POLL_S = 0.05
 
 
 @dataclass
@@ -237,7 +238,9 @@ class Desk:
     def _listen(
         self, seconds: float, id: CommandId, tell: Tell, cancelled: Event
     ) -> tuple[Audio, int]:
-        """Hear the stream that runs, or the microphone if none does."""
+        """Hear the stream that runs or is about to; a preview is enough."""
+        while self.phase in (Phase.STARTING, Phase.STOPPING) and not cancelled.wait(POLL_S):
+            pass
         running = self._running
         if running is None:
             raise NotPossibleError("the microphone is not open: start, or begin a preview")
