@@ -94,7 +94,8 @@ class PromptMixer(Mixer):
         voice, cue, said = self._talk(rng, first, length, mixing)
         kind = rng.random()
         heard, rest = [first], np.zeros(length, np.float32)
-        other, other_cue, other_said = np.zeros_like(rest), cue, ()
+        other, other_cue = np.zeros_like(rest), cue
+        other_said: tuple[Word, ...] = ()
         if kind >= recipe.alone:
             second = self._talker(rng, first)
             heard.append(second)

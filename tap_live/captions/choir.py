@@ -29,6 +29,7 @@ class Choir:
         self.lookahead = max(captioner.lookahead for captioner in captioners) + WINDOW
         self._captioners = captioners
         self._first_id = first_id
+        self._waiting: Audio
         self._restart()
 
     def push(self, block: Audio) -> list[Caption]:
@@ -37,13 +38,13 @@ class Choir:
         ready, self._waiting = self._waiting[:whole], self._waiting[whole:]
         captions: list[Caption] = []
         for window in ready.reshape(-1, WINDOW):  # one window each in turn: they share its answers
-            captions += self._numbered(lambda captioner, heard=window: captioner.push(heard))
+            captions += self._numbered([voice.push(window) for voice in self._captioners])
         return captions
 
     def flush(self) -> list[Caption]:
         rest = self._waiting
-        captions = self._numbered(lambda captioner: captioner.push(rest))
-        captions += self._numbered(lambda captioner: captioner.flush())
+        captions = self._numbered([voice.push(rest) for voice in self._captioners])
+        captions += self._numbered([voice.flush() for voice in self._captioners])
         self._restart()
         return captions
 
@@ -51,12 +52,13 @@ class Choir:
         self._waiting = np.zeros(0, np.float32)
         self._ids: dict[tuple[int, int], int] = {}
 
-    def _numbered(self, ask: Callable[[Processor[list[Caption]]], list[Caption]]) -> list[Caption]:
+    def _numbered(self, said: Sequence[list[Caption]]) -> list[Caption]:
+        """Join what each voice says, under ids that no two of them share."""
         captions = []
-        for voice, captioner in enumerate(self._captioners):
-            for caption in ask(captioner):
-                number = self._ids.setdefault((voice, caption.id), self._first_id + len(self._ids))
-                captions.append(replace(caption, id=number))
+        for voice, its in enumerate(said):
+            for caption in its:
+                key, following = (voice, caption.id), self._first_id + len(self._ids)
+                captions.append(replace(caption, id=self._ids.setdefault(key, following)))
         return captions
 
 
