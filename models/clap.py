@@ -101,7 +101,7 @@ class Htsat(nn.Module):
 
     @classmethod
     def of(cls, dims: HtsatDims) -> "Htsat":
-        return cls(ClapAudioEncoder(dims.config()))
+        return cls(ClapAudioEncoder(dims.config()))  # type: ignore[no-untyped-call]
 
     def features(self, mel: Tensor) -> list[Tensor]:
         """Describe (B, F, 64) decibels, F as `HtsatDims.frames`: the patches, then every stage.
@@ -123,7 +123,8 @@ class Clap(nn.Module):
 
     def __init__(self, model: ClapModel) -> None:
         super().__init__()
-        self.model = model.eval().requires_grad_(False)
+        self.model = model.requires_grad_(False)
+        model.eval()  # type: ignore[no-untyped-call]
         self.mel = LogMel()
 
     @property

@@ -110,7 +110,9 @@ class Level(nn.Module):
         super().__init__()
         self._side = side
         self.downsample = Expansion(2 * channels) if up else None  # the authors' name
-        block = ClapAudioLayer(dims.config(), channels, (side, side), heads)
+        block = ClapAudioLayer(  # type: ignore[no-untyped-call]
+            dims.config(), channels, (side, side), heads
+        )
         self.blocks = nn.ModuleList([block])
 
     def forward(self, x: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 `parse_targets` reads what a user wrote, without looking anything up; `Cues` finds the numbers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,7 @@ from tap_live.cues.text import TextCues
 from tap_live.errors import BundleError, ConfigError, CueError
 from tap_live.events import Decibels
 from tap_live.mix import parse_gain
-from tap_live.processor import Embedding, TargetKind
+from tap_live.processor import Audio, Embedding, TargetKind
 from tap_live.voices.encoder import unit
 from tap_live.voices.store import VoiceStore, check_name
 
@@ -111,10 +111,21 @@ def parse_target(text: str, *, suppress: bool = False) -> Asked:
 
 
 class Cues:
-    """Find the numbers of cues; an encoder is loaded when the first cue needs it."""
+    """Find the numbers of cues; an encoder is loaded when the first cue needs it.
 
-    def __init__(self, store: VoiceStore | None = None) -> None:
+    Args:
+        of_text, of_clip: embed words and clips; the default are the compact networks' encoders.
+    """
+
+    def __init__(
+        self,
+        store: VoiceStore | None = None,
+        of_text: Callable[[str], Embedding] | None = None,
+        of_clip: Callable[[Audio, int], Embedding] | None = None,
+    ) -> None:
         self._store = store or VoiceStore()
+        self._of_text = of_text or (lambda text: self._text.embed(text))
+        self._of_clip = of_clip or (lambda audio, rate: self._audio.embed(audio, rate))
 
     def of(self, asked: Sequence[Asked]) -> list[EmbeddedCue]:
         """Embed cues, in order; sounds asked away are the negative side of those that are kept.
@@ -147,10 +158,10 @@ class Cues:
         if asked.scheme == "voice":
             return np.asarray(self._store.load(asked.value).embedding, np.float32)
         if asked.scheme == "text":
-            return self._text.embed(asked.value)
+            return self._of_text(asked.value)
         audio, rate = read_audio(Path(asked.value), lambda warning: None)
         try:
-            return self._audio.embed(audio, rate)
+            return self._of_clip(audio, rate)
         except CueError as error:
             raise CueError(f"{asked.name!r}: {error}") from error
 

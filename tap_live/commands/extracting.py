@@ -1,29 +1,43 @@
 """Load what extraction needs, once, from what a user asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tap_live.commands.chunking import Chunking
 from tap_live.errors import BundleError, ConfigError
 from tap_live.extraction import Extraction, TellTrouble, Wanted
 from tap_live.extractors.compact import CompactExtractor
 from tap_live.extractors.network import Network, installed, kind_of
 from tap_live.mix import factor, parse_gain
 from tap_live.processor import TargetKind
-from tap_live.targets import Asked, Cues, parse_targets
+from tap_live.targets import Asked, Cues, EmbeddedCue, parse_targets
 
 
 @dataclass(frozen=True)
 class Extracting:
-    """Loaded networks, and what is kept with which gains."""
+    """Loaded networks, and what is kept with which gains; `full` takes the networks' place."""
 
     networks: dict[TargetKind, Network]
     wanted: tuple[Wanted, ...]
     rest_gain: float
+    full: Chunking | None = None
 
     @property
     def bundles(self) -> tuple[str, ...]:
+        if self.full:
+            return (self.full.network.name,)
         return tuple(network.name for network in self.networks.values())
+
+    @property
+    def kinds(self) -> tuple[TargetKind, ...]:
+        """What can be extracted."""
+        return ("sound",) if self.full else tuple(self.networks)
+
+    @property
+    def embed(self) -> Callable[[Sequence[Asked]], list[EmbeddedCue]]:
+        """What makes cues for these networks."""
+        return self.full.cues if self.full else Cues().of
 
     @property
     def captions(self) -> bool:
@@ -32,7 +46,7 @@ class Extracting:
 
     def make(self, rate: int, tell: TellTrouble) -> Extraction:
         """Begin an extraction for a stream rate."""
-        extractor = CompactExtractor(self.networks, rate)
+        extractor = self.full.make(rate) if self.full else CompactExtractor(self.networks, rate)
         return Extraction(extractor, self.wanted, rest_gain=self.rest_gain, rate=rate, tell=tell)
 
 
@@ -58,18 +72,17 @@ class Asking:
             if self.rest is not None:
                 raise ConfigError("--rest says how loud all else is: add --target or --suppress")
             return None
+        if full := Chunking.parse(self.extractor):
+            wanted = self._wanted(full.cues(self.asked))
+            return Extracting({}, wanted, self._rest_gain(), full.loaded())
         cues = Cues().of(self.asked)
         kinds = {one.kind: one for one in self.asked}
         folders = {kind: self._folder(kind) for kind in kinds}
         missing = next((kind for kind, folder in folders.items() if folder is None), None)
         if missing:
             raise not_installed(kinds[missing])
-        wanted = tuple(
-            Wanted(cue, 0.0 if one.suppress else factor(one.gain))
-            for cue, one in zip(cues, self.asked, strict=True)
-        )
         networks = {kind: Network.open(folder) for kind, folder in folders.items() if folder}
-        return Extracting(networks, wanted, self._rest_gain())
+        return Extracting(networks, self._wanted(cues), self._rest_gain())
 
     def following(self) -> Extracting | None:
         """As `extracting`; but where all that is asked for is whose words are captioned, the
@@ -90,6 +103,12 @@ class Asking:
             return None
         return self.extracting()
 
+    def _wanted(self, cues: Sequence[EmbeddedCue]) -> tuple[Wanted, ...]:
+        return tuple(
+            Wanted(cue, 0.0 if one.suppress else factor(one.gain))
+            for cue, one in zip(cues, self.asked, strict=True)
+        )
+
     def _folder(self, kind: TargetKind) -> Path | None:
         """Where the network for a kind of target lies, if it is there."""
         if self.extractor in (None, "compact", "none"):
@@ -97,7 +116,7 @@ class Asking:
         folder = Path(str(self.extractor))
         if not folder.is_dir():
             raise BundleError(
-                f"wanted --extractor compact, none or a bundle's folder, found '{folder}'"
+                f"wanted --extractor compact, clapsep, none or a bundle's folder, found '{folder}'"
             )
         return folder if kind_of(folder) == kind else installed(kind)
 

@@ -45,8 +45,9 @@ Rest = Annotated[
 Extractor = Annotated[
     str | None,
     typer.Option(
-        help="`compact`, `none` (captions follow a voice, the sound stays as it is), or the folder "
-        "of a bundle. [default: compact, where it is installed]"
+        help="`compact`; `clapsep`, the full sound model, as `clapsep@0.5` with a result every "
+        "0.5 s; `none` (captions follow a voice, the sound stays as it is), or the folder of a "
+        "bundle. [default: compact, where it is installed]"
     ),
 ]
 OtherVoices = Annotated[

@@ -105,8 +105,13 @@ def serving(
     access = Access(names=wanted.names, origins=wanted.origins, secure=bool(config.certificate))
     tap = AudioTap()
     live.tap(tap.push)
-    kinds = plan.networks.keys() if plan else ()
-    mix = LiveMix(live, asked, kinds, plan.rest_gain if plan else 1.0)
+    mix = LiveMix(
+        live,
+        asked,
+        plan.kinds if plan else (),
+        plan.rest_gain if plan else 1.0,
+        embed=plan.embed if plan else None,
+    )
     control = LiveControl(live, mix, record=record)
     events = live.subscribe(EVENTS)
 

@@ -1,0 +1,74 @@
+"""`--extractor clapsep`: the full sound model, chunk by chunk.
+
+clapsep          as fast as the engine allows
+clapsep@0.5      a result every 0.5 s
+FOLDER[@0.5]     another bundle of that kind
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+from tap_live.bundle import MANIFEST, Bundle, open_bundle, read_manifest
+from tap_live.cues.clap import ClapCues
+from tap_live.errors import ConfigError
+from tap_live.extractors.chunked import ChunkConfig, ChunkedExtractor
+from tap_live.extractors.context import KIND, NAME, ContextNetwork, full_bundle
+from tap_live.targets import Asked, Cues, EmbeddedCue
+
+
+@dataclass(frozen=True)
+class Chunking:
+    """A full model's bundle, and how a stream is cut for it; loaded when it is needed."""
+
+    bundle: Bundle
+    config: ChunkConfig
+
+    @classmethod
+    def parse(cls, extractor: str | None) -> Self | None:
+        """Read --extractor; None if it asks for another one.
+
+        Raises: ConfigError if the hop is none; BundleError if the bundle is not installed.
+        """
+        name, at, hop = (extractor or "").partition("@")
+        folder = Path(name)
+        if name != NAME:
+            if not (folder / MANIFEST).is_file() or read_manifest(folder).kind != KIND:
+                return None
+        else:
+            folder = full_bundle()
+        return cls(open_bundle(folder, KIND), _config(hop) if at else ChunkConfig())
+
+    @cached_property
+    def network(self) -> ContextNetwork:
+        network = ContextNetwork(self.bundle)
+        network.warm_up()
+        return network
+
+    def loaded(self) -> Self:
+        """The same, with the network loaded now rather than when it is needed."""
+        assert self.network.samples
+        return self
+
+    def cues(self, asked: Sequence[Asked]) -> list[EmbeddedCue]:
+        """Embed cues as this model is asked with. Raises: ConfigError for voices; as `Cues.of`."""
+        if voice := next((one for one in asked if one.kind == "voice"), None):
+            raise ConfigError(f"--extractor {NAME} takes sounds only: {voice.name!r} is a voice")
+        if self.bundle.manifest.settings.get("cues") != "own":
+            return Cues().of(asked)
+        clap = ClapCues(self.bundle)
+        return Cues(of_text=clap.of_text, of_clip=clap.of_clip).of(asked)
+
+    def make(self, rate: int) -> ChunkedExtractor:
+        return ChunkedExtractor(self.network, rate, self.config)
+
+
+def _config(hop: str) -> ChunkConfig:
+    try:
+        return ChunkConfig(hop_s=float(hop.removesuffix("s")))
+    except ValueError as error:
+        if isinstance(error, ConfigError):
+            raise
+        raise ConfigError(f"wanted --extractor {NAME}@SECONDS, found '@{hop}'") from None

@@ -1,0 +1,298 @@
+"""Take targets out of a stream with a full model, context by context.
+
+Every hop the newest context is heard as a whole and its newest hop given, cross-faded into
+the one before. A context is computed on a thread of its own while the stream goes on; its
+result is due a fixed number of samples after the last that it hears, so what comes out does
+not depend on how fast the machine is. If it is not there by then, `push` waits for it.
+
+    ──────────────── context ────────────────┐
+                        │ fade │ hop │ ahead │ compute ─▶ given
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from threading import Thread
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from tap_live.audio.resample import StreamResampler
+from tap_live.errors import ConfigError
+from tap_live.extractors.context import COPY, RATE, ContextNetwork
+from tap_live.extractors.context_spectra import Copy48
+from tap_live.processor import Audio, Cue, Targets
+
+HEADROOM = 1.25  # of the time that a context took, for those that take longer
+SHORTEST_S, LONGEST_S = 0.05, 5.0  # hops
+CHANNELS = 20  # rows at once: all targets, and those that they replace
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChunkConfig:
+    """How a stream is cut.
+
+    Attributes:
+        hop_s: what a context gives; None: as fast as the engine allows.
+        ahead_s: the end of a context that is heard and not given.
+        fade_s: over which one context's result becomes the next one's.
+    """
+
+    hop_s: float | None = None
+    ahead_s: float = 0.25
+    fade_s: float = 0.02
+
+    def __post_init__(self) -> None:
+        if self.hop_s is not None and not SHORTEST_S <= self.hop_s <= LONGEST_S:
+            raise ConfigError(
+                f"wanted a hop of {SHORTEST_S} to {LONGEST_S} s, found {self.hop_s:g} s"
+            )
+
+    def for_engine(self, compute_s: float) -> "Plan":
+        """Fix lengths in samples at 32 kHz, for a context that takes so long."""
+        needed = HEADROOM * compute_s
+        hop_s = self.hop_s or min(LONGEST_S, max(0.25, np.ceil(100 * needed) / 100))
+        return Plan(
+            hop=round(hop_s * RATE),
+            ahead=round(self.ahead_s * RATE),
+            fade=round(self.fade_s * RATE),
+            compute=min(round(needed * RATE), round(hop_s * RATE) - 1),
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Samples at 32 kHz."""
+
+    hop: int
+    ahead: int
+    fade: int
+    compute: int
+
+    @property
+    def delay(self) -> int:
+        """From a sample to the result that has it, at most."""
+        return self.hop + self.fade + self.ahead + self.compute
+
+
+class ChunkedExtractor:
+    """An `Extractor` at any stream rate, around a network with a context.
+
+    `lookahead` is hop, fade, what a context hears beyond them, compute, and what resamplers
+    withhold.
+    """
+
+    def __init__(
+        self, network: ContextNetwork, rate: int, config: ChunkConfig | None = None
+    ) -> None:
+        self._network = network
+        self._plan = (config or ChunkConfig()).for_engine(network.compute_s)
+        self._rate = rate
+        self._inward, self._outward = StreamResampler(rate, RATE), _Rows(RATE, rate)
+        inward, outward = self._inward.lookahead, StreamResampler(RATE, rate).lookahead
+        delay = self._plan.delay + Copy48.lookahead + outward
+        self.lookahead = inward - (-delay * rate // RATE)
+        self._copier = Copy48()
+        self._cues: list[tuple[str, NDArray[np.float32]]] = []
+        self._tails = np.zeros((0, self._plan.fade), np.float32)
+        self.restart()
+
+    def set_cues(self, cues: Sequence[Cue]) -> None:
+        """Extract these from the next context on; new rows fade in, gone ones out.
+
+        Raises: BundleError if a cue is of another encoder.
+        """
+        asked = [(cue.name, self._network.vector(cue)) for cue in cues]
+        rows = {name: row for row, (name, _) in enumerate(self._cues)}
+        kept = [rows.get(name) for name, _ in asked]
+        tails = np.zeros((len(asked), self._plan.fade), np.float32)
+        for row, old in enumerate(kept):
+            if old is not None:
+                tails[row] = self._tails[old]
+        self._pending = [one.of(kept) for one in self._pending]
+        self._outward.arrange(kept)
+        self._cues, self._tails = asked, tails
+
+    def push(self, block: Audio) -> Targets:
+        self._taken += len(block)
+        ready = self._advance(self._inward.push(block))
+        given = self._outward.push(ready)
+        self._given += given.shape[1]
+        return given
+
+    def flush(self) -> Targets:
+        due, rest = self._taken - self._given, self._inward.flush()
+        end = self._mixture.end + len(rest)
+        contexts = -(-end // self._plan.hop)
+        until = self._end(contexts - 1) + Copy48.lookahead + self._plan.compute
+        silence = np.zeros(until - end if contexts else 0, np.float32)
+        ready = self._advance(np.concatenate([rest, silence]))
+        ready = ready[:, : max(0, ready.shape[1] - (self._done - end))]
+        given = np.concatenate([self._outward.push(ready), self._outward.flush()], axis=1)
+        given = np.pad(given[:, :due], ((0, 0), (0, max(0, due - given.shape[1]))))
+        self.restart()
+        return given
+
+    def restart(self) -> None:
+        """Forget the stream, not the cues; the next sample is the first."""
+        self._inward.flush()
+        self._copier.flush()
+        self._outward.restart(len(self._cues))
+        spare = self._network.samples + 2 * Copy48.lookahead
+        self._mixture = _Newest(spare)
+        self._copy = _Newest(spare * COPY // RATE)
+        self._done = 0  # samples at 32 kHz that were given
+        self._started = 0  # contexts
+        self._taken = self._given = 0  # at the stream rate
+        self._pending: list[_Pending] = []
+        self._tails = np.zeros((len(self._cues), self._plan.fade), np.float32)
+
+    def _advance(self, mixture: Audio) -> Targets:
+        """Hear samples at 32 kHz, step by step to where a context ends or is due."""
+        parts = [np.empty((len(self._cues), 0), np.float32)]
+        while True:
+            end = self._end(self._started) + Copy48.lookahead
+            due = self._pending[0].due if self._pending else end
+            step = min(end, due) - self._mixture.end
+            self._hear(mixture[:step])
+            if step > len(mixture):
+                return np.concatenate(parts, axis=1)
+            mixture = mixture[step:]
+            if self._pending and self._mixture.end == due:
+                parts.append(self._join(self._pending.pop(0)))
+            if self._mixture.end == end:
+                self._begin(end + self._plan.compute)
+
+    def _end(self, number: int) -> int:
+        """Where context `number` ends: it gives [number hop, (number + 1) hop) and a fade."""
+        return (number + 1) * self._plan.hop + self._plan.fade + self._plan.ahead
+
+    def _hear(self, mixture: Audio) -> None:
+        self._mixture.write(mixture)
+        self._copy.write(self._copier.push(mixture))
+
+    def _begin(self, due: int) -> None:
+        """Start on the context that has ended; the copy of it has come in by now too."""
+        network, end = self._network, self._end(self._started)
+        mixture = self._mixture.read(end, network.samples)
+        copy = self._copy.read(end * COPY // RATE, network.samples * COPY // RATE)
+        stop = network.samples - self._plan.ahead
+        start = stop - self._plan.hop - self._plan.fade
+        vectors = [vector for _, vector in self._cues]
+        self._pending.append(_Pending.begin(network, (mixture, copy, vectors, start, stop), due))
+        self._started += 1
+
+    def _join(self, pending: "_Pending") -> Targets:
+        """Fade from the context before into this one: (K, hop)."""
+        fade, found = self._plan.fade, pending.result()
+        rising = (0.5 - 0.5 * np.cos(np.pi * (np.arange(fade) + 0.5) / fade)).astype(np.float32)
+        if self._done == 0:
+            rising[:] = 1.0
+        found[:, :fade] = rising * found[:, :fade] + (1 - rising) * self._tails
+        self._tails = found[:, self._plan.hop :]
+        self._done += self._plan.hop
+        return found[:, : self._plan.hop]
+
+
+@dataclass(frozen=True)
+class _Pending:
+    """A context that is being computed; `rows` says which of its targets are still wanted."""
+
+    future: "Future[Targets]"
+    due: int
+    rows: tuple[int | None, ...]
+
+    @classmethod
+    def begin(
+        cls,
+        network: ContextNetwork,
+        work: tuple[Audio, Audio, list[NDArray[np.float32]], int, int],
+        due: int,
+    ) -> "_Pending":
+        future: Future[Targets] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(network.targets(*work))
+            except Exception as error:  # raised again where the result is wanted
+                future.set_exception(error)
+
+        Thread(target=run, name="context", daemon=True).start()
+        return cls(future, due, tuple(range(len(work[2]))))
+
+    def of(self, kept: Sequence[int | None]) -> "_Pending":
+        return _Pending(
+            self.future, self.due, tuple(None if k is None else self.rows[k] for k in kept)
+        )
+
+    def result(self) -> Targets:
+        """(K, T); silence for those that were not asked for when it began."""
+        found = self.future.result()
+        given = np.zeros((len(self.rows), found.shape[1]), np.float32)
+        for row, old in enumerate(self.rows):
+            if old is not None:
+                given[row] = found[old]
+        return given
+
+
+class _Newest:
+    """The newest samples of a stream, by their position in it; silence before it began."""
+
+    def __init__(self, length: int) -> None:
+        self.end = 0
+        self._length = length
+        self._held = np.zeros(2 * length, np.float32)
+        self._filled = length
+
+    def write(self, block: Audio) -> None:
+        self.end += len(block)
+        for start in range(0, len(block), self._length):
+            part = block[start : start + self._length]
+            if self._filled + len(part) > len(self._held):
+                self._held[: self._length] = self._held[self._filled - self._length : self._filled]
+                self._filled = self._length
+            self._held[self._filled : self._filled + len(part)] = part
+            self._filled += len(part)
+
+    def read(self, stop: int, count: int) -> Audio:
+        """Copy `count` samples up to position `stop`."""
+        last = self._filled - (self.end - stop)
+        return self._held[last - count : last].copy()
+
+
+class _Rows:
+    """Resample rows that come and go, in step: each has a channel of one resampler."""
+
+    def __init__(self, rate_in: int, rate_out: int) -> None:
+        self._rates = (rate_in, rate_out)
+        self._passing = rate_in == rate_out
+        self.restart(0)
+
+    def arrange(self, kept: Sequence[int | None]) -> None:
+        """Go on with these of the rows, and new ones, silent so far, where there is None."""
+        channels = [None if k is None else self._channels[k] for k in kept]
+        self._free += [one for one in self._channels if one not in channels]
+        # The one that was given up longest ago: nothing of its row is left in the filter.
+        self._channels = [self._free.pop(0) if one is None else one for one in channels]
+
+    def push(self, rows: Targets) -> Targets:
+        if self._passing:
+            return rows
+        return self._resampled(rows, last=False)
+
+    def flush(self) -> Targets:
+        count = len(self._channels)
+        rest = np.empty((count, 0), np.float32)
+        return rest if self._passing else self._resampled(rest, last=True)
+
+    def restart(self, count: int) -> None:
+        self._channels = list(range(count))
+        self._free = list(range(count, CHANNELS))
+        self._stream = soxr.ResampleStream(*self._rates, CHANNELS, dtype="float32")
+
+    def _resampled(self, rows: Targets, last: bool) -> Targets:
+        block = np.zeros((rows.shape[1], CHANNELS), np.float32)
+        block[:, self._channels] = rows.T
+        found: Targets = self._stream.resample_chunk(block, last=last).T
+        return found[self._channels]

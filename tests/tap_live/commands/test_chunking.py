@@ -1,0 +1,28 @@
+import pytest
+
+from tap_live.commands.extracting import asking
+from tap_live.errors import BundleError, ConfigError
+
+
+def test_without_the_bundle_one_line_says_how_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    with pytest.raises(BundleError, match=r"'clapsep', which is not installed: make it with") as no:
+        asking(["text:a dog"], extractor="clapsep").extracting()
+    assert "\n" not in str(no.value) and str(tmp_path) in str(no.value)
+
+
+def test_a_folder_that_is_no_bundle_is_refused(tmp_path):
+    with pytest.raises(BundleError, match="wanted --extractor compact, clapsep, none or a bundle"):
+        asking(["text:a dog"], extractor=str(tmp_path / "nowhere")).extracting()
+
+
+@pytest.mark.parametrize("hop", ["soon", "", "-1", "9"])
+def test_a_hop_that_is_none_is_refused(tmp_path, monkeypatch, hop):
+    folder = tmp_path / "clapsep"
+    folder.mkdir()
+    (folder / "manifest.json").write_text(
+        '{"format": 1, "name": "clapsep", "kind": "clapsep", "licence": "", "made_by": "", '
+        '"sources": [], "files": {}}'
+    )
+    with pytest.raises(ConfigError, match=r"hop|SECONDS"):
+        asking(["text:a dog"], extractor=f"{folder}@{hop}").extracting()
