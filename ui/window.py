@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from PyQt6.QtCore import QSettings, Qt, QTimer
-from PyQt6.QtGui import QCloseEvent
+from PyQt6.QtGui import QCloseEvent, QKeyEvent
 from PyQt6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
@@ -57,6 +57,7 @@ from tap_live.ui.transcript import Line, Transcript
 from tap_live.ui.voices_page import VoicesPage
 
 DEMO = Path(bundles.__file__).parent / "demo" / "conversation.ogg"
+_PUSH_KEYS = (Qt.Key.Key_Space, Qt.Key.Key_Control)
 DEVICES_MS = 3000  # between two looks for devices
 _NO_DEVICE = (NO_OUTPUT, DEFAULT_OUTPUT, "virtual-mic")
 
@@ -75,6 +76,7 @@ class Window(QMainWindow):
         self.transcript = Transcript(time.monotonic)
         self.health = HealthWatch()
         self._level: Level | None = None
+        self._pushed = False  # whether it is muted for as long as a key is held
         self.banner = Banner()
         self.health_line = HealthLine()
         self.listen = ListenPage(link, self.transcript, DEMO)
@@ -167,6 +169,22 @@ class Window(QMainWindow):
         geometry = self.settings.value("geometry")
         if geometry is not None:
             self.restoreGeometry(geometry)
+
+    def keyPressEvent(self, a0: QKeyEvent | None) -> None:
+        """Hold Ctrl+Space to mute."""
+        if a0 is not None and _is_push_to_mute(a0) and not a0.isAutoRepeat():
+            self._pushed = not self.link.setup.muted
+            if self._pushed:
+                self.listen.transport.mute.setChecked(True)
+            return
+        super().keyPressEvent(a0)
+
+    def keyReleaseEvent(self, a0: QKeyEvent | None) -> None:
+        if a0 is not None and a0.key() in _PUSH_KEYS and not a0.isAutoRepeat() and self._pushed:
+            self._pushed = False
+            self.listen.transport.mute.setChecked(False)
+            return
+        super().keyReleaseEvent(a0)
 
     def add_target(self) -> None:
         AddTarget(self.link, self).open()
@@ -317,3 +335,8 @@ class Window(QMainWindow):
         centre.setLayout(whole)
         self.setCentralWidget(centre)
         self.show_page(0)
+
+
+def _is_push_to_mute(event: QKeyEvent) -> bool:
+    held = event.modifiers() & Qt.KeyboardModifier.ControlModifier
+    return event.key() == Qt.Key.Key_Space and bool(held)
