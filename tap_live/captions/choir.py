@@ -5,6 +5,7 @@ only it. What all of them ask of the same audio, whether somebody speaks and how
 looks to the speaker encoder, is found out once.
 """
 
+from collections import deque
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -62,19 +63,15 @@ class Choir:
         return captions
 
 
-class SharedVad:
-    """Answer for several captioners that ask about the same windows in turn.
+class Ear:
+    """One of several listeners to one detector of speech: what one has asked, all are answered."""
 
-    Args:
-        vad: heard once a window.
-        listeners: how many ask.
-    """
-
-    def __init__(self, vad: Processor[Probabilities], listeners: int) -> None:
+    def __init__(self, vad: Processor[Probabilities], ears: list["Ear"]) -> None:
+        """Join `ears`, all of which ask about the same audio in the same order."""
         self.lookahead = vad.lookahead
-        self._vad, self._listeners = vad, listeners
-        self._asked = 0
-        self._last = np.zeros(0, np.float32)
+        self._vad, self._ears = vad, ears
+        self._known: deque[Probabilities] = deque()
+        ears.append(self)
 
     def push(self, audio: Audio) -> Probabilities:
         return self._answer(lambda: self._vad.push(audio))
@@ -83,10 +80,19 @@ class SharedVad:
         return self._answer(self._vad.flush)
 
     def _answer(self, find_out: Callable[[], Probabilities]) -> Probabilities:
-        if self._asked % self._listeners == 0:
-            self._last = find_out()
-        self._asked += 1
-        return self._last
+        if not self._known:
+            answer = find_out()
+            for ear in self._ears:
+                ear._known.append(answer)
+        return self._known.popleft()
+
+
+def ears(vad: Processor[Probabilities], count: int) -> list[Ear]:
+    """Listeners for so many captioners of the same audio."""
+    made: list[Ear] = []
+    for _ in range(count):
+        Ear(vad, made)
+    return made
 
 
 class RememberingEncoder(SpeakerEncoder):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tap_live.captions.choir import Choir, RememberingEncoder, SharedVad
+from tap_live.captions.choir import Choir, RememberingEncoder, ears
 from tap_live.captions.recogniser import Request
 from tap_live.captions.streaming import StreamingCaptioner, StreamingConfig
 from tap_live.captions.vad import RATE, Vad
@@ -117,19 +117,21 @@ class Choirs:
 
     def make(self, start: float, first_id: int) -> Choir:
         """Begin at `start` seconds of the stream, with captions numbered from `first_id`."""
-        vad = SharedVad(Vad.open(), len(self._recognisers))
         gates = GateConfig(others="hide", threshold=TALKED_OVER)
         return Choir(
             [
                 StreamingCaptioner(
                     recogniser,
-                    vad,
+                    ear,
                     config=self._config,
                     gate=VoiceGate(self._encoder, self._scorer, {name: enrolled}, gates),
                     start=start,
                 )
-                for recogniser, (name, enrolled) in zip(
-                    self._recognisers, self._prints.items(), strict=True
+                for ear, recogniser, (name, enrolled) in zip(
+                    ears(Vad.open(), len(self._prints)),
+                    self._recognisers,
+                    self._prints.items(),
+                    strict=True,
                 )
             ],
             first_id,

@@ -2,9 +2,15 @@
 
 import numpy as np
 import pytest
+import soundfile
+import soxr
 
-from tap_live.captions.choir import Choir, RememberingEncoder, SharedVad
-from tap_live.captions.vad import WINDOW
+from tap_live.bundle import open_bundle
+from tap_live.captions.choir import Choir, RememberingEncoder, ears
+from tap_live.captions.recogniser import Hypothesis
+from tap_live.captions.streaming import StreamingCaptioner
+from tap_live.captions.vad import WINDOW, Vad
+from tap_live.commands.demo import BUNDLE
 from tap_live.events import Caption, Word
 from tap_live.voices.encoder import SpeakerEncoder, initial_state
 
@@ -79,11 +85,41 @@ class CountingVad:
 
 def test_speech_is_looked_for_once_however_many_listen():
     vad = CountingVad()
-    shared = SharedVad(vad, 3)
+    first, second = ears(vad, 2)
     window = np.zeros(WINDOW, np.float32)
-    answers = [shared.push(window)[0] for _ in range(6)] + [shared.flush()[0] for _ in range(3)]
-    assert answers == [1, 1, 1, 2, 2, 2, -3, -3, -3]
-    assert vad.calls == 3 and shared.lookahead == 64
+    answers = [ear.push(window)[0] for ear in (first, second, first, second)]
+    assert answers == [1, 1, 2, 2]
+    # One may be a window and the end ahead of the other.
+    assert [first.push(window)[0], first.flush()[0]] == [3, -4]
+    assert [second.push(window)[0], second.flush()[0]] == [3, -4]
+    assert vad.calls == 4 and first.lookahead == 64
+
+
+def test_a_choir_of_real_captioners_is_as_new_after_its_end():
+    """The same speech twice: the detector and the gates begin again."""
+    said = []
+
+    class Recogniser:
+        languages = ("en",)
+
+        def recognise(self, request):
+            said.append(len(request.audio))
+            return Hypothesis((), 0.0, -0.1)
+
+        def detect(self, audio):
+            return {"en": 1.0}
+
+    path = open_bundle(BUNDLE, "demo").path("conversation.ogg")
+    samples, rate = soundfile.read(path, dtype="float32", frames=3 * 48_000)
+    audio = soxr.resample(samples, rate, 16_000).astype(np.float32)
+    choir = Choir([StreamingCaptioner(Recogniser(), ear) for ear in ears(Vad.open(), 2)])
+    passes = []
+    for _ in range(2):
+        said.clear()
+        choir.push(audio)
+        choir.flush()
+        passes.append([*said])
+    assert passes[0] == passes[1] != []
 
 
 def test_the_speaker_encoder_is_asked_once_and_answers_the_same():
