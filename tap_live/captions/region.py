@@ -84,8 +84,10 @@ class Region:
         self._paused = True
         return self._read(position)
 
-    def resume(self) -> None:
+    def resume(self, edge: Edge) -> None:
+        """Go on; what a gate held back meanwhile is new speech already."""
         self._paused = False
+        self._fresh += edge.noticed - edge.position - WINDOW  # a step counts the newest
 
     def end(self, position: int) -> list[Caption]:
         """Make all words final."""

@@ -110,7 +110,7 @@ class StreamingCaptioner:
         if edge.kind == "pause":
             return self._region.pause(edge.position)
         if edge.kind == "resume":
-            self._region.resume()
+            self._region.resume(edge)
             return []
         captions = self._region.end(edge.position)
         self._past, self._region = self._region, None

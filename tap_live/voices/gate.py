@@ -37,9 +37,10 @@ class GateConfig:
     others: Others = "label"  # captioned without a name, not at all, or as "other"
     threshold: float = 1.0  # log-likelihood ratio at which a name is as likely as not
     weight: float = 2.0  # of a step's evidence: windows that share it agree too late otherwise
-    sure: float = 0.95  # a decision that need not wait
-    wait: float = 0.8  # a decision waits no longer
-    clear: float = 0.8  # after a pause with less it waits up to 1.6
+    wait: float = 0.6  # a decision waits so long while somebody goes on
+    sure: float = 0.95  # after a pause, a decision that need not wait
+    held: float = 0.8  # a less sure one waits so long
+    clear: float = 0.8  # and one with less up to 1.6
     least: float = 0.75  # a name is not given with less
     stay: float = 0.6  # that the same goes on after a pause
     change: float = 0.02  # that somebody else goes on without one, a step
@@ -52,8 +53,9 @@ class GateConfig:
                 f"least={self.least}, clear={self.clear}, sure={self.sure}: "
                 "want 0.5 <= least <= clear <= sure < 1"
             )
-        if not _STEP_S <= self.wait <= 5:
-            raise ConfigError(f"wait={self.wait} s for a decision: want {_STEP_S} to 5")
+        for wait in (self.wait, self.held):
+            if not _STEP_S <= wait <= 5:
+                raise ConfigError(f"{wait} s for a decision: want {_STEP_S} to 5")
         if not 0 < self.weight <= 10:
             raise ConfigError(f"weight={self.weight}: want more than 0, at most 10")
         if not (0 < self.stay < 1 and 0 < self.change < 1):
@@ -78,6 +80,7 @@ class VoiceGate:
         self._hearing = Hearing(encoder, scorer, list(voices.values()))
         self._names = [*voices, OTHER]
         self._wait = round(self._config.wait / _STEP_S)
+        self._held = round(self._config.held / _STEP_S)
         self.lookahead = round((self._config.wait + _STEP_S) * RATE) + 2 * VAD_WINDOW
         self._restart()
 
@@ -160,7 +163,7 @@ class VoiceGate:
             return heard > self._wait
         if heard > LENGTHS:
             return True
-        clear = odds >= (self._config.clear if heard > self._wait else self._config.sure)
+        clear = odds >= (self._config.clear if heard > self._held else self._config.sure)
         return clear and heard >= _EVIDENCE
 
     def _hear(self, step: Step, odds: NDArray[np.float64]) -> list[Edge]:
