@@ -26,7 +26,7 @@ from tap_live.audio.clock import Clock, SystemClock
 from tap_live.bus import EventBus, Subscription
 from tap_live.captions.stream import MakeCaptioner
 from tap_live.errors import NotPossibleError, TapError
-from tap_live.events import AnyEvent, Bye, Caption, Device, Failed, Hello, Stats, Warned
+from tap_live.events import AnyEvent, Bye, Caption, Device, Failed, Hello, StageStats, Stats, Warned
 from tap_live.extraction import Extraction, Mixed, TellTrouble, Wanted
 from tap_live.follow import Follower
 from tap_live.late import caption_late
@@ -371,6 +371,9 @@ class Live:
         stages = {"extraction": self._workload.stats(self._extraction.lookahead / self._rate)}
         if self._transcription:
             stages["captions"] = self._transcription.stats()
+        for name, device in (("input", self._parts.source), ("output", self._output)):
+            if device.delay:
+                stages[name] = StageStats(delay=device.delay, time=0.0, share=0.0)
         return Stats(
             stages=stages,
             backlog=self._transcription.backlog if self._transcription else 0.0,

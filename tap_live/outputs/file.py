@@ -20,6 +20,8 @@ class FileOutput:
         was written before stays playable.
     """
 
+    delay = 0.0
+
     def __init__(self, path: str | Path, rate: int) -> None:
         self.path = Path(path)
         self.name = self.path.name

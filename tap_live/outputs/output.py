@@ -12,6 +12,11 @@ class Output(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def delay(self) -> float:
+        """Seconds that a sample waits here before it is heard, as far as that is known."""
+        ...
+
     def write(self, block: Audio) -> None:
         """Take (T,) samples, and never wait for a device. One thread only."""
         ...
@@ -37,6 +42,7 @@ class NullOutput:
     """Nobody listens."""
 
     name = "none"
+    delay = 0.0
 
     def write(self, block: Audio) -> None:
         pass

@@ -54,6 +54,7 @@ class MicrophoneSource:
         self.rate = check_rate(self.device.rate if rate is None else rate, what)
         self._channel = check_channel(channel, self.device.channels, what)
         self._block = max(1, self.rate * block_ms // 1000)
+        self.delay = 0.0  # once it is open
         self.lost = 0
         self.ended = False
         self.error: TapError | None = None
@@ -83,7 +84,9 @@ class MicrophoneSource:
         channel = check_channel(self._channel, device.channels, f"the input {device.name!r}")
         self._weights = _weights(channel, device.channels)
         self._resuming, self._opened = self._opened, True
-        return self._backend.open_input(device, self.rate, self._block, self._heard)
+        stream = self._backend.open_input(device, self.rate, self._block, self._heard)
+        self.delay = stream.latency
+        return stream
 
     def _heard(self, frames: Frames, recorded_at: float, overflow: bool) -> None:
         now, length = self._clock.now(), len(frames)

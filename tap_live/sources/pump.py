@@ -27,6 +27,7 @@ class Pump(ABC):
 
     name: str
     rate: int
+    delay = 0.0
 
     def __init__(self, *, paced: bool, clock: Clock | None = None) -> None:
         self.live = paced

@@ -52,6 +52,11 @@ class Source(Protocol):
         ...
 
     @property
+    def delay(self) -> float:
+        """Seconds that a sample is old when it is written, as far as that is known."""
+        ...
+
+    @property
     def live(self) -> bool:
         """Whether samples come by the clock and cannot wait."""
         ...

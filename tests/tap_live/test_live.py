@@ -461,3 +461,13 @@ def test_a_source_that_can_wait_is_never_too_fast(clip, tmp_path):
     )
     _, events = run(parts)
     assert [event for event in events if isinstance(event, Warned)] == []
+
+
+def test_what_devices_add_to_the_delay_is_told(clip):
+    class Headset(NullOutput):
+        delay = 0.03
+
+    with Live(Parts(source=FileSource(clip), make_output=lambda rate, tell: Headset())) as live:
+        stats = [event for event in live.events if isinstance(event, Stats)]
+    assert stats[-1].stages["output"].delay == 0.03
+    assert "input" not in stats[-1].stages  # a file is no device
