@@ -359,6 +359,39 @@ def test_a_gate_that_is_late_cuts_a_turn_where_the_speaker_changed():
     assert words == {"ana": said(1, 8), "bob": said(9, 12)}
 
 
+class Cautious:
+    """A gate that is sure of a voice only `late` samples after it went on."""
+
+    lookahead, late = 0, 9600
+
+    def __init__(self):
+        self.heard, self.held = 0, []
+
+    def push(self, audio, edges):
+        self.heard += len(audio)
+        self.held += edges
+        sure = [e for e in self.held if e.kind != "resume" or e.noticed + self.late <= self.heard]
+        self.held = self.held[len(sure) :]
+        return [Edge(e.kind, e.position, self.heard) for e in sure]
+
+    def flush(self, edges):
+        return [*self.held, *edges]
+
+
+def test_what_a_gate_held_back_is_read_as_soon_as_it_is_let_through():
+    listener, gate = Listener(), Cautious()
+    stage = captioner(listener, gate=gate)
+    audio = np.concatenate([speech(1, 10), silence(0.4), speech(11, 8)])
+    back = len(speech(1, 10)) + round(0.4 * RATE)
+    asked = []
+    for start in range(0, len(audio), 512):
+        before = len(listener.asked)
+        stage.push(audio[start : start + 512])
+        if len(listener.asked) > before and start + 512 > back:
+            asked.append(start + 512 - back)
+    assert gate.late <= asked[0] <= gate.late + 3 * 512
+
+
 def test_the_language_is_heard_once_a_region_while_it_is_what_it_was():
     listener = Listener(languages=("en", "de"), spoken={"en": 0.9, "de": 0.1})
     stage = captioner(listener)
