@@ -1,23 +1,27 @@
 """What executes a bundle: one graph, one signature, state in and state out.
 
-engine = Engine(bundle, "step")
+engine = Engine(bundle, "step", device="auto")
+engine.warm_up()
 state = engine.initial_state()
 outputs, state = engine.step({"block": block}, state)
+
+On a GPU the state stays there between steps; inputs and outputs are numpy arrays everywhere.
 """
 
+import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tap_live import INSTALL
-from tap_live.bundle import Bundle, GraphSpec
-from tap_live.errors import BundleError, RuntimeMissingError
+from tap_live.bundle import Bundle, GraphSpec, TensorSpec
+from tap_live.errors import BundleError
+from tap_live.providers import Device, place
 
 Tensors: TypeAlias = Mapping[str, NDArray[Any]]
-State: TypeAlias = Mapping[str, NDArray[Any]]
+State: TypeAlias = Mapping[str, Any]
+"""Arrays, or what an engine keeps on its device: to be handed back to it as it is."""
 
 
 class Backend(Protocol):
@@ -29,21 +33,46 @@ class Backend(Protocol):
 
 
 class Engine:
-    """Run one graph of a bundle with ONNX Runtime on the CPU.
+    """Run one graph of a bundle with ONNX Runtime.
 
+    Args:
+        device: where; `device` says afterwards where it is.
+        strict: raise where the graph, or a part of it, would run on a slower device.
     Raises: BundleError if ONNX Runtime cannot load the graph; RuntimeMissingError
-        if it is not installed.
+        if it, or with `strict` the device, is not there.
     """
 
-    def __init__(self, bundle: Bundle, graph: str, *, threads: int = 1) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        graph: str,
+        *,
+        threads: int = 1,
+        device: Device = "cpu",
+        strict: bool = False,
+    ) -> None:
         self.spec: GraphSpec = bundle.graph(graph)
-        self._session = session(bundle.path(self.spec.file), threads)
-        self._names = [spec.name for spec in self.spec.outputs]
-        self._names += [spec.output for spec in self.spec.state]
+        placed = place(bundle.path(self.spec.file), device, threads=threads, strict=strict)
+        self.device = placed.device
+        self.step_s = 0.0  # the last step took so long
+        self._session = placed.session
+        self._outputs = [spec.name for spec in self.spec.outputs]
+        self._kept = [spec.output for spec in self.spec.state]
 
     def initial_state(self) -> State:
         """Return the state before the first step: zeros."""
         return {spec.input: np.zeros(spec.shape, spec.dtype) for spec in self.spec.state}
+
+    def warm_up(self, steps: int = 3, **lengths: int) -> None:
+        """Run on zeros, so that the first real step is not the slow one.
+
+        Args:
+            lengths: of the axes that may have any length, by their names.
+        """
+        inputs = {spec.name: _zeros(spec, lengths) for spec in self.spec.inputs}
+        state = self.initial_state()
+        for _ in range(steps):
+            _, state = self.step(inputs, state)
 
     def step(self, inputs: Tensors, state: State) -> tuple[Tensors, State]:
         """Run the graph once; `inputs` and `state` are left as they were.
@@ -51,33 +80,47 @@ class Engine:
         Raises: BundleError if a tensor has a name, type or shape that the graph
             does not take.
         """
+        begun = time.perf_counter()
+        run = self._run if self.device == "cpu" else self._run_bound
         try:
-            values = self._session.run(self._names, {**inputs, **state})
+            outputs, kept = run(inputs, state)
         except Exception as error:  # ONNX Runtime's own exceptions share no base
             raise BundleError(f"graph {self.spec.file!r} refused its input: {error}") from error
-        results = dict(zip(self._names, values, strict=True))
-        following = {spec.input: results.pop(spec.output) for spec in self.spec.state}
-        return results, following
+        self.step_s = time.perf_counter() - begun
+        following = zip((spec.input for spec in self.spec.state), kept, strict=True)
+        return dict(zip(self._outputs, outputs, strict=True)), dict(following)
+
+    def _run(self, inputs: Tensors, state: State) -> tuple[list[Any], list[Any]]:
+        values = self._session.run([*self._outputs, *self._kept], {**inputs, **state})
+        return values[: len(self._outputs)], values[len(self._outputs) :]
+
+    def _run_bound(self, inputs: Tensors, state: State) -> tuple[list[Any], list[Any]]:
+        """Leave the state where it was made: it goes to the device once, at the first step."""
+        binding = self._session.io_binding()
+        for name, value in {**inputs, **state}.items():
+            if isinstance(value, np.ndarray):
+                binding.bind_cpu_input(name, np.ascontiguousarray(value))
+            else:
+                binding.bind_ortvalue_input(name, value)
+        for name in self._outputs:
+            binding.bind_output(name, "cpu")
+        for name in self._kept:
+            binding.bind_output(name, self._memory)
+        self._session.run_with_iobinding(binding)
+        values = binding.get_outputs()
+        outputs = [value.numpy() for value in values[: len(self._outputs)]]
+        return outputs, list(values[len(self._outputs) :])
+
+    @property
+    def _memory(self) -> str:
+        """Where the state is kept; TensorRT's memory is CUDA's."""
+        return "cuda" if self.device == "tensorrt" else self.device
 
 
-def session(graph: Path, threads: int) -> Any:
-    """Load one ONNX file into ONNX Runtime on the CPU.
-
-    Raises: BundleError if it cannot; RuntimeMissingError if ONNX Runtime is not installed.
-    """
+def _zeros(spec: TensorSpec, lengths: Mapping[str, int]) -> NDArray[Any]:
+    """Raises: BundleError naming the axis whose length is not given."""
     try:
-        import onnxruntime as ort
-    except ImportError as error:
-        raise RuntimeMissingError(INSTALL) from error
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # errors; its warnings are about graphs, not for users
-    # A worker that spins between steps would take a core from the other stages.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # Some processors add products of 8-bit numbers in 16 bits: take the way that cannot overflow.
-    options.add_session_config_entry("session.x64quantprecision", "1")
-    try:
-        return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # as above
-        raise BundleError(f"cannot load {graph}: {error}") from error
+        shape = [axis if isinstance(axis, int) else lengths[axis] for axis in spec.shape]
+    except KeyError as error:
+        raise BundleError(f"wanted the length of axis {error} of {spec.name!r}") from None
+    return np.zeros(shape, spec.dtype)

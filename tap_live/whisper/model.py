@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tap_live.errors import BundleError, ConfigError
-from tap_live.runtime import session
+from tap_live.providers import place
 
 Precision: TypeAlias = Literal["int8", "fp32"]
 Float32: TypeAlias = NDArray[np.float32]
@@ -119,8 +119,8 @@ class Whisper:
             self.dims = msgspec.json.decode((folder / DIMS).read_bytes(), type=WhisperDims)
         except (OSError, msgspec.DecodeError) as error:
             raise BundleError(f"no assembled Whisper at {folder}: {error}") from error
-        self._encoder = session(folder / "encoder.onnx", threads)
-        self._decoder = session(folder / "decoder.onnx", threads)
+        self._encoder = place(folder / "encoder.onnx", threads=threads).session
+        self._decoder = place(folder / "decoder.onnx", threads=threads).session
         layers = range(self.dims.decoder_layers)
         self._cache_names = [f"self_{kind}.{layer}" for layer in layers for kind in "kv"]
         self._cross_names = [f"cross_{kind}.{layer}" for layer in layers for kind in "kv"]

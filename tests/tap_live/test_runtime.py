@@ -1,3 +1,4 @@
+import msgspec
 import numpy as np
 import onnx
 import onnxruntime
@@ -82,3 +83,29 @@ def test_the_session_runs_on_the_cpu_alone(tmp_path):
     engine = Engine(summing_bundle(tmp_path), "sum")
     assert engine._session.get_providers() == ["CPUExecutionProvider"]
     assert onnxruntime.get_available_providers()
+
+
+def test_a_state_that_stays_on_its_device_gives_the_same_stream(tmp_path):
+    """Bound as on a GPU, in memory that this machine has."""
+    engine, plain = (Engine(summing_bundle(tmp_path), "sum") for _ in range(2))
+    engine._run = engine._run_bound
+    state, expected = engine.initial_state(), plain.initial_state()
+    for n in range(4):
+        x = np.array([n, 2 * n], np.float32)
+        outputs, state = engine.step({"x": x}, state)
+        wanted, expected = plain.step({"x": x}, expected)
+        np.testing.assert_array_equal(outputs["y"], wanted["y"])
+        assert not isinstance(state["total"], np.ndarray)
+        np.testing.assert_array_equal(state["total"].numpy(), expected["total"])
+
+
+def test_warming_up_needs_the_length_of_every_free_axis(tmp_path):
+    bundle = summing_bundle(tmp_path)
+    engine = Engine(bundle, "sum")
+    engine.warm_up()
+    assert engine.step_s > 0
+    free = TensorSpec("x", "float32", ("rows",))
+    engine.spec = msgspec.structs.replace(engine.spec, inputs=(free,))
+    engine.warm_up(rows=2)
+    with pytest.raises(BundleError, match="wanted the length of axis 'rows' of 'x'"):
+        engine.warm_up()

@@ -1,0 +1,162 @@
+"""Engines that TensorRT built, kept for the next start: one folder a graph and machine.
+
+An engine belongs to the card, the driver and the versions that built it, and providers do
+not notice when one of these changes. So they are the folder's key; what a folder holds is
+used only if it is whole and its key is this machine's.
+"""
+
+import atexit
+import hashlib
+import logging
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import TypeAlias
+
+import msgspec
+import platformdirs
+
+from tap_live.bundle import FileSpec, file_spec
+from tap_live.errors import BundleError
+
+KEY, SEAL = "key.json", "files.json"
+ASK_S = 10  # for the driver's own tool
+
+Tell: TypeAlias = Callable[[str], None]
+
+_log = logging.getLogger(__name__)
+
+
+class Machine(msgspec.Struct, frozen=True):
+    """What an engine is built for."""
+
+    gpu: str
+    compute: str  # capability: "9.0"
+    driver: str
+    tensorrt: str
+    onnxruntime: str
+
+
+class Key(msgspec.Struct, frozen=True):
+    """A machine, and the graph that was built for it."""
+
+    machine: Machine
+    graph: str  # sha256
+
+    def differences(self, here: "Key") -> list[str]:
+        """Say what is not the same here."""
+        told = [
+            f"{name} is {getattr(here.machine, name)}, was {getattr(self.machine, name)}"
+            for name in Machine.__struct_fields__
+            if getattr(self.machine, name) != getattr(here.machine, name)
+        ]
+        return told if self.graph == here.graph else [*told, "the graph is another one"]
+
+
+class EngineCache:
+    """The folder of one graph's engines.
+
+    Where it cannot be written, engines are built into a folder that is gone when Python ends.
+    """
+
+    def __init__(self, folder: Path, key: Key, tell: Tell = _log.warning) -> None:
+        self._tell = tell
+        self._kept = True
+        self.folder = folder
+        self.complete = self._read(key)
+        if not self.complete:
+            self._begin(key)
+
+    @classmethod
+    def of(cls, graph: Path, *, tell: Tell = _log.warning) -> "EngineCache":
+        """The cache of a graph on this machine. Raises: BundleError without an NVIDIA driver."""
+        key = Key(this_machine(), file_spec(graph).sha256)
+        digest = hashlib.sha256(msgspec.json.encode(key)).hexdigest()[:16]
+        name = f"{graph.parent.name}-{graph.stem}-{digest}"
+        return cls(platformdirs.user_cache_path("tap-live") / "engines" / name, key, tell)
+
+    def context(self) -> Path | None:
+        """The graph with its engines in it, if they were built before."""
+        return next(self.folder.glob("*_ctx.onnx"), None) if self.complete else None
+
+    def seal(self) -> None:
+        """Say that what was built is whole; what is not sealed is built again."""
+        if self.complete or not self._kept:
+            return
+        files = {p.name: file_spec(p) for p in self.folder.iterdir() if p.name not in (KEY, SEAL)}
+        (self.folder / SEAL).write_bytes(msgspec.json.encode(files))
+        self.complete = True
+
+    def _read(self, key: Key) -> bool:
+        """Whether the folder holds what was built, whole, for this machine."""
+        if not (self.folder / SEAL).exists():
+            return False
+        try:
+            found = msgspec.json.decode((self.folder / KEY).read_bytes(), type=Key)
+            sealed = msgspec.json.decode(
+                (self.folder / SEAL).read_bytes(), type=dict[str, FileSpec]
+            )
+            broken = [n for n, spec in sealed.items() if file_spec(self.folder / n) != spec]
+        except (OSError, msgspec.DecodeError) as error:
+            self._tell(f"engines in {self.folder} cannot be read and are built again: {error}")
+            return False
+        reasons = found.differences(key) + [f"{name} is cut short or changed" for name in broken]
+        if reasons:
+            self._tell(f"engines in {self.folder} are built again: {'; '.join(reasons)}")
+        return not reasons
+
+    def _begin(self, key: Key) -> None:
+        """Make an empty folder to build in."""
+        try:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / KEY).write_bytes(msgspec.json.encode(key))
+            if not os.access(self.folder, os.W_OK):
+                raise PermissionError(f"no access to {self.folder}")
+        except OSError as error:
+            self._tell(f"engines are built at every start: {error.strerror or error}")
+            self._kept = False
+            self.folder = Path(tempfile.mkdtemp(prefix="tap-live-engines-"))
+            atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
+
+
+def check_origin(folder: Path, key: Key) -> None:
+    """Refuse engines that were built elsewhere. Raises: BundleError with the reasons."""
+    try:
+        found = msgspec.json.decode((folder / KEY).read_bytes(), type=Key)
+    except (OSError, msgspec.DecodeError) as error:
+        raise BundleError(f"wanted {KEY} beside the engine in {folder}, found {error}") from error
+    reasons = found.differences(key)
+    if reasons:
+        raise BundleError(
+            f"the engine in {folder} was built elsewhere: {'; '.join(reasons)}; "
+            "build it here with `tap-live export … --to tensorrt`"
+        )
+
+
+@cache
+def this_machine() -> Machine:
+    """Ask the driver and the installed packages. Raises: BundleError if there is no driver."""
+    query = ["--query-gpu=name,compute_cap,driver_version", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(
+            ["nvidia-smi", *query], capture_output=True, text=True, check=True, timeout=ASK_S
+        )
+        gpu, compute, driver = (part.strip() for part in done.stdout.splitlines()[0].split(","))
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError) as error:
+        raise BundleError(
+            f"wanted an NVIDIA card and its driver, nvidia-smi says: {error}"
+        ) from error
+    return Machine(gpu, compute, driver, _version("tensorrt"), _version("onnxruntime-gpu"))
+
+
+def _version(distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return "none"

@@ -1,0 +1,172 @@
+"""Where a graph runs: which of ONNX Runtime's execution providers, with which options.
+
+    placed = place(graph, "auto")
+    placed.session, placed.device
+
+`auto` takes the first of TensorRT, CUDA and the CPU that this machine has. ONNX Runtime
+falls back to the CPU without a word when a provider's libraries cannot be loaded: so a
+session is asked afterwards where it is, and what is not as wanted is told, or refused.
+"""
+
+import logging
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import metadata, util
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from tap_live import INSTALL
+from tap_live.engine_cache import EngineCache
+from tap_live.errors import BundleError, RuntimeMissingError
+
+Device: TypeAlias = Literal["auto", "cpu", "cuda", "tensorrt"]
+"""What a user asks for; `auto` is the fastest that there is."""
+
+Tell: TypeAlias = Callable[[str], None]
+
+NAMES = {
+    "tensorrt": "TensorrtExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "cpu": "CPUExecutionProvider",
+}
+ORDER = tuple(NAMES)  # of falling back
+GPU_INSTALL = "pip uninstall onnxruntime && pip install 'tap-live[gpu]'"
+_TENSORRT_LIBRARY = re.compile(rb"libnvinfer\.so\.(\d+)")
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A session, and the device that it turned out to run on."""
+
+    session: Any  # onnxruntime has no types
+    device: str
+
+
+def place(
+    graph: Path,
+    device: Device = "cpu",
+    *,
+    threads: int = 1,
+    strict: bool = False,
+    tell: Tell = _log.warning,
+) -> Placed:
+    """Load one ONNX file.
+
+    Args:
+        strict: refuse another device than the one asked for, and nodes of the graph that it
+            leaves to the CPU, where they would only be told.
+    Raises: RuntimeMissingError if ONNX Runtime, or with `strict` the device, is not there;
+        BundleError if the graph cannot be loaded.
+    """
+    try:
+        import onnxruntime as ort
+    except ImportError as error:
+        raise RuntimeMissingError(INSTALL) from error
+    available = ort.get_available_providers()
+    for one in _to_try(device, available, strict, tell):
+        try:
+            cache = EngineCache.of(graph, tell=tell) if one == "tensorrt" else None
+        except BundleError as error:  # no driver
+            _miss(one, str(error), strict, tell)
+            continue
+        session = _load(ort, graph, one, threads, strict and device != "cpu", cache)
+        if NAMES[one] in session.get_providers():
+            if cache:
+                cache.seal()
+            return Placed(session, one)
+        _miss(one, "its libraries cannot be loaded", strict, tell)
+    raise RuntimeMissingError(f"ONNX Runtime runs nothing here: {INSTALL}")
+
+
+def _to_try(device: Device, available: Sequence[str], strict: bool, tell: Tell) -> list[str]:
+    """The devices that ONNX Runtime was built for, from the wanted one down."""
+    wanted = ORDER if device == "auto" else ORDER[ORDER.index(device) :]
+    if device not in ("auto", "cpu") and NAMES[device] not in available:
+        _miss(device, f"this ONNX Runtime has only {', '.join(available)}", strict, tell)
+    return [one for one in wanted if NAMES[one] in available]
+
+
+def _miss(device: str, why: str, strict: bool, tell: Tell) -> None:
+    text = f"wanted {device}, but {why}: {mismatch() or GPU_INSTALL}"
+    if strict:
+        raise RuntimeMissingError(text)
+    tell(f"{text}; the next slower is taken")
+
+
+def _load(
+    ort: Any, graph: Path, device: str, threads: int, whole: bool, cache: EngineCache | None
+) -> Any:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors; its warnings are about graphs, not for users
+    # A worker that spins between steps would take a core from the other stages.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Some processors add products of 8-bit numbers in 16 bits: take the way that cannot overflow.
+    options.add_session_config_entry("session.x64quantprecision", "1")
+    if whole:
+        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+    file = cache.context() if cache else None
+    try:
+        return ort.InferenceSession(
+            file or graph, options, providers=_providers(device, whole, cache)
+        )
+    except Exception as error:  # ONNX Runtime's own exceptions share no base
+        raise BundleError(f"cannot load {graph} on {device}: {error}") from error
+
+
+def _providers(device: str, whole: bool, cache: EngineCache | None) -> list[Any]:
+    """Providers with their options, as ONNX Runtime wants them: the first takes what it can."""
+    cuda = (NAMES["cuda"], {"device_id": 0, "use_tf32": 0})  # fp32 means fp32
+    rest = [] if whole else [NAMES["cpu"]]
+    if device == "cpu":
+        return [NAMES["cpu"]]
+    if device == "cuda":
+        return [cuda, *rest]
+    assert cache is not None, "TensorRT has a cache, if only a folder that is thrown away"
+    # No precision is set: engines are strongly typed, what a graph says is what is computed.
+    options = {
+        "device_id": 0,
+        "trt_engine_cache_enable": True,
+        "trt_engine_cache_path": str(cache.folder),
+        "trt_timing_cache_enable": True,
+        "trt_timing_cache_path": str(cache.folder),
+        "trt_dump_ep_context_model": True,
+        "trt_ep_context_file_path": str(cache.folder),
+    }
+    return [(NAMES["tensorrt"], options), cuda, *rest]
+
+
+def mismatch() -> str | None:
+    """Say it if the installed TensorRT is not the one that ONNX Runtime's provider links."""
+    linked, installed = linked_tensorrt(), _installed_tensorrt()
+    if linked is None or installed == linked:
+        return None
+    found = "none is installed" if installed is None else f"TensorRT {installed} is installed"
+    return (
+        f"this onnxruntime-gpu links TensorRT {linked} and {found}: "
+        f"pip install 'tensorrt>={linked},<{linked + 1}'"
+    )
+
+
+def linked_tensorrt() -> int | None:
+    """Return the major version that the wheel's provider wants, read from the library itself."""
+    spec = util.find_spec("onnxruntime")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    folder = Path(next(iter(spec.submodule_search_locations))) / "capi"
+    library = folder / "libonnxruntime_providers_tensorrt.so"
+    if not library.is_file():
+        return None
+    found = _TENSORRT_LIBRARY.search(library.read_bytes())
+    return int(found[1]) if found else None
+
+
+def _installed_tensorrt() -> int | None:
+    try:
+        return int(metadata.version("tensorrt").partition(".")[0])
+    except metadata.PackageNotFoundError:
+        return None
