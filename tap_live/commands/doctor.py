@@ -18,6 +18,7 @@ from tap_live import INSTALL, __version__
 from tap_live.commands.options import DEFAULT_WHISPER, Json
 from tap_live.errors import TapError
 from tap_live.portaudio import portaudio
+from tap_live.providers import mismatch
 from tap_live.whisper.sources import index, local
 
 STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red"}
@@ -89,6 +90,10 @@ def _runtime() -> Iterator[Finding]:
 
     providers = ", ".join(onnxruntime.get_available_providers())
     yield Finding("ONNX Runtime", "ok", f"{wheels[0]} {_version(wheels[0])}: {providers}")
+    wrong = mismatch()
+    if wrong:
+        found, _, cure = wrong.partition(": ")
+        yield Finding("TensorRT", "warning", found, cure)
 
 
 def _version(distribution: str) -> str | None:

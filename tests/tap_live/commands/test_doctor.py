@@ -37,3 +37,12 @@ def test_missing_sound_is_a_warning_with_its_cure(tap_live, monkeypatch):
     _, out, _ = tap_live("doctor")
     assert "files and pipes work, devices do not" in out
     assert "apt install libportaudio2" in out
+
+
+def test_a_tensorrt_that_is_never_found_is_a_finding_with_its_cure(tap_live, monkeypatch):
+    monkeypatch.setattr("tap_live.providers.linked_tensorrt", lambda: 10)
+    monkeypatch.setattr("tap_live.providers._installed_tensorrt", lambda: 11)
+    _, out, _ = tap_live("doctor", "--json")
+    (finding,) = [one for one in json.loads(out) if one["what"] == "TensorRT"]
+    assert (finding["state"], finding["cure"]) == ("warning", "pip install 'tensorrt>=10,<11'")
+    assert finding["text"] == "this onnxruntime-gpu links TensorRT 10 and TensorRT 11 is installed"
