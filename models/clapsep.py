@@ -191,11 +191,20 @@ class Separator(nn.Module):
 
     def forward(self, mixture: Tensor, cue: Tensor) -> Tensor:
         """(B, T) at 32 kHz, (B, 2 W) -> (B, T)."""
+        return self.extract(mixture, cue[:, None])[:, 0]
+
+    def extract(self, mixture: Tensor, cues: Tensor) -> Tensor:
+        """Ask C times about each mixture, which is heard once: (B, T), (B, C, 2 W) -> (B, C, T)."""
+        (rows, count), length = cues.shape[:2], mixture.shape[1]
         spectrum = torch.stft(mixture, _FFT, _HOP, window=self.window, return_complex=True)
         mel = self.mel(self.copy_48k(mixture), self.dims.htsat.frames)
-        mask = self.mask(mel, spectrum.abs().transpose(1, 2), cue)
+        features = [one.repeat_interleave(count, 0) for one in self.audio_branch.features(mel)]
+        spectrum = spectrum.repeat_interleave(count, 0)
+        magnitude = spectrum.abs().transpose(1, 2)
+        mask: Tensor = self.decoder_model(features, magnitude, cues.flatten(0, 1))
         masked = spectrum * mask.float().transpose(1, 2)
-        return torch.istft(masked, _FFT, _HOP, window=self.window, length=mixture.shape[1])
+        audio = torch.istft(masked, _FFT, _HOP, window=self.window, length=length)
+        return audio.view(rows, count, length)
 
     def mask(self, mel: Tensor, magnitude: Tensor, cue: Tensor) -> Tensor:
         """(B, frames, 64) decibels, (B, F, 513), (B, 2 W) -> (B, F, 513)."""

@@ -3,20 +3,19 @@
 import json
 import logging
 import re
-import signal
-import sys
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import torch
 import typer
-from rich.progress import Progress
 
 from ..compact import Dims
 from ..cues import WIDTH
 from ..speaker import SpeakerEncoder
 from .checkpoint import load, open_network, write_half
+from .clapsep_commands import clap_cues, fit_clapsep, write_captions
+from .clapsep_evaluate import evaluate_csv, sound_meter
 from .config import Schedule, TrainConfig
 from .corpus import open_corpus, voice_course
 from .cue_commands import fit_cues
@@ -41,8 +40,9 @@ from .prompt_files import whisper_folder
 from .prompt_mixing import MIXING, PromptRecipe
 from .prompt_pack import pack_prompts
 from .prompts import PromptConfig
-from .runner import Place, Runner
-from .sound_evaluate import SoundMeter, measure_sounds
+from .runner import Place
+from .running import run
+from .sound_evaluate import measure_sounds
 from .sound_mixing import Condition, SoundRecipe, sound_course
 from .sound_pack import pack_sounds
 from .sounds import BANDS_32K, CUES, open_sound_corpus
@@ -66,6 +66,8 @@ CURVES = {
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 app.command()(fit_cues)
+for command in (write_captions, clap_cues, fit_clapsep, evaluate_csv):
+    app.command()(command)
 
 
 @app.callback()
@@ -128,7 +130,7 @@ def fit(
             place,
         )
         prompts.resume()
-        _run(prompts)
+        run(prompts)
         return
     dims = Dims(band_width=band_width, full_width=full_width, blocks=blocks)
     if kind == "sound":
@@ -152,19 +154,7 @@ def fit(
     trainer = Trainer(config, course, out, place)
     if not trainer.resume() and start is not None:
         trainer.warm_start(start)
-    _run(trainer)
-
-
-def _run(trainer: Runner[Any]) -> None:
-    """Train until the end or until told to stop, with a progress bar."""
-    place = trainer.place
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: setattr(trainer, "stopping", True))
-    with Progress(disable=place.rank > 0 or not sys.stderr.isatty()) as bar:
-        task = bar.add_task("training", total=1.0)
-        trainer.run(lambda done: bar.update(task, completed=done))
-    if place.processes > 1:
-        torch.distributed.destroy_process_group()
+    run(trainer)
 
 
 @app.command()
@@ -179,14 +169,16 @@ def evaluate(
 ) -> None:
     """Measure an extractor on lists of mixtures; prints a Markdown table."""
     torch.set_num_threads(1)
-    net, render = open_network(weights), open_render(lists)
+    render = open_render(lists)
     cases: dict[str, list[Case]] = {}
     if cues is not None:
-        sounds = SoundMeter(net, CueEncoders.open(cues))
+        sounds = sound_meter(weights, CueEncoders.open(cues))
         for name in (names or DEFAULT_LISTS["sound"]).split(","):
             cases |= measure_sounds(sounds, render, name)
     elif speaker is not None:
-        voices = VoiceMeter(net, SpeakerEncoder.open(speaker), dnsmos if mos else None)
+        voices = VoiceMeter(
+            open_network(weights), SpeakerEncoder.open(speaker), dnsmos if mos else None
+        )
         for name in (names or DEFAULT_LISTS["voice"]).split(","):
             cases[name] = list(measure_list(voices, render, name))
     else:

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..cues import RATE, WIDTH
+from ..cues import RATE
 from .augment import Audio, at_level, change_speed, fit, random_channel, reverberate
 from .course import Course, Example
 from .sounds import SoundCorpus
@@ -124,7 +124,7 @@ class SoundMixer:
         against = int(rng.choice(others)) if others else None
         wanted = sounds[number]
         cue = self._pair(rng, recipe, cast[number], stranger if against is None else cast[against])
-        if not cue[:WIDTH].any():  # all but the sound asked away
+        if not cue[: len(cue) // 2].any():  # all but the sound asked away
             wanted = np.sum([*sounds, rest], axis=0)
             if against is not None:
                 wanted = wanted - sounds[against]
@@ -159,7 +159,8 @@ class SoundMixer:
             "label": corpus.labels[kind][rng.integers(len(corpus.labels[kind]))],
             "line": share * audio + (1 - share) * retrieved,
         }[recipe.condition]
-        scattered = rng.standard_normal(WIDTH) * (recipe.scatter / np.sqrt(WIDTH))
+        width = len(audio)
+        scattered = rng.standard_normal(width) * (recipe.scatter / np.sqrt(width))
         vector = vector / np.linalg.norm(vector) + scattered
         unit: NDArray[np.float32] = (vector / np.linalg.norm(vector)).astype(np.float32)
         return unit

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..cues import RATE, WIDTH
+from ..cues import RATE
 from .data import Clip, read_clips
 from .labels import Kind, Kinds
 from .store import AudioStore
@@ -156,7 +156,7 @@ def name_of(clip: Clip) -> str:
 
 def nearest(cues: Vectors, captions: Vectors) -> Vectors:
     """Replace each cue, (..., width), by the caption that it lies nearest to."""
-    flat = cues.reshape(-1, WIDTH)
+    flat = cues.reshape(-1, cues.shape[-1])
     parts = [captions[(part @ captions.T).argmax(1)] for part in np.array_split(flat, 64)]
     found: Vectors = np.concatenate(parts).reshape(cues.shape)
     return found

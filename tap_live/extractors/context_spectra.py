@@ -68,6 +68,9 @@ class Copy48:
     """
 
     lookahead = 11  # samples at 32 kHz
+    _held: Audio  # the newest inputs, from sample `_first` on
+    _first: int
+    _given: int
 
     def __init__(self) -> None:
         self._begin()
@@ -104,7 +107,7 @@ class Copy48:
 
     def _begin(self) -> None:
         self._taken = self._given = 0
-        self._first = -2 * _LENGTH  # of what is held; before the stream there is silence
+        self._first = -2 * _LENGTH  # before the stream there is silence
         self._held = np.zeros(2 * _LENGTH, np.float32)
 
 
@@ -121,7 +124,8 @@ def _kaiser_filter() -> NDArray[np.float64]:
     """A low-pass at a third of the band, 61 taps in a Kaiser window, times three."""
     n = np.arange(-_REACH, _REACH + 1)
     taps = np.sinc(n / 3) / 3 * np.kaiser(2 * _REACH + 1, 5.0)
-    return 3 * taps / taps.sum()
+    scaled: NDArray[np.float64] = 3 * taps / taps.sum()
+    return scaled
 
 
 def _phases() -> NDArray[np.float32]:
