@@ -43,6 +43,7 @@ class Banner(QFrame):
         style.polish(self)
         for old in self._actions:
             self._row.removeWidget(old)
+            old.hide()
             old.deleteLater()
         self._actions = [self._action(words, do) for words, do in actions]
         self.show()

@@ -118,13 +118,21 @@ class CaptionStrip(QWidget):
             cues.append(transcript.open.cue)
         for cue in cues:
             lines.append(self._line(cue.speaker, cue.text, self._theme.text))
+        before = transcript.open.cue.speaker if transcript.open is not None else ""
         for partial in transcript.partials:
-            lines.append(self._line(partial.speaker, partial.text, self._theme.partial))
+            if partial.speaker == before and lines:
+                lines[-1] += " " + self._words(partial.text, self._theme.partial)
+            else:
+                lines.append(self._line(partial.speaker, partial.text, self._theme.partial))
+            before = partial.speaker
         return "<br>".join(lines[-MOST_LINES:])
 
-    def _line(self, speaker: str | None, text: str, colour: str) -> str:
+    def _words(self, text: str, colour: str) -> str:
         shown = text if len(text) <= LONGEST else "…" + text[-LONGEST:]
-        words = f'<span style="color:{colour}">{escape(shown)}</span>'
+        return f'<span style="color:{colour}">{escape(shown)}</span>'
+
+    def _line(self, speaker: str | None, text: str, colour: str) -> str:
+        words = self._words(text, colour)
         if not speaker:
             return words
         own = self._theme.muted if speaker == "other" else self._view.colour_of(speaker)

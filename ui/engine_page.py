@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from PyQt6.QtCore import Qt
+from PyQt6.QtCore import QLocale, Qt
 from PyQt6.QtWidgets import (
     QCheckBox,
     QFormLayout,
@@ -61,7 +61,7 @@ class EnginePage(QWidget):
         self.whisper = choice(self.tr("Whisper model"), [])
         self.language = choice(
             self.tr("Language"),
-            [(self.tr("found out"), "")] + [(code, code) for code in LANGUAGES],
+            [(self.tr("found out"), ""), *((_language(code), code) for code in LANGUAGES)],
         )
         self.others = choice(
             self.tr("Other voices' words"),
@@ -160,6 +160,7 @@ class EnginePage(QWidget):
         while (item := self.findings.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:
+                widget.hide()  # at once; it is deleted when the event loop comes to it
                 widget.deleteLater()
 
     def _lay_out(self) -> None:
@@ -226,3 +227,7 @@ class EnginePage(QWidget):
             )
         )
         return box
+
+
+def _language(code: str) -> str:
+    return f"{QLocale(code).nativeLanguageName() or code} ({code})"

@@ -56,6 +56,7 @@ class TargetsBox(QFrame):
         for name in [name for name in self.rows if name not in wanted]:
             row = self.rows.pop(name)
             self._list.removeWidget(row)
+            row.hide()
             row.deleteLater()
         for name, wish in wanted.items():
             if name not in self.rows:

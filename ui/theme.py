@@ -51,6 +51,16 @@ QComboBox::down-arrow {{
   width: 0; height: 0; margin-right: 8px;
   border-left: 4px solid {field}; border-right: 4px solid {field}; border-top: 6px solid {text};
 }}
+QCheckBox::indicator, QRadioButton::indicator {{
+  width: 13px; height: 13px; border: 1px solid {muted}; background: {field};
+}}
+QCheckBox::indicator {{ border-radius: 3px; }}
+QRadioButton::indicator {{ border-radius: 7px; }}
+QCheckBox::indicator:checked, QRadioButton::indicator:checked {{
+  width: 7px; height: 7px; border: 4px solid {accent}; background: {on_accent};
+}}
+QRadioButton::indicator:checked {{ border-radius: 7px; }}
+QCheckBox::indicator:checked {{ border-radius: 3px; }}
 QToolButton#small {{ padding: 2px 8px; }}
 QToolButton#small:focus {{ padding: 1px 7px; }}
 QPlainTextEdit, QListView, QTableWidget, QTextBrowser {{

@@ -1,6 +1,9 @@
 """Engines for the panel's tests: one that does as it is told, and real ones of made-up streams."""
 
 import importlib.util
+import os
+import shutil
+import subprocess
 from collections import deque
 from pathlib import Path
 
@@ -191,3 +194,22 @@ def make_builder(tmp_path):
         return FileBuilder(path, tmp_path / "kept", paced)
 
     return make
+
+
+@pytest.fixture
+def display():
+    """An X server of our own."""
+    if not (shutil.which("Xvfb") and shutil.which("xdotool")):
+        pytest.skip("Xvfb and xdotool are not installed")
+    read, write = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x900x24"],
+        pass_fds=[write],
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(write)
+    with os.fdopen(read) as told:
+        number = told.readline().strip()
+    yield f":{number}"
+    server.terminate()
+    server.wait(10)

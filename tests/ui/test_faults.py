@@ -1,0 +1,122 @@
+"""What the panel does when something goes wrong: a stall, a kill, a device that is pulled."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import soundfile
+from PyQt6.QtCore import QEvent, QSettings
+from PyQt6.QtWidgets import QAbstractButton, QApplication
+
+from tap_live.events import Record, SetCaptions, SetDevice
+from tap_live.service.token_file import token_path
+from tap_live.ui.app import open_window
+from tap_live.ui.desk import Desk
+from tap_live.ui.engine import Phase
+from tap_live.ui.local import LocalEngine
+from tap_live.ui.profiles import Profiles
+from tap_live.ui.remote import RemoteEngine
+from tap_live.ui.setup import Setup
+
+PORT = 18_769
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def panel(qtbot, tmp_path):
+    """Open a window for a real engine; it polls by its own timer."""
+    windows = []
+
+    def open(engine, setup=None):
+        settings = QSettings(str(tmp_path / "w.ini"), QSettings.Format.IniFormat)
+        windows.append(open_window(engine, setup, Profiles(tmp_path / "profiles"), settings))
+        windows[-1].show()
+        return windows[-1]
+
+    yield open
+    for window in windows:
+        window.close()
+        window.deleteLater()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+def wait(qtbot, done, seconds=60):
+    qtbot.waitUntil(done, timeout=1000 * seconds)
+
+
+def test_an_interface_that_stalls_for_5_s_costs_no_sample_and_no_word(
+    qtbot, panel, make_builder, tmp_path
+):
+    builder = make_builder(9.0, paced=True)
+    window = panel(LocalEngine(Desk(builder, tmp_path)))
+    window.link.send(Record(id=window.link.new_id(), on=True))
+    window.listen.transport.start_or_stop()
+    wait(qtbot, lambda: "w1" in window.listen.captions.view.toPlainText())
+    time.sleep(5.0)  # on the interface's own thread
+    wait(qtbot, lambda: window.link.phase is Phase.STOPPED)
+    wait(qtbot, lambda: "w17" in window.listen.captions.view.toPlainText())
+    words = window.transcript.text().split()
+    assert words == [f"w{n}" for n in range(18)]
+    (kept,) = tmp_path.glob("recordings/*/mixture.wav")
+    recorded, _ = soundfile.read(kept, dtype="float32")
+    heard, _ = soundfile.read(builder.path, dtype="float32")
+    np.testing.assert_allclose(recorded, heard, atol=2**-23)
+    assert window.health.stats.lost == 0
+
+
+def test_an_engine_that_is_killed_is_said_and_keeps_what_it_recorded(
+    qtbot, panel, make_builder, tmp_path
+):
+    path, kept = make_builder(60.0).path, tmp_path / "kept"
+    words = ["run", "--input", path, "--no-caption", "--record", kept]
+    engine = subprocess.Popen(
+        [sys.executable, "-m", "tap_live", *map(str, words), "--serve", f"127.0.0.1:{PORT}"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not token_path(PORT).exists():
+            assert engine.poll() is None and time.monotonic() < deadline
+            time.sleep(0.05)
+        window = panel(RemoteEngine(f"127.0.0.1:{PORT}"))
+        wait(qtbot, lambda: window.health.stats is not None)
+        assert window.listen.transport.begin.text() == "Stop"
+        time.sleep(2.0)  # of the stream
+    finally:
+        os.kill(engine.pid, signal.SIGKILL)
+        engine.wait(10)
+    wait(qtbot, lambda: window.link.phase is Phase.LOST)
+    assert "cannot be reached" in window.banner.text
+    recorded, _ = soundfile.read(kept / "mixture.wav", dtype="float32")
+    heard, _ = soundfile.read(path, dtype="float32")
+    assert len(recorded) > 16_000
+    np.testing.assert_allclose(recorded, heard[: len(recorded)], atol=2**-23)
+    buttons = {b.text(): b for b in window.banner.findChildren(QAbstractButton)}
+    buttons["Use this computer"].click()
+    wait(qtbot, lambda: window.link.phase is Phase.STOPPED)
+    link = window.link
+    link.change(SetDevice(id=link.new_id(), role="input", name=str(path)))
+    link.change(SetCaptions(id=link.new_id(), on=False))
+    window.listen.transport.start_or_stop()
+    wait(qtbot, lambda: window.link.phase is Phase.RUNNING)
+
+
+@pytest.mark.audio
+def test_a_device_that_is_pulled_is_shown_and_recovers(sound_server, qtbot, panel):
+    setup = Setup(input="headset.monitor", captions=False)
+    window = panel(LocalEngine(), setup)
+    window.listen.transport.start_or_stop()
+    wait(qtbot, lambda: window.link.phase is Phase.RUNNING)
+    wait(qtbot, lambda: window.health.stats is not None)
+    sound_server.remove_sink("headset")
+    wait(qtbot, lambda: window.health.input_gone != "")
+    wait(qtbot, lambda: window.health_line.words.text().startswith("■ trouble: input gone"))
+    assert "headset.monitor" in window.banner.text
+    sound_server.add_sink("headset")
+    wait(qtbot, lambda: window.health.input_gone == "")
+    assert window.link.phase is Phase.RUNNING
