@@ -27,10 +27,10 @@ def begin_plainly(net: TargetSpeakerWhisper, mel: Tensor, tokens: Tensor) -> Non
     means = hidden[:, :, : 1 + length].mean(1)
     means[0] -= net.whisper.encoder.positional_embedding[: 1 + length]
     prompts.spk_embed_layer.bias.copy_(means[0, 0])
-    prompts.soft_prompt_extra_encoder.copy_(means[:, 1:])
+    prompts.get_parameter("soft_prompt_extra_encoder").copy_(means[:, 1:])
     states = decoder_states(net.whisper, padded, tokens).mean(1)  # (Ld, 1 + P, W)
     states[0] -= net.whisper.decoder.positional_embedding[: 1 + length]
-    prompts.soft_prompt_extra_decoder.copy_(states[:, 1:])
+    prompts.get_parameter("soft_prompt_extra_decoder").copy_(states[:, 1:])
 
 
 def encoder_states(whisper: Whisper, mel: Tensor) -> Tensor:

@@ -178,5 +178,6 @@ def student(whisper: Whisper, cues: Tensor, config: PromptConfig) -> TargetSpeak
         adapters = LoraConfig(
             r=config.lora, lora_alpha=2 * config.lora, target_modules=["query", "value"]
         )
-        net.whisper = inject_adapter_in_model(adapters, whisper)
+        adapted: Any = inject_adapter_in_model(adapters, whisper)
+        net.whisper = adapted
     return net
