@@ -1,13 +1,17 @@
 """Make streams of a setup, with what the `run` command makes them of."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tap_live.commands.captioning import captioning
+from tap_live.commands.chunking import Chunking
 from tap_live.commands.extracting import Extracting
 from tap_live.commands.parts import open_input, output_maker
+from tap_live.errors import BundleError
 from tap_live.events import Decibels, SetTarget
+from tap_live.extractors.context import full_bundle
 from tap_live.extractors.network import Network, installed
 from tap_live.live import Live, Parts
 from tap_live.mix import factor
@@ -30,7 +34,7 @@ class Built:
     @property
     def kinds(self) -> frozenset[TargetKind]:
         """Of targets that it has a network for."""
-        return frozenset(self.plan.networks if self.plan else ())
+        return frozenset(self.plan.kinds if self.plan else ())
 
 
 class Builder:
@@ -39,6 +43,7 @@ class Builder:
     Args:
         folder: that clips are kept below.
         find: where the network for a kind of target lies, if it is installed.
+        find_full: where the full sound model lies. Raises: BundleError if it is not installed.
     """
 
     def __init__(
@@ -46,9 +51,10 @@ class Builder:
         folder: Path | None = None,
         store: VoiceStore | None = None,
         find: Callable[[TargetKind], Path | None] = installed,
+        find_full: Callable[[], Path] = full_bundle,
     ) -> None:
         self.clips = (folder or data_folder()) / "clips"
-        self._store, self._find = store or VoiceStore(), find
+        self._store, self._find, self._find_full = store or VoiceStore(), find, find_full
 
     def preview(self, setup: Setup) -> Built:
         """Only listen. Raises: what the source raises."""
@@ -58,7 +64,7 @@ class Builder:
         """Load models and find the devices. Raises: TapError, as `run` does."""
         source = open_input(setup.input)
         targets = tuple(self.effective(setup))
-        plan = self._plan(targets, self.rest(setup)) if targets else None
+        plan = self._plan(targets, setup) if targets else None
         voices = [f"voice:{name}" for name in self.voices(setup)]
         others = setup.others if voices else None
         listener = (
@@ -77,18 +83,15 @@ class Builder:
     def mix(self, built: Built, live: Live) -> LiveMix:
         """What the stream keeps; begun with its targets. Raises: as `LiveMix.set_target`."""
         rest = built.plan.rest_gain if built.plan else 1.0
-        mix = LiveMix(live, (), built.kinds, rest, self.clips)
+        embed = built.plan.embed if built.plan else None
+        mix = LiveMix(live, (), built.kinds, rest, self.clips, embed)
         for one in built.targets:
             mix.set_target(SetTarget(id=0, target=one.name, gain=one.gain, suppress=one.suppress))
         return mix
 
     def effective(self, setup: Setup) -> list[TargetWish]:
         """Targets that are heard, because their network is there."""
-        return [
-            one
-            for one in setup.targets
-            if one.on and setup.extractor != "none" and self._find(one.kind) is not None
-        ]
+        return [one for one in setup.targets if one.on and self._has(setup, one.kind)]
 
     def voices(self, setup: Setup) -> list[str]:
         """Whose words are captioned with their names."""
@@ -103,7 +106,7 @@ class Builder:
         """Targets that are wished for and not heard, each with the bundle that it waits for."""
         heard = {one.name for one in self.effective(setup)}
         return {
-            one.name: f"{one.kind}-compact"
+            one.name: "clapsep" if _is_full(setup, one.kind) else f"{one.kind}-compact"
             for one in setup.targets
             if one.on and one.name not in heard
         }
@@ -119,17 +122,37 @@ class Builder:
         names = ("input", "output", "extractor", "whisper", "language", "others")
         return any(getattr(before, name) != getattr(after, name) for name in names)
 
-    def check(self, command: SetTarget) -> None:
+    def check(self, command: SetTarget, setup: Setup) -> None:
         """Raises: VoiceError, CueError, ConfigError or AudioError if that is no target."""
         one = parse_target(command.target, suppress=command.suppress)
+        if one.scheme == "text" and _is_full(setup, one.kind):
+            return  # it may know words of its own
         Cues(self._store).of([self._with_its_file(one)])
 
-    def _plan(self, targets: Sequence[TargetWish], rest: Decibels) -> Extracting:
+    def _has(self, setup: Setup, kind: TargetKind) -> bool:
+        """Whether the extractor that is wished for is installed for a kind of target."""
+        if setup.extractor == "none" or (setup.extractor == "clapsep" and kind == "voice"):
+            return False
+        if setup.extractor == "compact":
+            return self._find(kind) is not None
+        with suppress(BundleError):
+            return self._find_full().is_dir()
+        return False
+
+    def _plan(self, targets: Sequence[TargetWish], setup: Setup) -> Extracting:
+        rest = factor(self.rest(setup))
+        if setup.extractor == "clapsep":
+            full = Chunking.parse(str(self._find_full()))
+            return Extracting({}, (), rest, full.loaded() if full else None)
         folders = {one.kind: self._find(one.kind) for one in targets}
         networks = {kind: Network.open(folder) for kind, folder in folders.items() if folder}
-        return Extracting(networks, (), factor(rest))
+        return Extracting(networks, (), rest)
 
     def _with_its_file(self, one: Asked) -> Asked:
         if one.scheme != "clip":
             return one
         return replace(one, value=str(inside(self.clips, one.value)))
+
+
+def _is_full(setup: Setup, kind: TargetKind) -> bool:
+    return setup.extractor == "clapsep" and kind == "sound"

@@ -196,11 +196,11 @@ class Desk:
         changed = applied(self.setup, command)
         if isinstance(command, SetExtractor) and changed.extractor != command.extractor:
             raise NotPossibleError(
-                f"{command.extractor!r} is a research model, not in this version: choose 'compact' "
+                f"{command.extractor!r} does not run in this version: choose 'compact', 'clapsep' "
                 "or 'none'"
             )
         if isinstance(command, SetTarget):
-            self._builder.check(command)
+            self._builder.check(command, changed)
         before, self.setup = self.setup, changed
         running = self._running
         if running is not None and not running.preview and changed != before:

@@ -54,6 +54,7 @@ class EnginePage(QWidget):
         self.extractor = choice(
             self.tr("Extractor"),
             [(self.tr("compact, where it is installed"), "compact"),
+             (self.tr("CLAPSep, the full model for sounds"), "clapsep"),
              (self.tr("none: the sound stays as it is"), "none")],
         )  # fmt: skip
         self.captions = QCheckBox(self.tr("&Caption what is heard"))

@@ -55,7 +55,7 @@ class EnrolBox(QWidget):
         )
         self.file = button(self.tr("From a file…"), self._ask_for_file)
         self.cancel = button(self.tr("Cancel"), self._cancel)
-        self.test = button(self.tr("Test it"), self._test)
+        self.test = button(self.tr("Test it"), self.check)
         self._lay_out()
         link.heard.connect(self._hear)
         self._show_ready()
@@ -139,7 +139,8 @@ class EnrolBox(QWidget):
             text = self.tr("That does not sound like {name}: record one more clip, or try again.")
             self._say(text.format(name=result["name"]), "watch")
 
-    def _test(self) -> None:
+    def check(self) -> None:
+        """Hear whether somebody is that voice."""
         self._say(self.tr("Say something else, for five seconds."))
         link, name = self._link, self.name.text().strip()
         command = CheckVoice(id=link.new_id(), name=name, seconds=TEST_S)

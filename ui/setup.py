@@ -45,7 +45,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     input: str | None = None  # None is the system's microphone
     output: str = NO_OUTPUT
-    extractor: Literal["none", "compact"] = "compact"
+    extractor: Literal["none", "compact", "clapsep"] = "compact"
     captions: bool = True
     whisper: str = "base"
     language: str | None = None
@@ -65,7 +65,7 @@ def applied(setup: Setup, command: AnyCommand) -> Setup:
             return replace(setup, input=name)
         case SetDevice(name=name):
             return replace(setup, output=DEFAULT_OUTPUT if name is None else name)
-        case SetExtractor(extractor="none" | "compact" as extractor):
+        case SetExtractor(extractor="none" | "compact" | "clapsep" as extractor):
             return replace(setup, extractor=extractor)
         case SetCaptions():
             return _captioned(setup, command)

@@ -33,7 +33,8 @@ class VoicesPage(QWidget):
         self.enrol = EnrolBox(link)
         self.enrol.enrolled.connect(lambda name: self.refresh())
         self._acts = [
-            button(self.tr("Use as target"), self._use),
+            button(self.tr("Use"), self._use),
+            button(self.tr("Test"), self._test),
             button(self.tr("Add a clip"), self._more),
             button(self.tr("Rename…"), self._ask_name),
             button(self.tr("Delete…"), self._ask_delete, danger=True),
@@ -101,6 +102,11 @@ class VoicesPage(QWidget):
         if self.chosen:
             name, link = f"voice:{self.chosen['name']}", self._link
             link.change(SetTarget(id=link.new_id(), target=name))
+
+    def _test(self) -> None:
+        if self.chosen:
+            self.enrol.reset(self.chosen["name"])
+            self.enrol.check()
 
     def _more(self) -> None:
         if self.chosen:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tap_live.errors import CueError, NotPossibleError, VoiceError
+from tap_live.errors import BundleError, CueError, NotPossibleError, VoiceError
 from tap_live.events import (
     Bye,
     Caption,
@@ -161,8 +161,8 @@ def test_a_target_without_an_extractor_is_kept_and_said_to_wait(desk, ana):
     assert do(desk, RemoveTarget(id=3, target="text:rain"))["waiting"].keys() == {"voice:ana"}
 
 
-def test_research_models_are_said_not_to_be_here(desk):
-    with pytest.raises(NotPossibleError, match="research model"):
+def test_an_extractor_that_does_not_run_is_said(desk):
+    with pytest.raises(NotPossibleError, match="does not run in this version"):
         do(desk, SetExtractor(id=1, extractor="gentse"))
 
 
@@ -212,6 +212,21 @@ class TestBuilder:
         state = do(desk, GetState(id=5))
         assert (state["targets"][0]["gain"], state["rest"]) == (0.0, None)
         desk.close()
+
+    def test_the_full_model_hears_sounds_and_no_voices_where_it_is_installed(
+        self, builder, setup, tmp_path
+    ):
+        full = Builder(tmp_path, find=lambda kind: None, find_full=lambda: tmp_path)
+        wanted = Setup(**{**_fields(setup), "extractor": "clapsep"})
+        assert [one.name for one in full.effective(wanted)] == ["text:rain"]
+        assert full.waiting(wanted) == {"voice:ana": "voice-compact"}
+        full.check(SetTarget(id=1, target="text:words of its own: zxqv"), wanted)
+
+        def missing():
+            raise BundleError("no bundle 'clapsep'")
+
+        without = Builder(tmp_path, find=lambda kind: None, find_full=missing)
+        assert without.waiting(wanted)["text:rain"] == "clapsep"
 
     def test_only_what_it_has_no_network_for_needs_another_stream(self, builder, setup, ana):
         built = builder.build(setup)

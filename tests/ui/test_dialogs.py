@@ -99,7 +99,7 @@ class TestEnrolment:
         window.link.poll()
         engine.answers[CheckVoice] = {"name": "ana", "same": same, "ratio": 3.0}
         enrol.name.setText("ana")
-        enrol._test()
+        enrol.check()
         window.link.poll()
         assert words in enrol.verdict.text()
 
@@ -251,6 +251,15 @@ class TestVoices:
         assert engine.told(DeleteVoice)[-1].name == "ana"
         assert window.link.setup.target("voice:ana") is None
 
+    def test_one_is_tested(self, page, window, engine):
+        engine.phase = Phase.RUNNING
+        window.link.poll()
+        engine.answers[CheckVoice] = {"name": "ana", "same": True, "ratio": 3.0}
+        page._test()
+        window.link.poll()
+        assert engine.told(CheckVoice)[-1].name == "ana"
+        assert page.enrol.verdict.text() == "That is ana."
+
     def test_one_gets_another_clip(self, page):
         page.table.selectRow(1)
         page._more()
@@ -275,13 +284,14 @@ def test_weights_are_fetched_with_progress_and_can_be_cancelled(window, engine):
 def test_the_strip_shows_the_newest_lines_and_is_moved_by_keys(qtbot, window, engine, say):
     window.listen.captions.strip.click()
     engine.hello()
-    engine.say(say.caption("first.", id=1), say.caption("second.", id=2, start=2.0))
-    engine.say(say.caption("and th", id=3, state="partial", start=4.0))
+    for number, word in enumerate(["first.", "second.", "third."]):
+        engine.say(say.caption(word, id=number, start=2.0 * number))
+    engine.say(say.caption("and th", id=3, state="partial", start=6.0))
     window.link.poll()
     strip = window.strip
     assert "first" not in strip.words.text()
-    assert "second." in strip.words.text()
-    assert "and th" in strip.words.text()
+    shown = strip.words.text().split("<br>")
+    assert ["second." in shown[0], "third." in shown[1], "and th" in shown[1]] == [True] * 3
     before, opacity = strip.pos(), strip.opacity
     qtbot.keyClick(strip, Qt.Key.Key_Right)
     qtbot.keyClick(strip, Qt.Key.Key_Minus)
