@@ -13,6 +13,8 @@ from tap_live.catalogue import BUNDLES, catalogue, folders, manifests
 from tap_live.commands.captioning import progress_bar
 from tap_live.commands.options import Json
 from tap_live.errors import BundleError
+from tap_live.extractors.context import NAME as FULL
+from tap_live.extractors.context import full_bundle, installed_folder
 from tap_live.whisper.assemble import assembled
 from tap_live.whisper.sources import entry_of
 
@@ -35,7 +37,13 @@ def list_models(json: Json = False) -> None:
 
 @models.command()
 def pull(name: Name) -> None:
-    """Fetch a Whisper model's weights and make them ready, so that a later start is offline."""
+    """Fetch a Whisper model's weights and make them ready, so that a later start is offline.
+
+    The full sound model is not published: how it is made is said.
+    """
+    if name == FULL:
+        Console().print(f"{name} is ready in {full_bundle()}", soft_wrap=True, markup=False)
+        return
     entry_of(name)
     with progress_bar() as tell:
         folder = assembled(name, progress=tell)
@@ -71,7 +79,8 @@ def verify(
 
 def _folder(name: str) -> Path:
     """Find a bundle by name or path. Raises: BundleError listing the names there are."""
-    for path in (BUNDLES / name, BUNDLES / f"whisper-{name}", Path(name)):
+    own = (installed_folder(),) if name == FULL else ()
+    for path in (*own, BUNDLES / name, BUNDLES / f"whisper-{name}", Path(name)):
         if (path / MANIFEST).is_file():
             return path
     names = ", ".join(manifest.name for manifest in manifests())

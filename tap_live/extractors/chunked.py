@@ -83,6 +83,8 @@ class ChunkedExtractor:
     withhold.
     """
 
+    _pending: "list[_Pending]"  # at most one: a context is due before the next one ends
+
     def __init__(
         self, network: ContextNetwork, rate: int, config: ChunkConfig | None = None
     ) -> None:
@@ -145,7 +147,7 @@ class ChunkedExtractor:
         self._done = 0  # samples at 32 kHz that were given
         self._started = 0  # contexts
         self._taken = self._given = 0  # at the stream rate
-        self._pending: list[_Pending] = []
+        self._pending = []
         self._tails = np.zeros((len(self._cues), self._plan.fade), np.float32)
 
     def _advance(self, mixture: Audio) -> Targets:
@@ -263,6 +265,9 @@ class _Newest:
 
 class _Rows:
     """Resample rows that come and go, in step: each has a channel of one resampler."""
+
+    _channels: list[int]  # of each row
+    _free: list[int]  # the others, the one that was given up longest ago first
 
     def __init__(self, rate_in: int, rate_out: int) -> None:
         self._rates = (rate_in, rate_out)

@@ -51,3 +51,12 @@ def test_a_machine_without_network_gets_a_clear_line_not_a_hang(tap_live, monkey
 @pytest.mark.parametrize("words", [["models", "pull"], ["models", "nosuch"], ["nosuch"]])
 def test_wrong_arguments_are_exit_code_2(tap_live, words):
     assert tap_live(*words)[0] == 2
+
+
+def test_the_full_sound_model_is_not_published_and_how_it_is_made_is_said(
+    tap_live, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    code, _, err = tap_live("models", "pull", "clapsep")
+    assert code == 1
+    assert "make it with `python -m tap_live.export.clapsep" in err
