@@ -96,9 +96,9 @@ class PromptTrainer(Runner[PromptBatch]):
         mixtures = PromptMixtures(
             course.train, course.script, size, place.rank, place.processes, whole=config.whole
         )
-        self._parts = PromptObjective(
-            net, teacher.to(place.device), course.script.previous, config.weights
-        )
+        self._parts = PromptObjective(net, teacher, course.script.previous, config.weights)
+        self._parts.to(place.device)
+        teacher.to(place.device)  # no part of it
         self._begin(net, mixtures[0].to(place.device), course)
         super().__init__(config, net, self._parts, mixtures, folder, place)
         self._script = course.script
