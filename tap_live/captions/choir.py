@@ -51,15 +51,18 @@ class Choir:
 
     def _restart(self) -> None:
         self._waiting = np.zeros(0, np.float32)
-        self._ids: dict[tuple[int, int], int] = {}
+        self._next_id = self._first_id
+        self._open: dict[int, tuple[int, int]] = {}  # of each voice: its own id, and ours
 
     def _numbered(self, said: Sequence[list[Caption]]) -> list[Caption]:
         """Join what each voice says, under ids that no two of them share."""
         captions = []
         for voice, its in enumerate(said):
             for caption in its:
-                key, following = (voice, caption.id), self._first_id + len(self._ids)
-                captions.append(replace(caption, id=self._ids.setdefault(key, following)))
+                if self._open.get(voice, (-1, -1))[0] != caption.id:  # a captioner's ids only rise
+                    self._open[voice] = caption.id, self._next_id
+                    self._next_id += 1
+                captions.append(replace(caption, id=self._open[voice][1]))
         return captions
 
 
