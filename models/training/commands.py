@@ -31,6 +31,7 @@ from .evaluate import (
     open_render,
     summarise,
 )
+from .lookahead import lookahead
 from .mixing import Recipe
 from .pack import CUES_SHARE, MIB, add_cues, folder_size
 from .pack import pack as write_pack
@@ -66,7 +67,7 @@ CURVES = {
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 app.command()(fit_cues)
-for command in (write_captions, clap_cues, fit_clapsep, evaluate_csv):
+for command in (write_captions, clap_cues, fit_clapsep, evaluate_csv, lookahead):
     app.command()(command)
 
 

@@ -34,6 +34,7 @@ from tap_live.models.training.clapsep_evaluate import (
 )
 from tap_live.models.training.clapsep_files import open_separator
 from tap_live.models.training.config import Schedule
+from tap_live.models.training.lookahead import chunked
 from tap_live.models.training.runner import Place
 from tap_live.models.training.sounds import SoundCorpus
 
@@ -158,6 +159,20 @@ def test_a_long_mixture_is_separated_in_overlapping_contexts() -> None:
         mixture = torch.randn(length)
         found = separate_long(Half(DIMS), mixture, torch.ones(2, 256))
         torch.testing.assert_close(found, 0.5 * mixture.expand(2, -1), atol=1e-5, rtol=1e-4)
+
+
+def test_chunks_hear_what_comes_before_and_so_much_beyond() -> None:
+    class Edge(Separator):
+        """Gives the mixture, less what the end of its context holds."""
+
+        def extract(self, mixture: torch.Tensor, cues: torch.Tensor) -> torch.Tensor:
+            return (mixture - mixture[:, -1:])[:, None]
+
+    mixture = torch.randn(20_000)
+    found = chunked(Edge(DIMS), mixture, torch.ones(256), hop=3000, ahead=500)
+    later = torch.nn.functional.pad(mixture, (0, 6000))[3499::3000][:7]
+    expected = mixture - later.repeat_interleave(3000)[:20_000]
+    torch.testing.assert_close(found, expected)
 
 
 @pytest.fixture
