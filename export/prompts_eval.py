@@ -9,6 +9,7 @@ folder of LibriSpeechMix (`--names test-clean-2mix`) or LibriMix (`--names mix_c
 `prompts.md` and a line for every case. `turns` are dialogues with every voice enrolled.
 """
 
+import difflib
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -211,6 +212,22 @@ def report(cases: Sequence[Case]) -> list[str]:
     return lines
 
 
+def spelling(cases: Sequence[Case]) -> list[str]:
+    """Say how far a prompt leaves casing, punctuation and numbers of clean voices as they are."""
+    plain = {(case.list, case.id): case.text for case in cases if case.way == "alone"}
+    same = count = 0
+    for case in cases:
+        if case.way == "prompted alone":
+            wanted, found = plain[case.list, case.id].split(), case.text.split()
+            matcher = difflib.SequenceMatcher(None, wanted, found, False)
+            same += sum(block.size for block in matcher.get_matching_blocks())
+            count += len(wanted)
+    if not count:
+        return []
+    share = 100 * same / count
+    return ["", f"Clean voices: {share:.1f} % of {count} words written alike with the prompt."]
+
+
 def _line(name: str, way: str, cases: Sequence[Case]) -> str:
     found = [case.errors for case in cases]
     if not any(its.words for its in found):
@@ -275,7 +292,7 @@ def main(
             for case in measure(listener, render, name, first):
                 cases.append(case)
                 file.write(json.dumps(asdict(case)) + "\n")
-    text = "\n".join([*(report(cases) if cases else []), *dialogues])
+    text = "\n".join([*(report(cases) if cases else []), *spelling(cases), *dialogues])
     (out / "prompts.md").write_text(text + "\n", encoding="utf-8")
     typer.echo(text)
 

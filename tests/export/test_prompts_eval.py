@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from tap_live.export.prompts_eval import measure, report, several
+from tap_live.export.prompts_eval import Case, measure, report, several, spelling
+from tap_live.export.word_errors import Errors
 
 RATE = 16_000
 
@@ -71,3 +72,12 @@ def test_several_voices_are_matched_by_what_they_say() -> None:
     lines = several(Listener(), Render(), "turns", None)  # type: ignore[arg-type]
     assert lines[-2].startswith("| plain, mixture | 1 | 20.0")
     assert lines[-1].startswith("| prompted, mixture | 1 | 0.0")
+
+
+def test_spelling_counts_words_that_a_prompt_leaves_as_they_are() -> None:
+    def case(way: str, text: str) -> Case:
+        return Case("l", "a", way, 1.0, 0.0, None, text, Errors(0, 0, 0, 0))
+
+    cases = [case("alone", "It cost $20, Ben."), case("prompted alone", "it cost $20, Ben")]
+    assert spelling(cases)[-1].startswith("Clean voices: 50.0 % of 4 words")
+    assert spelling(cases[:1]) == []
