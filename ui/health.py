@@ -3,8 +3,11 @@
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from PyQt6.QtCore import QCoreApplication
+
 from tap_live.events import AnyEvent, Device, Failed, Hello, Stats, Warned
 
+translate = QCoreApplication.translate  # by this name, so that pylupdate6 finds the words
 SLOW_SHARE, BUSY_SHARE = 0.95, 0.75  # of real time
 BEHIND_S, FAR_BEHIND_S = 3.0, 15.0  # captions
 NOTICE_S = 12.0  # for how long a warning is shown
@@ -74,34 +77,45 @@ class HealthWatch:
     def verdict(self) -> Health:
         """Say how it goes, the gravest thing first."""
         if not self.running:
-            return Health(Grade.GOOD, "stopped", running=False)
+            return Health(Grade.GOOD, translate("Health", "stopped"), running=False)
         if self.stats is None:
-            return Health(Grade.GOOD, "starting")
+            return Health(Grade.GOOD, translate("Health", "starting"))
         grade, words = max(self._findings(self.stats), key=lambda finding: finding[0])
         return Health(grade, words, *_figures(self.stats))
 
     def _findings(self, stats: Stats) -> list[tuple[Grade, str]]:
-        found = [(Grade.GOOD, "keeps up")]
+        found = [(Grade.GOOD, translate("Health", "keeps up"))]
         if self.input_gone:
-            found.append((Grade.BAD, f"input gone: {self.input_gone}"))
+            text = translate("Health", "input gone: {why}")
+            found.append((Grade.BAD, text.format(why=self.input_gone)))
         if self.output_gone:
-            found.append((Grade.BAD, f"output gone: {self.output_gone}"))
-        found += [(grade, text) for at, grade, text in self._notices.values() if self._is_new(at)]
-        busiest = max((stage.share for stage in stats.stages.values()), default=0.0)
-        if busiest > SLOW_SHARE:
-            found.append((Grade.BAD, f"too slow: {busiest:.0%} of real time is used"))
-        elif busiest > BUSY_SHARE:
-            found.append((Grade.WATCH, f"busy: {busiest:.0%} of real time is used"))
-        if stats.backlog > FAR_BEHIND_S:
-            found.append((Grade.BAD, f"captions are {stats.backlog:.0f} s behind"))
-        elif stats.backlog > BEHIND_S:
-            found.append((Grade.WATCH, f"captions are {stats.backlog:.0f} s behind"))
+            text = translate("Health", "output gone: {why}")
+            found.append((Grade.BAD, text.format(why=self.output_gone)))
         if self._is_new(self._lost_at):
-            found.append((Grade.BAD, f"{stats.lost} samples were lost"))
-        return found
+            text = translate("Health", "{count} samples were lost")
+            found.append((Grade.BAD, text.format(count=stats.lost)))
+        found += [(grade, text) for at, grade, text in self._notices.values() if self._is_new(at)]
+        return found + _slowness(stats)
 
     def _is_new(self, at: float) -> bool:
         return self._newest - at < NOTICE_S
+
+
+def _slowness(stats: Stats) -> list[tuple[Grade, str]]:
+    """What is too slow, or nearly."""
+    found = []
+    busiest = max((stage.share for stage in stats.stages.values()), default=0.0)
+    if busiest > SLOW_SHARE:
+        text = translate("Health", "too slow: {share} of real time is used")
+        found.append((Grade.BAD, text.format(share=f"{busiest:.0%}")))
+    elif busiest > BUSY_SHARE:
+        text = translate("Health", "busy: {share} of real time is used")
+        found.append((Grade.WATCH, text.format(share=f"{busiest:.0%}")))
+    if stats.backlog > BEHIND_S:
+        grade = Grade.BAD if stats.backlog > FAR_BEHIND_S else Grade.WATCH
+        text = translate("Health", "captions are {seconds} s behind")
+        found.append((grade, text.format(seconds=f"{stats.backlog:.0f}")))
+    return found
 
 
 def _figures(stats: Stats) -> tuple[str, str, str, str, str]:
@@ -114,11 +128,12 @@ def _figures(stats: Stats) -> tuple[str, str, str, str, str]:
 
 def _delay_parts(stats: Stats) -> dict[str, float]:
     """Seconds from the microphone to the headset, by what takes them."""
-    parts: dict[str, float] = {}
-    extraction = stats.stages.get("extraction")
-    for name in ("input", "output"):
-        if name in stats.stages:
-            parts[f"{name} device"] = stats.stages[name].delay
-    if extraction is not None:
-        parts["algorithm"], parts["compute"] = extraction.delay, extraction.time
+    stages, parts = stats.stages, dict[str, float]()
+    if "input" in stages:
+        parts[translate("Health", "input device")] = stages["input"].delay
+    if "output" in stages:
+        parts[translate("Health", "output device")] = stages["output"].delay
+    if "extraction" in stages:
+        parts[translate("Health", "algorithm")] = stages["extraction"].delay
+        parts[translate("Health", "compute")] = stages["extraction"].time
     return parts

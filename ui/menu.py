@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from PyQt6.QtCore import QObject
 from PyQt6.QtGui import QAction, QKeySequence
 from PyQt6.QtWidgets import QInputDialog, QMenu
 
@@ -13,65 +14,66 @@ if TYPE_CHECKING:
     from tap_live.ui.window import Window
 
 
-class Menu:
+class Menu(QObject):
     """Fill a window's menu bar."""
 
     def __init__(self, window: "Window") -> None:
+        super().__init__(window)
         self._window = window
         self.actions: list[QAction] = []
         for fill in (self._stream, self._targets, self._captions, self._view, self._help):
             fill()
 
     def _stream(self) -> None:
-        window, tr = self._window, self._window.tr
-        menu = self._menu(tr("&Stream"))
+        window = self._window
+        menu = self._menu(self.tr("&Stream"))
         transport = window.listen.transport
-        self._add(menu, tr("&Start or stop"), "F5", transport.start_or_stop)
-        self._add(menu, tr("&Mute"), "Ctrl+M", transport.mute.toggle)
-        self._add(menu, tr("&Record"), "Ctrl+Shift+R", transport.record.toggle)
+        self._add(menu, self.tr("&Start or stop"), "F5", transport.start_or_stop)
+        self._add(menu, self.tr("&Mute"), "Ctrl+M", transport.mute.toggle)
+        self._add(menu, self.tr("&Record"), "Ctrl+Shift+R", transport.record.toggle)
         menu.addSeparator()
-        self._profiles = menu.addMenu(tr("&Profiles"))
+        self._profiles = menu.addMenu(self.tr("&Profiles"))
         assert self._profiles is not None
         self._profiles.aboutToShow.connect(self._list_profiles)
         menu.addSeparator()
-        self._add(menu, tr("&Quit"), "Ctrl+Q", window.close)
+        self._add(menu, self.tr("&Quit"), "Ctrl+Q", window.close)
 
     def _targets(self) -> None:
-        window, tr = self._window, self._window.tr
-        menu = self._menu(tr("&Targets"))
-        self._add(menu, tr("&Add a target…"), "Ctrl+T", window.add_target)
-        self._add(menu, tr("&Mark the newest sound"), "Ctrl+K", window.listen.mark)
+        window = self._window
+        menu = self._menu(self.tr("&Targets"))
+        self._add(menu, self.tr("&Add a target…"), "Ctrl+T", window.add_target)
+        self._add(menu, self.tr("&Mark the newest sound"), "Ctrl+K", window.listen.mark)
 
     def _captions(self) -> None:
-        captions, tr = self._window.listen.captions, self._window.tr
-        menu = self._menu(tr("&Captions"))
-        self._add(menu, tr("&Search"), "Ctrl+F", captions.search.setFocus)
-        self._add(menu, tr("&Next match"), "F3", captions.find_next)
-        self._add(menu, tr("&Previous match"), "Shift+F3", captions.find_previous)
+        captions = self._window.listen.captions
+        menu = self._menu(self.tr("&Captions"))
+        self._add(menu, self.tr("&Search"), "Ctrl+F", captions.search.setFocus)
+        self._add(menu, self.tr("&Next match"), "F3", captions.find_next)
+        self._add(menu, self.tr("&Previous match"), "Shift+F3", captions.find_previous)
         menu.addSeparator()
-        self._add(menu, tr("&Copy"), "Ctrl+Shift+C", captions.copy)
-        self._add(menu, tr("Sa&ve…"), "Ctrl+S", captions.save)
-        self._add(menu, tr("&Forget all"), "", self._window.transcript.clear)
+        self._add(menu, self.tr("&Copy"), "Ctrl+Shift+C", captions.copy)
+        self._add(menu, self.tr("Sa&ve…"), "Ctrl+S", captions.save)
+        self._add(menu, self.tr("&Forget all"), "", self._window.transcript.clear)
         menu.addSeparator()
-        self._add(menu, tr("&Large type"), "Ctrl+L", captions.large.toggle)
-        self._add(menu, tr("S&trip on top"), "Ctrl+D", captions.strip.toggle)
+        self._add(menu, self.tr("&Large type"), "Ctrl+L", captions.large.toggle)
+        self._add(menu, self.tr("S&trip on top"), "Ctrl+D", captions.strip.toggle)
 
     def _view(self) -> None:
-        window, tr = self._window, self._window.tr
-        menu = self._menu(tr("&View"))
-        for number, name in enumerate((tr("&Listen"), tr("&Voices"), tr("&Engine"))):
+        window = self._window
+        menu = self._menu(self.tr("&View"))
+        for number, name in enumerate((self.tr("&Listen"), self.tr("&Voices"), self.tr("&Engine"))):
             self._add(menu, name, f"Ctrl+{number + 1}", _page(window, number))
         menu.addSeparator()
-        self._add(menu, tr("&Dark"), "", lambda: window.set_theme(DARK))
-        self._add(menu, tr("L&ight"), "", lambda: window.set_theme(LIGHT))
+        self._add(menu, self.tr("&Dark"), "", lambda: window.set_theme(DARK))
+        self._add(menu, self.tr("L&ight"), "", lambda: window.set_theme(LIGHT))
 
     def _help(self) -> None:
-        window, tr = self._window, self._window.tr
-        menu = self._menu(tr("&Help"))
-        self._add(menu, tr("&First steps…"), "F1", window.show_guide)
+        window = self._window
+        menu = self._menu(self.tr("&Help"))
+        self._add(menu, self.tr("&First steps…"), "F1", window.show_guide)
 
     def _list_profiles(self) -> None:
-        window, tr = self._window, self._window.tr
+        window = self._window
         menu = self._profiles
         assert menu is not None
         menu.clear()
@@ -80,13 +82,13 @@ class Menu:
             assert action is not None
             action.triggered.connect(lambda _=False, name=name: window.use_profile(name))
         menu.addSeparator()
-        save = menu.addAction(tr("&Save as…"))
+        save = menu.addAction(self.tr("&Save as…"))
         assert save is not None
         save.triggered.connect(self._save_profile)
 
     def _save_profile(self) -> None:
         window = self._window
-        name, agreed = QInputDialog.getText(window, window.tr("Profile"), window.tr("Name:"))
+        name, agreed = QInputDialog.getText(window, self.tr("Profile"), self.tr("Name:"))
         if agreed and name.strip():
             try:
                 window.profiles.save(window.link.setup, name.strip())

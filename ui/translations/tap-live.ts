@@ -1,0 +1,1506 @@
+<?xml version="1.0" encoding="utf-8"?>
+<!DOCTYPE TS>
+<TS version="2.1">
+<context>
+    <name>AddTarget</name>
+    <message>
+        <location filename="../add_target.py" line="37" />
+        <source>Add a target</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../add_target.py" line="40" />
+        <source>How to ask</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../add_target.py" line="42" />
+        <source>Enrolled voices</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../add_target.py" line="44" />
+        <source>A &amp;voice</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../add_target.py" line="45" />
+        <source>A sound, by &amp;words</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../add_target.py" line="46" />
+        <source>A sound, by e&amp;xample</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../add_target.py" line="47" />
+        <source>&amp;Enrol a voice</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../add_target.py" line="48" />
+        <source>&amp;Keep it</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../add_target.py" line="49" />
+        <source>Ask it &amp;away</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../add_target.py" line="50" />
+        <source>Keep it</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../add_target.py" line="51" />
+        <source>Ask it away</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../add_target.py" line="54" />
+        <source>Add</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../add_target.py" line="127" />
+        <source>No voice extractor is installed yet: captions will follow this voice, the sound stays as it is.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../add_target.py" line="131" />
+        <source>No extractor for this is installed yet: the target is kept in the list and waits for it; nothing changes in the sound.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../add_target.py" line="142" />
+        <source>Nobody is enrolled yet.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../add_target.py" line="145" />
+        <source>Whom do you want to hear and read?</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../add_target.py" line="149" />
+        <source>Enrol another…</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../add_target.py" line="163" />
+        <source>Cancel</source>
+        <translation type="unfinished" />
+    </message>
+</context><context>
+    <name>Banner</name>
+    <message>
+        <location filename="../banner.py" line="18" />
+        <source>Message</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../banner.py" line="22" />
+        <source>Dismiss the message</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../banner.py" line="36" />
+        <source>Error</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../banner.py" line="36" />
+        <source>Note</source>
+        <translation type="unfinished" />
+    </message>
+</context><context>
+    <name>BundlesBox</name>
+    <message>
+        <location filename="../bundles_box.py" line="26" />
+        <source>Model</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../bundles_box.py" line="26" />
+        <source>Kind</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../bundles_box.py" line="26" />
+        <source>Licence</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../bundles_box.py" line="26" />
+        <source>Size</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../bundles_box.py" line="27" />
+        <source>Models</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../bundles_box.py" line="27" />
+        <source>State</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../bundles_box.py" line="30" />
+        <source>Card of the model</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../bundles_box.py" line="33" />
+        <source>How much is fetched</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../bundles_box.py" line="36" />
+        <source>Fetch</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../bundles_box.py" line="37" />
+        <source>Cancel</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../bundles_box.py" line="62" />
+        <source>shipped</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../bundles_box.py" line="63" />
+        <source>here</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../bundles_box.py" line="64" />
+        <source>to be fetched</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../bundles_box.py" line="89" />
+        <source>**Whisper {name}**: OpenAI's weights, {licence}. They are read from CTranslate2 folders and made ready once; they are not part of TAP Live.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../bundles_box.py" line="100" />
+        <source>made by</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../bundles_box.py" line="117" />
+        <source>Ready in {folder}</source>
+        <translation type="unfinished" />
+    </message>
+</context><context>
+    <name>CaptionBox</name>
+    <message>
+        <location filename="../caption_box.py" line="37" />
+        <source>Search</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../caption_box.py" line="38" />
+        <source>Search in the captions</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../caption_box.py" line="45" />
+        <source>Large</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../caption_box.py" line="45" />
+        <source>Large type</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../caption_box.py" line="47" />
+        <source>Strip</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../caption_box.py" line="48" />
+        <source>Captions in a strip that stays on top</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../caption_box.py" line="52" />
+        <source>Copy</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../caption_box.py" line="52" />
+        <source>Copy what is selected, or all</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../caption_box.py" line="53" />
+        <source>Save…</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../caption_box.py" line="53" />
+        <source>Save the captions as VTT, SRT or text</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../caption_box.py" line="66" />
+        <source>{count} captions are in {path}</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../caption_box.py" line="77" />
+        <source>Save the captions</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../caption_box.py" line="91" />
+        <source>not found</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../caption_box.py" line="95" />
+        <source>Captions</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../caption_box.py" line="98" />
+        <source>Previous match</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../caption_box.py" line="99" />
+        <source>Next match</source>
+        <translation type="unfinished" />
+    </message>
+</context><context>
+    <name>CaptionStrip</name>
+    <message>
+        <location filename="../caption_strip.py" line="37" />
+        <source>Captions</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../caption_strip.py" line="40" />
+        <source>Caption strip</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../caption_strip.py" line="44" />
+        <source>Newest captions</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../caption_strip.py" line="54" />
+        <source>Drag to move; arrow keys move too; + and − change the opacity; Esc closes</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../caption_strip.py" line="62" />
+        <source>Captions appear here.</source>
+        <translation type="unfinished" />
+    </message>
+</context><context>
+    <name>CaptionView</name>
+    <message>
+        <location filename="../caption_view.py" line="39" />
+        <source>Captions</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../caption_view.py" line="40" />
+        <source>What is said appears here.</source>
+        <translation type="unfinished" />
+    </message>
+</context><context>
+    <name>ClipBox</name>
+    <message>
+        <location filename="../clip_box.py" line="21" />
+        <source>Drop a recording of the sound here</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../clip_box.py" line="24" />
+        <source>The chosen file</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../clip_box.py" line="29" />
+        <source>Choose a file…</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../clip_box.py" line="34" />
+        <source>Or mark a part of the spectrogram in the main view, and say “more of this” or “remove this”.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../clip_box.py" line="59" />
+        <source>A recording of the sound</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../clip_box.py" line="60" />
+        <source>Sound</source>
+        <translation type="unfinished" />
+    </message>
+</context><context>
+    <name>DeviceChoice</name>
+    <message>
+        <location filename="../device_choice.py" line="29" />
+        <source>Input</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../device_choice.py" line="29" />
+        <source>Output</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../device_choice.py" line="30" />
+        <source>Level of the {name}</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../device_choice.py" line="60" />
+        <source>A file…</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../device_choice.py" line="71" />
+        <source>Nothing is played</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../device_choice.py" line="72" />
+        <source>The system's output</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../device_choice.py" line="73" />
+        <source>A virtual microphone for other programs</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../device_choice.py" line="76" />
+        <source>The system's microphone</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../device_choice.py" line="77" />
+        <source>What the computer plays</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../device_choice.py" line="80" />
+        <source>The demo conversation</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../device_choice.py" line="87" />
+        <source>{name} (not there now)</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../device_choice.py" line="109" />
+        <source>Play into a file</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../device_choice.py" line="114" />
+        <source>Listen to a file</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../device_choice.py" line="114" />
+        <source>Sound</source>
+        <translation type="unfinished" />
+    </message>
+</context><context>
+    <name>EnginePage</name>
+    <message>
+        <location filename="../engine_page.py" line="55" />
+        <source>Extractor</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="56" />
+        <source>compact, where it is installed</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="57" />
+        <source>CLAPSep, the full model for sounds</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="58" />
+        <source>none: the sound stays as it is</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="60" />
+        <source>&amp;Caption what is heard</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="61" />
+        <source>Caption what is heard</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="62" />
+        <source>Whisper model</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="64" />
+        <source>Language</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="65" />
+        <source>found out</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="68" />
+        <source>Other voices' words</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="69" />
+        <source>shown as “other”</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="69" />
+        <source>hidden</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="70" />
+        <source>shown without a name</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="72" />
+        <source>Processor</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="72" />
+        <source>CPU</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="90" />
+        <source>Looking at this computer…</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="110" />
+        <source>ok</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="110" />
+        <source>warning</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="110" />
+        <source>failed</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="122" />
+        <source>Chosen where the engine was started.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="126" />
+        <source> and </source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="127" />
+        <source>Not installed yet: {bundles}. Their networks are in training. Captions follow an enrolled voice without them; the sound itself stays as it is.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="171" />
+        <source>Engine</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="186" />
+        <source>&amp;Extractor</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="190" />
+        <source>&amp;Whisper model</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="191" />
+        <source>&amp;Language</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="192" />
+        <source>&amp;Other voices</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="193" />
+        <source>&amp;Processor</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="195" />
+        <source>Models run on the CPU in this version; CUDA and TensorRT do not.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="207" />
+        <source>What the doctor found</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="210" />
+        <source>Doctor</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="212" />
+        <source>Look again</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="220" />
+        <source>Models</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="224" />
+        <source>Bundles of your own training are made with `python -m tap_live.export…`, where PyTorch is installed.</source>
+        <translation type="unfinished" />
+    </message>
+</context><context>
+    <name>EnrolBox</name>
+    <message>
+        <location filename="../enrol_box.py" line="40" />
+        <source>Name</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../enrol_box.py" line="41" />
+        <source>Name of the voice</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../enrol_box.py" line="45" />
+        <source>Level of the microphone</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../enrol_box.py" line="48" />
+        <source>How much is recorded</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../enrol_box.py" line="52" />
+        <source>Verdict</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../enrol_box.py" line="54" />
+        <source>Record {s} s</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../enrol_box.py" line="56" />
+        <source>From a file…</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../enrol_box.py" line="57" />
+        <source>Cancel</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../enrol_box.py" line="58" />
+        <source>Test it</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../enrol_box.py" line="67" />
+        <source>Read the sentence aloud, as you usually speak.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../enrol_box.py" line="77" />
+        <source>Files cannot be sent to an engine elsewhere: use its microphone.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../enrol_box.py" line="84" />
+        <source>Listening to {file}…</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../enrol_box.py" line="123" />
+        <source>{name} is enrolled: {speech:.0f} s of speech, {snr:.0f} dB above the noise.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../enrol_box.py" line="126" />
+        <source>Could be better: {text}</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../enrol_box.py" line="136" />
+        <source>That is {name}.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../enrol_box.py" line="139" />
+        <source>That does not sound like {name}: record one more clip, or try again.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../enrol_box.py" line="144" />
+        <source>Say something else, for five seconds.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../enrol_box.py" line="172" />
+        <source>Very quiet: is the microphone on?</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../enrol_box.py" line="174" />
+        <source>Too loud: turn the microphone down.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../enrol_box.py" line="176" />
+        <source>The level is good.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../enrol_box.py" line="199" />
+        <source>A recording of that voice alone</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../enrol_box.py" line="201" />
+        <source>Sound</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../enrol_box.py" line="210" />
+        <source>When the sunlight strikes raindrops in the air, they act as a prism and form a rainbow. People look, but no one ever finds the pot of gold at its end, and that is why it is told again and again.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../enrol_box.py" line="224" />
+        <source>Read this aloud, alone, in a quiet place:</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../enrol_box.py" line="234" />
+        <source>A voiceprint is biometric. It stays on this computer, readable by you alone, and holds no sound; you can delete it at any time.</source>
+        <translation type="unfinished" />
+    </message>
+</context><context>
+    <name>Guide</name>
+    <message>
+        <location filename="../guide.py" line="34" />
+        <source>First steps</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="128" />
+        <location filename="../guide.py" line="39" />
+        <source>Continue</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="40" />
+        <source>Back</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="41" />
+        <source>Not now</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="116" />
+        <source>You can be heard.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="116" />
+        <source>Say something: the bar moves.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="128" />
+        <source>Start</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="141" />
+        <source>Everything that is heard will be captioned.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="144" />
+        <source>Captions will say when {names} speaks. No voice extractor is installed yet, so the sound itself stays as it is.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="149" />
+        <source>{names} is in the list and waits for a sound extractor, which is not installed yet. Until then everything is heard and captioned.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="153" />
+        <source>You will hear {names}.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="158" />
+        <source>Which microphone?</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="159" />
+        <source>It is open now to show how loud it is. Nothing is kept, and nothing ever leaves this computer.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="169" />
+        <source>Whom or what</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="170" />
+        <source>A &amp;voice</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="171" />
+        <source>A &amp;sound</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="172" />
+        <source>Everybody is captioned.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="172" />
+        <source>&amp;Everything</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="174" />
+        <source>Whom or what do you want to hear?</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="177" />
+        <source>Ready</source>
+        <translation type="unfinished" />
+    </message>
+</context><context>
+    <name>Health</name>
+    <message>
+        <location filename="../health.py" line="80" />
+        <source>stopped</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../health.py" line="82" />
+        <source>starting</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../health.py" line="87" />
+        <source>keeps up</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../health.py" line="89" />
+        <source>input gone: {why}</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../health.py" line="92" />
+        <source>output gone: {why}</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../health.py" line="95" />
+        <source>{count} samples were lost</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../health.py" line="109" />
+        <source>too slow: {share} of real time is used</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../health.py" line="112" />
+        <source>busy: {share} of real time is used</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../health.py" line="116" />
+        <source>captions are {seconds} s behind</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../health.py" line="133" />
+        <source>input device</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../health.py" line="135" />
+        <source>output device</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../health.py" line="137" />
+        <source>algorithm</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../health.py" line="138" />
+        <source>compute</source>
+        <translation type="unfinished" />
+    </message>
+</context><context>
+    <name>HealthLine</name>
+    <message>
+        <location filename="../health_line.py" line="21" />
+        <source>Health of the engine</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../health_line.py" line="24" />
+        <source>Delay, load, backlog, lost samples</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../health_line.py" line="39" />
+        <source>● good</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../health_line.py" line="40" />
+        <source>▲ watch</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../health_line.py" line="41" />
+        <source>■ trouble</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../health_line.py" line="50" />
+        <source>delay: {parts}</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../health_line.py" line="56" />
+        <source>delay {delay}  ·  load {load} of a core  ·  captions behind {backlog}  ·  lost {lost}</source>
+        <translation type="unfinished" />
+    </message>
+</context><context>
+    <name>LevelMeter</name>
+    <message>
+        <location filename="../level_meter.py" line="68" />
+        <source>silent</source>
+        <translation type="unfinished" />
+    </message>
+</context><context>
+    <name>ListenPage</name>
+    <message>
+        <location filename="../listen_page.py" line="60" />
+        <source>Nothing has been heard yet.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../listen_page.py" line="64" />
+        <source>Drag the edges to what you mean.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../listen_page.py" line="118" />
+        <source>More of this</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../listen_page.py" line="119" />
+        <source>Remove this</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../listen_page.py" line="120" />
+        <source>Cancel</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../listen_page.py" line="123" />
+        <source>Sound</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../listen_page.py" line="127" />
+        <source>Mark a sound</source>
+        <translation type="unfinished" />
+    </message>
+</context><context>
+    <name>Menu</name>
+    <message>
+        <location filename="../menu.py" line="29" />
+        <source>&amp;Stream</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../menu.py" line="31" />
+        <source>&amp;Start or stop</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../menu.py" line="32" />
+        <source>&amp;Mute</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../menu.py" line="33" />
+        <source>&amp;Record</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../menu.py" line="35" />
+        <source>&amp;Profiles</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../menu.py" line="39" />
+        <source>&amp;Quit</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../menu.py" line="43" />
+        <source>&amp;Targets</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../menu.py" line="44" />
+        <source>&amp;Add a target…</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../menu.py" line="45" />
+        <source>&amp;Mark the newest sound</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../menu.py" line="49" />
+        <source>&amp;Captions</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../menu.py" line="50" />
+        <source>&amp;Search</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../menu.py" line="51" />
+        <source>&amp;Next match</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../menu.py" line="52" />
+        <source>&amp;Previous match</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../menu.py" line="54" />
+        <source>&amp;Copy</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../menu.py" line="55" />
+        <source>Sa&amp;ve…</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../menu.py" line="56" />
+        <source>&amp;Forget all</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../menu.py" line="58" />
+        <source>&amp;Large type</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../menu.py" line="59" />
+        <source>S&amp;trip on top</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../menu.py" line="63" />
+        <source>&amp;View</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../menu.py" line="64" />
+        <source>&amp;Listen</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../menu.py" line="64" />
+        <source>&amp;Voices</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../menu.py" line="64" />
+        <source>&amp;Engine</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../menu.py" line="67" />
+        <source>&amp;Dark</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../menu.py" line="68" />
+        <source>L&amp;ight</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../menu.py" line="72" />
+        <source>&amp;Help</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../menu.py" line="73" />
+        <source>&amp;First steps…</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../menu.py" line="85" />
+        <source>&amp;Save as…</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../menu.py" line="91" />
+        <source>Profile</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../menu.py" line="91" />
+        <source>Name:</source>
+        <translation type="unfinished" />
+    </message>
+</context><context>
+    <name>MixSlider</name>
+    <message>
+        <location filename="../mix_slider.py" line="23" />
+        <source>How loud everything else is</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../mix_slider.py" line="30" />
+        <source>Everything else</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../mix_slider.py" line="33" />
+        <source>only the target</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../mix_slider.py" line="34" />
+        <source>everything</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../mix_slider.py" line="51" />
+        <source>Works once there is a target.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../mix_slider.py" line="53" />
+        <source>No target is in the sound yet: everything is heard.</source>
+        <translation type="unfinished" />
+    </message>
+</context><context>
+    <name>Pictures</name>
+    <message>
+        <location filename="../pictures.py" line="45" />
+        <source>Spectrograms of what comes in and what goes out</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../pictures.py" line="48" />
+        <source>in</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../pictures.py" line="161" />
+        <location filename="../pictures.py" line="48" />
+        <source>out</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../pictures.py" line="167" />
+        <source>now</source>
+        <translation type="unfinished" />
+    </message>
+</context><context>
+    <name>TargetRow</name>
+    <message>
+        <location filename="../target_row.py" line="24" />
+        <source>Use {name}</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../target_row.py" line="30" />
+        <source>Gain of {name}</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../target_row.py" line="34" />
+        <source>Remove {name}</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../target_row.py" line="62" />
+        <source>off</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../target_row.py" line="67" />
+        <source>● present</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../target_row.py" line="67" />
+        <source>○ absent</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../target_row.py" line="71" />
+        <source>voice</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../target_row.py" line="71" />
+        <source>sound</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../target_row.py" line="73" />
+        <source>, asked away</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../target_row.py" line="77" />
+        <source>: its words only; no extractor is installed for its sound</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../target_row.py" line="78" />
+        <source>: waits for the bundle {bundle}, which is not installed</source>
+        <translation type="unfinished" />
+    </message>
+</context><context>
+    <name>TargetsBox</name>
+    <message>
+        <location filename="../targets_box.py" line="25" />
+        <source>Everything is heard and captioned. Add a voice or a sound to ask for it alone.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../targets_box.py" line="29" />
+        <source>Add a &amp;target…</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../targets_box.py" line="44" />
+        <location filename="../targets_box.py" line="41" />
+        <source>Targets</source>
+        <translation type="unfinished" />
+    </message>
+</context><context>
+    <name>Transport</name>
+    <message>
+        <location filename="../transport.py" line="54" />
+        <location filename="../transport.py" line="18" />
+        <source>Start</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../transport.py" line="20" />
+        <source>&amp;Mute</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../transport.py" line="22" />
+        <source>Let nothing be heard (Ctrl+M); hold Ctrl+Space to mute</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../transport.py" line="24" />
+        <source>&amp;Record</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../transport.py" line="26" />
+        <source>Keep sound and captions in a folder (Ctrl+Shift+R)</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../transport.py" line="50" />
+        <source>Stop</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../transport.py" line="51" />
+        <source>Starting…</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../transport.py" line="52" />
+        <source>Stopping…</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../transport.py" line="53" />
+        <source>Not connected</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../transport.py" line="63" />
+        <source>● limiter holds the peaks</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../transport.py" line="75" />
+        <source>Recording is on: everybody who can be heard should know and agree. Sound and captions stay on this computer, in the folder “recordings” of TAP Live's data.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../transport.py" line="80" />
+        <source>Recording is on: everybody who can be heard should know and agree. Sound and captions are kept on the engine's machine.</source>
+        <translation type="unfinished" />
+    </message>
+</context><context>
+    <name>VoicesPage</name>
+    <message>
+        <location filename="../voices_page.py" line="29" />
+        <source>Name</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../voices_page.py" line="29" />
+        <source>Clips</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../voices_page.py" line="29" />
+        <source>Speech</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../voices_page.py" line="29" />
+        <source>Noise</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../voices_page.py" line="30" />
+        <source>Enrolled voices</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../voices_page.py" line="30" />
+        <source>Last</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../voices_page.py" line="36" />
+        <source>Use</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../voices_page.py" line="37" />
+        <source>Test</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../voices_page.py" line="38" />
+        <source>Add a clip</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../voices_page.py" line="39" />
+        <source>Rename…</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../voices_page.py" line="40" />
+        <source>Delete…</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../voices_page.py" line="45" />
+        <source>Voices</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../voices_page.py" line="84" />
+        <source>{snr:.0f} dB below</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../voices_page.py" line="93" />
+        <source>Nobody is enrolled yet.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../voices_page.py" line="96" />
+        <source>Stored in {file}, for you alone to read: {what}.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../voices_page.py" line="119" />
+        <source>Rename</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../voices_page.py" line="119" />
+        <source>New name for {name}:</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../voices_page.py" line="127" />
+        <source>Delete {name} and all that is stored of this voice?</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../voices_page.py" line="128" />
+        <source>Delete</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../voices_page.py" line="151" />
+        <source>Enrol a voice</source>
+        <translation type="unfinished" />
+    </message>
+</context><context>
+    <name>Window</name>
+    <message>
+        <location filename="../window.py" line="88" />
+        <source>Listen</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../window.py" line="89" />
+        <source>Voices</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../window.py" line="90" />
+        <source>Engine</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../window.py" line="123" />
+        <source>Page {name}</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../window.py" line="229" />
+        <source>Start again</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../window.py" line="230" />
+        <source>The engine stopped. {why}</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../window.py" line="269" />
+        <source>engine: {where}</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../window.py" line="277" />
+        <source>Try now</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../window.py" line="278" />
+        <source>Use this computer</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../window.py" line="279" />
+        <source>What it recorded is kept there. It is looked for again and again.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../window.py" line="288" />
+        <source>Record, and a click on a caption plays its moment.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../window.py" line="291" />
+        <source>The recording is on the engine's machine.</source>
+        <translation type="unfinished" />
+    </message>
+</context><context>
+    <name>WordsBox</name>
+    <message>
+        <location filename="../words_box.py" line="20" />
+        <source>a dog barking</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../words_box.py" line="21" />
+        <source>Words for a sound</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../words_box.py" line="24" />
+        <source>What is wrong with the words</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../words_box.py" line="28" />
+        <source>Suggestions</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../words_box.py" line="34" />
+        <source>Describe the sound in a few English words.</source>
+        <translation type="unfinished" />
+    </message>
+</context></TS>
