@@ -1,0 +1,175 @@
+"""Clocks, rooms and models for faults. All of the engine is real; time is not."""
+
+import math
+import threading
+from threading import Event
+
+import numpy as np
+import soundfile
+
+from tap_live.events import Caption, Failed, Stats, Warned, Word
+from tap_live.extraction import Extraction, Wanted
+from tap_live.live import Live
+
+RATE = 8_000
+
+
+class SimClock:
+    """Time that goes on to the next deadline when all of the engine's threads wait for it.
+
+    What a thread does between two waits takes no time, however busy the machine is.
+
+    Args:
+        names: how the threads' names begin; time stands still before each has come.
+    """
+
+    def __init__(self, *names):
+        self._names, self._seen = names, set()
+        self._now = 0.0
+        self._moved = threading.Condition()
+        self._waiting = {}  # thread: deadline
+
+    def now(self):
+        return self._now
+
+    def wait(self, stop, seconds):
+        me = threading.current_thread()
+        with self._moved:
+            deadline = self._waiting[me] = self._now + seconds
+            self._seen.add(me.name)
+            self._moved.notify_all()
+            while self._now < deadline and not stop.is_set():
+                if self._all_wait():
+                    self._now = min(self._waiting.values())
+                    self._moved.notify_all()
+                else:
+                    self._moved.wait(0.01)  # threads end, and `stop` is set, without a word
+            del self._waiting[me]
+        return stop.is_set()
+
+    def spend(self, seconds):
+        """Take so long."""
+        self.wait(Event(), seconds)
+
+    def hang(self):
+        """Never return."""
+        self.spend(math.inf)
+
+    def _all_wait(self):
+        come = all(any(seen.startswith(name) for seen in self._seen) for name in self._names)
+        return come and all(
+            self._waiting.get(thread, self._now) > self._now
+            for thread in threading.enumerate()
+            if thread.name.startswith(self._names)
+        )
+
+
+class Counter:
+    """A captioner that counts the seconds it hears, and says each when it is over.
+
+    Args:
+        fault: called with the second that is about to be said.
+    """
+
+    lookahead = 0
+
+    def __init__(self, start, first_id, fault=lambda second: None):
+        self.id, self.fault = first_id, fault
+        self.heard = round(start * 16_000)  # of the stream, at 16 kHz
+        self.said = math.ceil(start)
+
+    def push(self, block):
+        self.heard += len(block)
+        captions = []
+        while self.heard >= (self.said + 1) * 16_000:
+            captions.append(self.say())
+        return captions
+
+    def flush(self):
+        return []
+
+    def say(self):
+        second, self.said = self.said, self.said + 1
+        self.fault(second)
+        words = (Word(f" {second}", second + 0.2, second + 0.8, 1.0),)
+        self.id += 1
+        return Caption(
+            id=self.id - 1, revision=0, state="final", start=second + 0.2, end=second + 0.8,
+            words=words,
+        )  # fmt: skip
+
+
+class Half:
+    """An extractor whose targets are half of the mixture.
+
+    Args:
+        fault: called with the hop, counted from 0 over all extractors that share `hops`;
+            what it returns, if it does, is the result.
+    """
+
+    lookahead = 0
+
+    def __init__(self, hops, fault):
+        self.hops, self.fault, self.rows = hops, fault, 0
+
+    def set_cues(self, cues):
+        self.rows = len(cues)
+
+    def push(self, block):
+        hop, self.hops[0] = self.hops[0], self.hops[0] + 1
+        found = self.fault(hop)
+        rows = np.tile(block / 2, (self.rows, 1))
+        return rows if found is None else rows * found
+
+    def flush(self):
+        return np.zeros((self.rows, 0), np.float32)
+
+    def restart(self):
+        pass
+
+
+class Cue:
+    name, kind = "voice:ana", "voice"
+    positive = negative = np.zeros(0, np.float32)
+
+
+def halving(fault):
+    """Make extractions that keep one target, half of the mixture, and nothing of the rest."""
+    hops = [0]
+
+    def make(rate, tell):
+        return Extraction(Half(hops, fault), [Wanted(Cue())], rest_gain=0.0, rate=rate, tell=tell)
+
+    return make
+
+
+def noise(seconds, rate=RATE):
+    return np.random.default_rng(0).uniform(-0.5, 0.5, round(seconds * rate)).astype(np.float32)
+
+
+def clip(folder, seconds):
+    """Write a file of noise."""
+    soundfile.write(folder / "in.wav", noise(seconds), RATE, "FLOAT")
+    return folder / "in.wav"
+
+
+def run(parts):
+    """Run a stream to its end; return its events. No thread is left but those that hang."""
+    with Live(parts) as live:
+        return list(live.events)
+
+
+def kept(folder, name="mixture.wav"):
+    return soundfile.read(folder / name, dtype="float32")[0]
+
+
+def codes(events):
+    return [event.code for event in events if isinstance(event, (Warned, Failed))]
+
+
+def finals(events):
+    return [event for event in events if isinstance(event, Caption) and event.state == "final"]
+
+
+def lost(events):
+    return [event for event in events if isinstance(event, Stats)][-1].lost
