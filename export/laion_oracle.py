@@ -11,6 +11,7 @@ file imports nothing of ours. It fetches RoBERTa from the hub; without a network
 """
 
 import argparse
+from importlib import import_module
 
 import numpy as np
 
@@ -35,7 +36,7 @@ def main() -> None:
     parser.add_argument("out", help="a .npz")
     given = parser.parse_args()
     try:
-        import laion_clap
+        laion_clap = import_module("laion_clap")
     except ImportError as error:
         raise SystemExit(
             "wanted laion-clap, which is not installed: pip install laion-clap in an environment "

@@ -90,4 +90,5 @@ def _open(folder: Path) -> tuple[Any, Any]:
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     model = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True)
-    return tokenizer, model.eval()
+    model.eval()  # type: ignore[no-untyped-call]
+    return tokenizer, model

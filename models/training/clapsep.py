@@ -42,12 +42,12 @@ REDUCED = Dims(
 """A quarter of the width, three stages, a quarter of the context; cues of the compact networks."""
 
 _PLAIN = SoundRecipe(
-    seconds=10.0, condition="line", scatter=0.0, without_negative=0.25, without_positive=0.25,
+    seconds=10.0, condition="paired", scatter=0.0, without_negative=0.25, without_positive=0.25,
     alone=0.0, third=0.0, absent=0.0, gap_db=5.0, noise=0.0, room=0.0, channel=0.0, speed=0.0,
     ramp=0,
 )  # fmt: skip
 RECIPES: dict[Scheme, SoundRecipe] = {
-    "paper": _PLAIN,  # on the line between the clip's own cue and a caption's
+    "paper": _PLAIN,  # on the line between the clip's own cue and that of its text
     "unpaired": replace(_PLAIN, condition="retrieved", scatter=0.4),
 }
 
@@ -207,7 +207,7 @@ def student(config: SeparatorConfig, clap: Clap | None) -> Separator:
         net.audio_branch.requires_grad_(False)
         lora = LoraConfig(
             r=config.lora,
-            lora_alpha=config.lora,
+            lora_alpha=1,  # as the authors': the change counts 1 / rank
             target_modules=r".*attention\.(self\.(query|key|value)|output\.dense)",
         )
         inject_adapter_in_model(lora, net.audio_branch.encoder)
@@ -222,7 +222,7 @@ def without_lora(net: Separator) -> Separator:
     state = dict(net.state_dict())
     for name in [name for name in state if name.endswith(".lora_A.default.weight")]:
         module = name.removesuffix(".lora_A.default.weight")
-        scale = net.get_submodule(module).scaling["default"]  # type: ignore[index, union-attr]
+        scale = net.get_submodule(module).scaling["default"]  # type: ignore[index]
         change = state[f"{module}.lora_B.default.weight"] @ state.pop(name)
         state.pop(f"{module}.lora_B.default.weight")
         state[f"{module}.weight"] = state.pop(f"{module}.base_layer.weight") + scale * change

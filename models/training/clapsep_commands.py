@@ -63,7 +63,7 @@ def fit_clapsep(
         Path | None, typer.Option(help=".npz of `clap-cues`; reduced: of `fit-cues`")
     ] = None,
     scheme: Annotated[
-        Scheme, typer.Option(help="paper: cues on the line between clip and caption; unpaired")
+        Scheme, typer.Option(help="paper: cues on the line between a clip and its text; unpaired")
     ] = "paper",
     clap: Annotated[Path | None, typer.Option(help="what the encoder begins as")] = None,
     reduced: Annotated[bool, typer.Option(help="a small network, from random weights")] = False,

@@ -32,7 +32,7 @@ def open_separator(file: Path) -> Separator:
 
 def dims_of(content: dict[str, Any]) -> Dims:
     """Rebuild dims from the plain values of a checkpoint."""
-    htsat = {
+    htsat: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list | tuple) else value
         for name, value in content["htsat"].items()
     }

@@ -15,7 +15,7 @@ from .augment import Audio, at_level, change_speed, fit, random_channel, reverbe
 from .course import Course, Example
 from .sounds import SoundCorpus
 
-Condition = Literal["retrieved", "audio", "label", "line"]
+Condition = Literal["retrieved", "audio", "label", "line", "paired"]
 FEWEST = 3  # kinds: two that sound and one that is absent
 SILENT = 1e-4  # RMS
 
@@ -27,7 +27,7 @@ class SoundRecipe:
     Attributes:
         condition: what asks for a clip. `retrieved`: the caption nearest to its audio cue;
             `audio`: its audio cue; `label`: how its kind is said; `line`: any point between
-            the first two.
+            the first two; `paired`: any point between its audio cue and its kind's.
         scatter: length of the Gaussian noise beside a cue of length 1.
         without_negative, without_positive: how often that side of a cue is left out. Without
             the positive one, all but the negative sound is the target.
@@ -153,11 +153,13 @@ class SoundMixer:
         part = int(rng.integers(corpus.audio.shape[1]))
         audio, retrieved = corpus.audio[clip, part], corpus.retrieved[clip, part]
         share = rng.random()
+        label = corpus.labels[kind][rng.integers(len(corpus.labels[kind]))]
         vector = {
             "retrieved": retrieved,
             "audio": audio,
-            "label": corpus.labels[kind][rng.integers(len(corpus.labels[kind]))],
+            "label": label,
             "line": share * audio + (1 - share) * retrieved,
+            "paired": share * audio + (1 - share) * label,
         }[recipe.condition]
         width = len(audio)
         scattered = rng.standard_normal(width) * (recipe.scatter / np.sqrt(width))

@@ -30,6 +30,7 @@ class ContextNetwork:
 
     Attributes:
         samples: of a context.
+        cue_width: numbers of one side of a cue.
         own_cues: whether the bundle embeds its own cues, or takes those of the compact networks.
         compute_s: how long the slowest context took when it was warmed up, with one target.
     """
@@ -40,7 +41,7 @@ class ContextNetwork:
         try:
             self.samples = round(cast(float, settings["seconds"]) * RATE)
             self._frames = int(cast(int, settings["frames"]))
-            self._cue = int(cast(int, settings["cue"]))
+            self.cue_width = int(cast(int, settings["cue"]))
             self.own_cues = settings["cues"] == "own"
         except (KeyError, TypeError, ValueError) as error:
             raise BundleError(f"the settings of bundle {self.name!r} lack {error}") from error
@@ -57,9 +58,9 @@ class ContextNetwork:
 
     def vector(self, cue: Cue) -> NDArray[np.float32]:
         """What the decoder is asked with, (2 W,). Raises: BundleError if it is of others."""
-        if cue.kind != "sound" or len(cue.positive) != self._cue:
+        if cue.kind != "sound" or len(cue.positive) != self.cue_width:
             raise BundleError(
-                f"bundle {self.name!r} takes cues of sounds, {self._cue} numbers a side; "
+                f"bundle {self.name!r} takes cues of sounds, {self.cue_width} numbers a side; "
                 f"{cue.name!r} is a {cue.kind} of {len(cue.positive)}: it is of another encoder"
             )
         return np.concatenate([cue.positive, cue.negative]).astype(np.float32)
@@ -100,7 +101,7 @@ class ContextNetwork:
         """Measure `compute_s` on silence."""
         silence = np.zeros(self.samples, np.float32)
         copy = np.zeros(self.samples * COPY // RATE, np.float32)
-        cue = np.ones(2 * self._cue, np.float32)
+        cue = np.ones(2 * self.cue_width, np.float32)
         for first in (True, False):  # the first run allocates
             began = time.monotonic()
             self.targets(silence, copy, [cue])
