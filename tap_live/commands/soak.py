@@ -12,6 +12,7 @@ from rich.table import Table
 
 from tap_live.commands.captioning import captioning
 from tap_live.commands.options import Json
+from tap_live.commands.watch import stopped_by_signals
 from tap_live.soak.findings import Finding
 from tap_live.soak.run import soak as run_soak
 
@@ -27,7 +28,8 @@ def soak(
     """Run a made-up meeting through the engine, with faults drawn from a seed.
 
     Microphone, models, subscribers and disk go wrong in turn; a stream that waits for the
-    engine goes as fast as the machine can. Exit code 1 if a promise is broken.
+    engine goes as fast as the machine can. Ctrl-C ends it and reports on what there was.
+    Exit code 1 if a promise is broken.
     """
     seconds = hours * 3600
     listener = captioning(whisper, "en")
@@ -38,7 +40,12 @@ def soak(
     ):
         task = bar.add_task("soak", total=seconds)
         found = run_soak(
-            seconds, seed, listener.make, Path(folder), lambda at: bar.update(task, completed=at)
+            seconds,
+            seed,
+            listener.make,
+            Path(folder),
+            lambda at: bar.update(task, completed=at),
+            stopped_by_signals,
         )
     if json:
         typer.echo(msgspec.json.encode(found))

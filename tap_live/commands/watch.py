@@ -22,7 +22,7 @@ def watch(
         take: given every event before it is shown.
     Raises: TapError if the stream ended before its time.
     """
-    with _stopped_by_signals(live), live:
+    with stopped_by_signals(live), live:
         events = _taken(live.events, take) if take else live.events
         try:
             if json:
@@ -50,7 +50,7 @@ def _print_lines(events: Iterable[AnyEvent]) -> None:
 
 
 @contextmanager
-def _stopped_by_signals(live: Live) -> Iterator[None]:
+def stopped_by_signals(live: Live) -> Iterator[None]:
     """Let every signal end the stream in order, however many come."""
 
     def stop(number: int, frame: FrameType | None) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -31,12 +32,14 @@ def soak(
     make_captioner: MakeCaptioner,
     folder: Path,
     progress: Callable[[float], None] = lambda at: None,
+    inside: Callable[[Live], AbstractContextManager[None]] = nullcontext,
 ) -> list[Finding]:
     """Run a stream of so many seconds, and compare what happened with what is promised.
 
     Args:
         folder: for the recordings, some 350 MB an hour.
         progress: told the stream's seconds.
+        inside: entered while the stream runs, which it may stop.
     """
     began = time.monotonic()
     meeting, evidence = Meeting(seed), Evidence()
@@ -71,7 +74,7 @@ def soak(
             stage = Stage(source, live, captioner, extractor, reader, strangers, folder)
             trouble = Trouble(faults, stage)
             source.act = trouble.act
-            with live:
+            with inside(live), live:
                 for event in live.events:
                     evidence.take(event)
                     progress(event.at)
@@ -82,7 +85,7 @@ def soak(
         seed=seed,
         seconds=live.at,
         wall_s=time.monotonic() - began,
-        faults=faults,
+        faults=[fault for fault in faults if fault.start < live.at],
         turns=meeting.turns,
         delivered=source.delivered,
         read=reader.finals,
