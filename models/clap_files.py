@@ -3,11 +3,13 @@
 Nothing is fetched: what is not on the machine is said, with where to put it.
 """
 
+import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
@@ -33,6 +35,12 @@ _UNUSED = re.compile(
     r"relative_position_index$|attn_mask$|num_batches_tracked$|^spectrogram_extractor\."
     r"|^logmel_extractor\.|^(fusion_model|tscam_conv|head)\.|position_ids$|token_type_ids$"
 )
+_SCALAR: Any = np.float64(0).__reduce__()[0]
+_NUMBERS: list[Any] = [
+    *((_SCALAR, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),
+    np.dtype,
+    *(type(np.dtype(kind)) for kind in ("float64", "float32", "int64")),
+]
 _SCALES = re.compile(r"^logit_scale|^(audio|text)_transform\.")
 
 
@@ -96,13 +104,25 @@ def read_state(file: Path, what: str) -> dict[str, Tensor]:
     if file.suffix == ".safetensors":
         content = load_file(file)
     else:
-        content = torch.load(file, map_location="cpu", weights_only=True)
+        content = _unpickled(file)
         content = content.get("state_dict", content.get("weights", content))
     return {
         name.removeprefix("module."): value.float() if value.is_floating_point() else value
         for name, value in content.items()
         if isinstance(value, Tensor)
     }
+
+
+def _unpickled(file: Path) -> Any:
+    """Tensors and plain values; LAION's trainer left numpy's numbers among them."""
+    with torch.serialization.safe_globals(_NUMBERS):
+        try:
+            return torch.load(file, map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError as error:
+            raise ValueError(
+                f"{file} holds more than tensors and is not opened, since that could run code in "
+                "it: save its state dict alone"
+            ) from error
 
 
 def audio_names(branch: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -34,7 +34,7 @@ def chunked(net: Separator, mixture: Tensor, cue: Tensor, hop: int, ahead: int) 
     asked = F.normalize(cue, dim=-1)[None, None]
     given = [
         net.extract(part, asked.expand(len(part), -1, -1))[:, 0, samples - hop - ahead :]
-        for part in contexts.split(ROWS)
+        for part in torch.split(contexts, ROWS)
     ]
     return torch.cat(given)[:, :hop].flatten()[: len(mixture)]
 
