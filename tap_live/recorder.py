@@ -103,8 +103,8 @@ class Recorder:
             self._keep(item)
         elif isinstance(item, Caption):
             self._late |= item.late
-            for writer in self._captions:
-                writer.write(item)
+            for writer in self._captions:  # what one file cannot take, others can
+                self._guarded(partial(writer.write, item))
         else:
             self._close_audio()
 
@@ -123,16 +123,14 @@ class Recorder:
     def _close(self) -> None:
         self._close_audio()
         for writer in self._captions:
-            writer.close()
+            self._guarded(writer.close)
         if self._late:
             _sort_captions(self._folder)
 
     def _close_audio(self) -> None:
-        try:
-            self._mixture.close()
-            self._output.close()
-        finally:
-            self.closed.set()  # somebody may wait
+        self._guarded(self._mixture.close)
+        self._guarded(self._output.close)
+        self.closed.set()  # somebody may wait
 
     def _guarded(self, work: Callable[[], None]) -> None:
         try:

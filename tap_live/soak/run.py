@@ -32,7 +32,7 @@ def soak(
     make_captioner: MakeCaptioner,
     folder: Path,
     progress: Callable[[float], None] = lambda at: None,
-    inside: Callable[[Live], AbstractContextManager[None]] = nullcontext,
+    inside: Callable[[Live], AbstractContextManager[None]] = lambda live: nullcontext(),
 ) -> list[Finding]:
     """Run a stream of so many seconds, and compare what happened with what is promised.
 

@@ -7,9 +7,10 @@ from threading import Event
 import numpy as np
 import soundfile
 
-from tap_live.events import Caption, Failed, Stats, Warned, Word
+from tap_live.events import Caption, Failed, Stats, Warned, Word, decode_event
 from tap_live.extraction import Extraction, Wanted
 from tap_live.live import Live
+from tap_live.recorder import LINES
 
 RATE = 8_000
 
@@ -173,3 +174,7 @@ def finals(events):
 
 def lost(events):
     return [event for event in events if isinstance(event, Stats)][-1].lost
+
+
+def finals_on_disk(folder):
+    return [decode_event(line) for line in (folder / LINES).read_bytes().splitlines()]

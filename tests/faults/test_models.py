@@ -92,7 +92,7 @@ def test_an_extractor_that_fails_once_passes_that_hop_and_begins_anew(tmp_path, 
     assert heard_all(tmp_path / "kept", 10)
     output, mixture = kept(tmp_path / "kept", "output.wav"), noise(10)
     loud = loudness(output) / loudness(mixture)
-    assert loud.min() > 0.45  # never silence
+    assert loud.min() > 0.3  # never silence, though gains glide
     assert loud.max() < 1.01
     np.testing.assert_allclose(output[-RATE:], mixture[-RATE:] / 2, atol=1e-6)
 
