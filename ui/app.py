@@ -1,22 +1,26 @@
 """Start the program: engine, window, event loop."""
 
+import logging
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 from PyQt6.QtCore import QLibraryInfo, QLocale, QSettings, QTimer, QTranslator
 from PyQt6.QtWidgets import QApplication
 
-from tap_live.errors import TapError
+from tap_live.errors import ConfigError, TapError
 from tap_live.ui.engine import Engine
 from tap_live.ui.link import Link
 from tap_live.ui.local import LocalEngine
 from tap_live.ui.profiles import LAST, Profiles
-from tap_live.ui.remote import RemoteEngine
+from tap_live.ui.remote import RemoteEngine, events_url
 from tap_live.ui.setup import Setup
 from tap_live.ui.window import Window
 
+_log = logging.getLogger(__name__)
 TRANSLATIONS = Path(__file__).parent / "translations"
 
 
@@ -30,23 +34,19 @@ def run_panel(
         profile: one saved by name.
     Raises: ConfigError if the address or the profile cannot be.
     """
+    address = events_url(connect) if connect else None
+    profiles = Profiles()
+    setup, trouble = _begun_with(profiles, profile)
     app = QApplication(sys.argv[:1])
     app.setApplicationName("tap-live")
     app.setApplicationDisplayName("TAP Live")
     translators = install_translations(app)
-    profiles = Profiles()
-    trouble = ""
-    try:
-        setup = profiles.load(profile or LAST)
-    except TapError as error:
-        if profile:
-            raise
-        setup, trouble = None, str(error)
-    engine: Engine = RemoteEngine(connect, token) if connect else LocalEngine()
+    engine: Engine = RemoteEngine(address, token) if address else LocalEngine()
     window = open_window(engine, setup, profiles)
     if trouble:
         window.banner.say(trouble)
     window.show()
+    sys.excepthook = _hook(window)
     if setup is None and not connect and not trouble:
         window.show_guide()
     _let_signals_through(app, window)
@@ -84,6 +84,30 @@ def install_translations(app: QApplication) -> list[QTranslator]:
             app.installTranslator(translator)
             installed.append(translator)
     return installed
+
+
+def _begun_with(profiles: Profiles, name: str | None) -> tuple[Setup | None, str]:
+    """The profile of a name, or as the panel was left, and what is wrong with that."""
+    if name is None:
+        try:
+            return profiles.load(LAST), ""
+        except TapError as error:
+            return None, str(error)
+    setup = profiles.load(name)
+    if setup is None:
+        there = ", ".join(profiles.names()) or "none"
+        raise ConfigError(f"no profile {name!r} was saved in the panel, only {there}")
+    return setup, ""
+
+
+def _hook(window: Window) -> Callable[[type[BaseException], BaseException, Any], None]:
+    """What is wrong with the panel itself is logged and said; the engine goes on."""
+
+    def failed(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+        _log.error("the panel failed", exc_info=(kind, error, trace))
+        window.banner.say(f"the panel itself failed: {error}")
+
+    return failed
 
 
 def _let_signals_through(app: QApplication, window: Window) -> None:

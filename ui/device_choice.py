@@ -13,6 +13,7 @@ from tap_live.ui.link import Link
 from tap_live.ui.setup import DEFAULT_OUTPUT, NO_OUTPUT, Setup
 
 _FILE = object()  # asks for a file
+_ELSEWHERE = object()
 
 
 class DeviceChoice(QWidget):
@@ -40,8 +41,15 @@ class DeviceChoice(QWidget):
         layout.addWidget(self.meter, 1, 1)
         layout.setColumnStretch(1, 1)
         self.box.activated.connect(self._chosen)
-        link.setup_changed.connect(lambda setup: self._select(setup))
+        link.setup_changed.connect(self._select)
+        link.engine_changed.connect(self._show_engine)
         self.show_devices([])
+        self._show_engine()
+
+    def _show_engine(self) -> None:
+        """Devices of an engine elsewhere are chosen where it was started."""
+        self.box.setEnabled(not self._link.engine.remote)
+        self._select(self._link.setup)
 
     def show_devices(self, devices: list[dict[str, Any]]) -> None:
         """Offer these, as `list_devices` gives them."""
@@ -81,6 +89,14 @@ class DeviceChoice(QWidget):
         return items
 
     def _select(self, setup: Setup) -> None:
+        if self._link.engine.remote:
+            words = self.tr("Chosen where the engine was started")
+            if self.box.itemText(0) != words:
+                self.box.insertItem(0, words, _ELSEWHERE)
+            self.box.setCurrentIndex(0)
+            return
+        if self.box.itemData(0) is _ELSEWHERE:
+            self.box.removeItem(0)
         value = setup.input if self._role == "input" else setup.output
         place = next((i for i in range(self.box.count()) if self.box.itemData(i) == value), -1)
         if place < 0:

@@ -76,6 +76,7 @@ class EnginePage(QWidget):
         self._doctor.done.connect(self.show_findings)
         self._lay_out()
         link.setup_changed.connect(self.show_setup)
+        link.engine_changed.connect(lambda: self.show_setup(link.setup))
         self.bundles.listed.connect(lambda: self.show_setup(link.setup))
         self.extractor.activated.connect(lambda: self._set_extractor())
         self.captions.clicked.connect(lambda: self._set_captions())
@@ -100,8 +101,10 @@ class EnginePage(QWidget):
         self._pick(self.whisper, setup.whisper)
         self._pick(self.language, setup.language or "")
         self._pick(self.others, setup.others)
+        here = not self._link.engine.remote
+        self.extractor.setEnabled(here)
         for box in (self.whisper, self.language, self.others):
-            box.setEnabled(setup.captions)
+            box.setEnabled(setup.captions and here)
         self._limits.setText(self._limit_words())
 
     def show_findings(self, findings: list[Finding]) -> None:

@@ -1,5 +1,6 @@
 """The enrolment wizard: a name, a sentence to read, how it sounds, the verdict, a test."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,10 @@ class EnrolBox(QWidget):
         self._opened = True
         self._busy(True)
         start = Start(id=link.new_id(), preview=True)
-        link.send(start, lambda state: self._send(command, then), self._failed)
+        link.send(start, partial(self._opened_for, command, then), self._failed)
+
+    def _opened_for(self, command: Enrol | CheckVoice, then: Any, state: Any) -> None:
+        self._send(command, then)
 
     def _send(self, command: Command, then: Any) -> None:
         self._task = str(command.id)

@@ -19,6 +19,7 @@ from tap_live.ui.device_choice import DeviceChoice
 from tap_live.ui.engine import Phase
 from tap_live.ui.enrol_box import EnrolBox
 from tap_live.ui.link import Link
+from tap_live.ui.setup import Setup
 from tap_live.ui.words_box import WordsBox
 
 LISTEN_AGAIN_MS = 700  # after another device was chosen
@@ -52,7 +53,7 @@ class Guide(QDialog):
         self.enrol.enrolled.connect(self._enrolled)
         self.words.ready.connect(lambda ready: self._show_step())
         link.heard.connect(self._hear)
-        link.setup_changed.connect(lambda setup: self._listen_again())
+        link.setup_changed.connect(self._listen_again)
         self._again = QTimer(self)
         self._again.setSingleShot(True)
         self._again.timeout.connect(self._listen)
@@ -103,8 +104,8 @@ class Guide(QDialog):
         if link.phase in (Phase.PREVIEW, Phase.STOPPED):
             link.send(Start(id=link.new_id(), preview=True), None, self._say)
 
-    def _listen_again(self) -> None:
-        if self.isVisible() and self._link.setup.input != self._heard_from:
+    def _listen_again(self, setup: Setup) -> None:
+        if self.isVisible() and setup.input != self._heard_from:
             self._again.start(LISTEN_AGAIN_MS)
 
     def _hear(self, event: object) -> None:

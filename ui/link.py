@@ -3,15 +3,18 @@
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
+from PyQt6 import sip
 from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
 from tap_live.events import (
     AnyCommand,
     AnyEvent,
     Failed,
+    GetState,
     Ok,
     Progress,
     Record,
@@ -19,7 +22,7 @@ from tap_live.events import (
     SetTarget,
 )
 from tap_live.ui.engine import Engine, Phase
-from tap_live.ui.setup import Setup, TargetWish, applied, commands_for, with_target
+from tap_live.ui.setup import Setup, TargetWish, applied, commands_for, told, with_target
 
 FRAMES_A_SECOND = 30
 
@@ -33,6 +36,9 @@ class Asker:
     progress: Callable[[Progress], None] | None
 
 
+_NOBODY = Asker(None, None, None)
+
+
 class Link(QObject):
     """Send commands, and tell what the engine says.
 
@@ -44,12 +50,14 @@ class Link(QObject):
     frame = pyqtSignal()
     phase_changed = pyqtSignal(object)
     setup_changed = pyqtSignal(object)
+    engine_changed = pyqtSignal()
     trouble = pyqtSignal(str)
 
     def __init__(self, engine: Engine, setup: Setup | None = None) -> None:
         super().__init__()
         self.engine = engine
-        self.setup = setup or Setup()
+        self.own = setup or Setup()  # what an engine of our own is begun with
+        self.setup = Setup() if engine.remote else self.own
         self.waiting: dict[str, str] = {}  # targets that are not heard yet, and why
         self.recording: dict[str, Any] | None = None
         self.phase = engine.phase
@@ -62,10 +70,11 @@ class Link(QObject):
 
     def start(self) -> None:
         """Begin to listen; an engine of our own is told the setup."""
-        if not self.engine.remote:
+        if self.engine.remote:
+            self._ask_state()
+        else:
             for command in commands_for(self.setup, self._ids):
-                self._askers[command.id] = Asker(self._take_waiting, self.trouble.emit, None)
-                self.engine.send(command)
+                self.send(command, self._take_waiting)
         self._timer.start()
 
     def stop(self) -> None:
@@ -139,7 +148,9 @@ class Link(QObject):
 
     def use(self, engine: Engine) -> None:
         """Go on with another engine; the old one is closed by whoever made it."""
-        self.engine, self._askers = engine, {}
+        self.engine, self._askers, self.waiting = engine, {}, {}
+        self._adopt(Setup() if engine.remote else self.own)
+        self.engine_changed.emit()
         self.start()
 
     def poll(self) -> None:
@@ -149,26 +160,35 @@ class Link(QObject):
         if self.engine.phase is not self.phase:
             self.phase = self.engine.phase
             self.phase_changed.emit(self.phase)
+            if self.engine.remote and self.phase is Phase.RUNNING:
+                self._ask_state()
         self.frame.emit()
 
     def _take(self, event: AnyEvent) -> None:
         if isinstance(event, Progress):
-            asker = self._askers.get(event.id)
-            if asker and asker.progress:
-                asker.progress(event)
+            asker = self._askers.get(event.id, _NOBODY)
+            _call(asker.progress, event)
         elif isinstance(event, Ok):
-            asker = self._askers.pop(event.id, None)
-            if asker and asker.then:
-                asker.then(event.result)
+            _call(self._askers.pop(event.id, _NOBODY).then, event.result)
         elif isinstance(event, Failed) and event.id is not None:
-            asker = self._askers.pop(event.id, None)
-            (asker.failed if asker and asker.failed else self.trouble.emit)(event.text)
+            asker = self._askers.pop(event.id, _NOBODY)
+            _call(asker.failed or self.trouble.emit, event.text)
         else:
             self.heard.emit(event)
+
+    def _ask_state(self) -> None:
+        """Find out what an engine elsewhere was begun with."""
+        self.send(GetState(id=self.new_id()), self._take_state, lambda why: None)
+
+    def _take_state(self, state: Any) -> None:
+        if isinstance(state, dict):
+            self._adopt(told(state))
 
     def _adopt(self, setup: Setup) -> None:
         if setup != self.setup:
             self.setup = setup
+            if not self.engine.remote:
+                self.own = setup
             self.setup_changed.emit(setup)
 
     def _take_waiting(self, result: Any) -> None:
@@ -180,6 +200,16 @@ class Link(QObject):
         commands, self._later = list(self._later.values()), {}
         for command in commands:
             self.send(command, self._take_waiting)
+
+
+def _call(answered: Callable[[Any], None] | None, what: Any) -> None:
+    """Tell who asked, unless that was a dialog that is gone."""
+    if answered is None:
+        return
+    plain = answered.func if isinstance(answered, partial) else answered
+    owner = getattr(plain, "__self__", None)
+    if not (isinstance(owner, QObject) and sip.isdeleted(owner)):
+        answered(what)
 
 
 def is_busy(phase: Phase) -> bool:

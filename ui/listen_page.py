@@ -12,7 +12,7 @@ from tap_live.ui.controls import button, soft, title
 from tap_live.ui.device_choice import DeviceChoice
 from tap_live.ui.link import Link
 from tap_live.ui.pictures import Pictures
-from tap_live.ui.setup import NO_OUTPUT
+from tap_live.ui.setup import NO_OUTPUT, Setup
 from tap_live.ui.targets_box import TargetsBox
 from tap_live.ui.transcript import Transcript
 from tap_live.ui.transport import Transport
@@ -37,9 +37,7 @@ class ListenPage(QWidget):
         layout.setSpacing(10)
         layout.addWidget(self._devices())
         layout.addWidget(self._splitters(), 1)
-        link.setup_changed.connect(
-            lambda setup: self.pictures.show_targets([one.name for one in setup.targets if one.on])
-        )
+        link.setup_changed.connect(self._show_targets)
 
     def set_theme(self, theme: Theme) -> None:
         for part in (self.pictures, self.captions.view):
@@ -52,6 +50,9 @@ class ListenPage(QWidget):
         self.input.meter.show_level(level.mixture if level else None)
         self.output.meter.show_level(output)
         self.transport.show_limiter(output.peak if output else None)
+
+    def _show_targets(self, setup: Setup) -> None:
+        self.pictures.show_targets([one.name for one in setup.targets if one.on])
 
     def mark(self) -> None:
         """Mark the newest seconds in the spectrogram."""

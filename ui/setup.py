@@ -1,7 +1,7 @@
 """What is wished for, whether a stream runs or not; commands change it."""
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec.structs import replace
@@ -87,6 +87,23 @@ def with_target(setup: Setup, wish: TargetWish) -> Setup:
         return replace(setup, targets=(*setup.targets, wish))
     kept = tuple(wish if one.name == wish.name else one for one in setup.targets)
     return replace(setup, targets=kept)
+
+
+def told(state: dict[str, Any]) -> Setup:
+    """What an engine that runs says of itself, in answer to `get_state`."""
+    return Setup(
+        captions=state.get("captions", True),
+        muted=state.get("muted", False),
+        rest=state.get("rest", 0.0),
+        targets=tuple(
+            TargetWish(
+                name=one["name"],
+                gain=0.0 if one["suppress"] else one["gain"],
+                suppress=one["suppress"],
+            )
+            for one in state.get("targets", ())
+        ),
+    )
 
 
 def commands_for(setup: Setup, ids: Iterator[str]) -> list[AnyCommand]:

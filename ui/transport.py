@@ -34,7 +34,7 @@ class Transport(QWidget):
         layout.addWidget(self.mute, 0, 1)
         layout.addWidget(self.begin, 0, 2, 2, 1)
         layout.addWidget(self.limiter, 1, 0, 1, 2)
-        link.phase_changed.connect(lambda phase: self.show_phase(phase))
+        link.phase_changed.connect(self.show_phase)
         link.setup_changed.connect(self._show_setup)
         self.show_phase(link.phase)
 

@@ -9,6 +9,7 @@ from PyQt6.QtCore import QSettings, Qt, QTimer
 from PyQt6.QtGui import QCloseEvent, QKeyEvent
 from PyQt6.QtWidgets import (
     QButtonGroup,
+    QDialog,
     QHBoxLayout,
     QMainWindow,
     QStackedWidget,
@@ -73,9 +74,11 @@ class Window(QMainWindow):
     def __init__(self, link: Link, settings: QSettings, profiles: Profiles) -> None:
         super().__init__()
         self.link, self.settings, self.profiles = link, settings, profiles
+        link.setParent(self)
         self.transcript = Transcript(time.monotonic)
         self.health = HealthWatch()
         self._level: Level | None = None
+        self._closed = False
         self._pushed = False  # whether it is muted for as long as a key is held
         self.banner = Banner()
         self.health_line = HealthLine()
@@ -150,14 +153,17 @@ class Window(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
         """Keep what was set, and end the engine: what it captured is kept."""
+        if self._closed:
+            return
+        self._closed = True
         self.settings.setValue("geometry", self.saveGeometry())
         self.settings.setValue("window", self.saveState())
         try:
-            self.profiles.save(self.link.setup)
+            self.profiles.save(self.link.own)
         except TapError as error:
             self.banner.say(str(error))
         self.hide()
-        self.strip.hide()
+        self.strip.deleteLater()
         self.link.stop()
         self._devices.stop()
         self.link.engine.close()
@@ -187,10 +193,10 @@ class Window(QMainWindow):
         super().keyReleaseEvent(a0)
 
     def add_target(self) -> None:
-        AddTarget(self.link, self).open()
+        _open(AddTarget(self.link, self))
 
     def show_guide(self) -> None:
-        Guide(self.link, DEMO, self).open()
+        _open(Guide(self.link, DEMO, self))
 
     def use_profile(self, name: str) -> None:
         """Be as a profile says, from now on. The stream, if one runs, begins anew."""
@@ -303,7 +309,7 @@ class Window(QMainWindow):
         """Follow devices that come and go, while somebody can see it."""
         if self.isVisible() and self.pages.currentWidget() is self.listen:
             link = self.link
-            if link.phase is not Phase.LOST:
+            if not link.engine.remote:
                 link.send(ListDevices(id=link.new_id()), self._show_devices, lambda why: None)
 
     def _show_devices(self, devices: list[dict[str, Any]]) -> None:
@@ -335,6 +341,11 @@ class Window(QMainWindow):
         centre.setLayout(whole)
         self.setCentralWidget(centre)
         self.show_page(0)
+
+
+def _open(dialog: QDialog) -> None:
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.open()
 
 
 def _is_push_to_mute(event: QKeyEvent) -> bool:

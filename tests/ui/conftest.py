@@ -133,17 +133,30 @@ def make_engine():
 
 
 @pytest.fixture
-def window(qtbot, engine, tmp_path):
+def open_panel(qtbot, tmp_path):
+    """Open windows that are gone, Qt's part too, before the next test: on this thread."""
+    windows = []
+
+    def open(engine, setup=None):
+        settings = QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat)
+        windows.append(open_window(engine, setup, Profiles(tmp_path / "profiles"), settings))
+        return windows[-1]
+
+    yield open
+    for window in windows:
+        window.close()
+        window.deleteLater()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+@pytest.fixture
+def window(open_panel, engine):
     """A panel whose engine is scripted; it polls when a test says so."""
-    settings = QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat)
-    window = open_window(engine, None, Profiles(tmp_path / "profiles"), settings)
+    window = open_panel(engine)
     window.link.stop()
     window.resize(1200, 800)
     window.show()
-    yield window
-    window.close()
-    window.deleteLater()
-    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    return window
 
 
 class Counter:

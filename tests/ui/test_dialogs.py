@@ -314,6 +314,7 @@ def test_a_key_that_is_held_mutes(qtbot, window):
 def test_the_enrolment_of_an_engine_elsewhere_takes_no_files(make_engine, window, tmp_path):
     window.link.engine = make_engine(remote=True)
     box = EnrolBox(window.link)
+    box.setParent(window)
     box.name.setText("ana")
     box.enrol_file(tmp_path / "x.wav")
     assert "cannot be sent" in box.verdict.text()

@@ -9,16 +9,13 @@ import time
 import numpy as np
 import pytest
 import soundfile
-from PyQt6.QtCore import QEvent, QSettings
-from PyQt6.QtWidgets import QAbstractButton, QApplication
+from PyQt6.QtWidgets import QAbstractButton
 
 from tap_live.events import Record, SetCaptions, SetDevice
 from tap_live.service.token_file import token_path
-from tap_live.ui.app import open_window
 from tap_live.ui.desk import Desk
 from tap_live.ui.engine import Phase
 from tap_live.ui.local import LocalEngine
-from tap_live.ui.profiles import Profiles
 from tap_live.ui.remote import RemoteEngine
 from tap_live.ui.setup import Setup
 
@@ -27,21 +24,15 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def panel(qtbot, tmp_path):
+def panel(open_panel):
     """Open a window for a real engine; it polls by its own timer."""
-    windows = []
 
     def open(engine, setup=None):
-        settings = QSettings(str(tmp_path / "w.ini"), QSettings.Format.IniFormat)
-        windows.append(open_window(engine, setup, Profiles(tmp_path / "profiles"), settings))
-        windows[-1].show()
-        return windows[-1]
+        window = open_panel(engine, setup)
+        window.show()
+        return window
 
-    yield open
-    for window in windows:
-        window.close()
-        window.deleteLater()
-    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    return open
 
 
 def wait(qtbot, done, seconds=60):

@@ -5,12 +5,11 @@ import xml.etree.ElementTree as xml
 from pathlib import Path
 
 import pytest
-from PyQt6.QtCore import QSettings, QTranslator
+from PyQt6.QtCore import QTranslator
 from PyQt6.QtWidgets import QAbstractButton, QApplication, QLabel
 
 import tap_live.ui
-from tap_live.ui.app import TRANSLATIONS, open_window
-from tap_live.ui.profiles import Profiles
+from tap_live.ui.app import TRANSLATIONS
 
 FOLDER = Path(tap_live.ui.__file__).parent
 PYLUPDATE = Path(sys.executable).parent / "pylupdate6"
@@ -25,7 +24,7 @@ def strings(path):
 
 
 def test_the_strings_for_translators_are_those_of_the_code(tmp_path):
-    """Make them anew with `cd ui && pylupdate6 --no-obsolete --ts translations/tap-live.ts *.py`."""
+    """In `ui`: pylupdate6 --no-obsolete --ts translations/tap-live.ts *.py makes them anew."""
     program = PYLUPDATE if PYLUPDATE.exists() else shutil.which("pylupdate6")
     if program is None:
         pytest.skip("pylupdate6 is not here")
@@ -42,12 +41,11 @@ class Marked(QTranslator):
         return f"⟦{text}⟧"
 
 
-def test_no_word_of_the_window_escapes_the_translator(qtbot, engine, tmp_path):
+def test_no_word_of_the_window_escapes_the_translator(open_panel, engine):
     app, marked = QApplication.instance(), Marked()
     app.installTranslator(marked)
     try:
-        settings = QSettings(str(tmp_path / "w.ini"), QSettings.Format.IniFormat)
-        window = open_window(engine, None, Profiles(tmp_path), settings)
+        window = open_panel(engine)
         window.link.poll()
         words = [w.text() for w in window.findChildren((QAbstractButton, QLabel))]
         words += [action.text() for action in window.menu.actions]

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from PyQt6.QtCore import QSettings, Qt
+from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -19,6 +19,7 @@ from tap_live.events import (
     CueFromSpan,
     Device,
     Failed,
+    GetState,
     ListDevices,
     Mute,
     Record,
@@ -33,10 +34,9 @@ from tap_live.events import (
     Target,
     Warned,
 )
-from tap_live.ui.app import open_window
+from tap_live.ui import window as window_module
 from tap_live.ui.colours import DARK, LIGHT
 from tap_live.ui.engine import Phase
-from tap_live.ui.profiles import Profiles
 from tap_live.ui.setup import Setup, TargetWish
 
 CONTROLS = (
@@ -68,21 +68,19 @@ def test_start_and_stop_are_one_button_and_one_key(qtbot, window, engine):
     assert engine.told(Stop)
 
 
-def test_the_engine_is_told_the_setup_first(qtbot, make_engine, tmp_path):
+def test_the_engine_is_told_the_setup_first(open_panel, make_engine):
     engine = make_engine()
     setup = Setup(input="USB", targets=(TargetWish(name="voice:ana"),))
-    settings = QSettings(str(tmp_path / "w.ini"), QSettings.Format.IniFormat)
-    window = open_window(engine, setup, Profiles(tmp_path), settings)
+    window = open_panel(engine, setup)
     assert engine.told(SetDevice)[0].name == "USB"
     assert engine.told(SetTarget)[0].target == "voice:ana"
     assert "voice:ana" in window.listen.targets.rows
     window.close()
 
 
-def test_an_engine_elsewhere_is_not_told_our_setup(qtbot, make_engine, tmp_path):
+def test_an_engine_elsewhere_is_not_told_our_setup(open_panel, make_engine):
     engine = make_engine(remote=True, phase=Phase.RUNNING)
-    settings = QSettings(str(tmp_path / "w.ini"), QSettings.Format.IniFormat)
-    window = open_window(engine, Setup(input="USB"), Profiles(tmp_path), settings)
+    window = open_panel(engine, Setup(input="USB"))
     assert not engine.told(SetDevice)
     window.close()
 
@@ -347,3 +345,49 @@ def test_a_profile_is_used_at_once(window, engine):
     window.use_profile("room")
     assert engine.told(SetDevice)[-2].name == "USB"
     assert "text:rain" in window.listen.targets.rows
+
+
+def test_an_engine_elsewhere_says_what_it_was_begun_with(open_panel, make_engine):
+    engine = make_engine(remote=True, phase=Phase.STARTING)
+    target = {"name": "voice:ana", "gain": -3.0, "suppress": False}
+    engine.answers[GetState] = {"muted": True, "captions": True, "rest": -6.0, "targets": [target]}
+    window = open_panel(engine, Setup(input="USB"))
+    engine.phase = Phase.RUNNING
+    window.link.poll()
+    window.link.poll()
+    assert list(window.listen.targets.rows) == ["voice:ana"]
+    assert window.link.setup.rest == -6.0
+    assert not window.listen.input.box.isEnabled()
+    assert window.listen.input.box.currentText() == "Chosen where the engine was started"
+    window.close()
+    assert window.profiles.load().input == "USB"  # our own is kept as it was
+
+
+def test_going_on_here_brings_our_own_setup_back(open_panel, make_engine):
+    elsewhere = make_engine(remote=True, phase=Phase.LOST)
+    window = open_panel(elsewhere, Setup(input="USB"))
+    here = make_engine()
+    window.link.use(here)
+    assert here.told(SetDevice)[0].name == "USB"
+    assert window.listen.input.box.isEnabled()
+    assert window.listen.input.box.currentText() == "USB (not there now)"
+    window.close()
+
+
+def test_a_click_on_a_caption_plays_its_moment_of_the_recording(
+    window, engine, say, monkeypatch, tmp_path
+):
+    played = []
+    monkeypatch.setattr(window_module, "read_moment", lambda *moment: (moment, 16_000))
+    monkeypatch.setattr(window_module, "play", lambda *what: played.append(what))
+    engine.hello()
+    poll(window, say.caption("good morning.", start=5.0))
+    line = window.transcript.open
+    window.listen.captions.view.chosen.emit(line)
+    assert "click on a caption plays its moment" in window.banner.text
+    engine.answers[Record] = {"folder": str(tmp_path), "begin": 2.0}
+    window.listen.transport.record.click()
+    poll(window)
+    window.listen.captions.view.chosen.emit(line)
+    window._player.wait()
+    assert played == [((tmp_path, 3.0, 4.0), 16_000, None)]

@@ -353,72 +353,77 @@
 </context><context>
     <name>DeviceChoice</name>
     <message>
-        <location filename="../device_choice.py" line="29" />
+        <location filename="../device_choice.py" line="30" />
         <source>Input</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../device_choice.py" line="29" />
+        <location filename="../device_choice.py" line="30" />
         <source>Output</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../device_choice.py" line="30" />
+        <location filename="../device_choice.py" line="31" />
         <source>Level of the {name}</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../device_choice.py" line="60" />
+        <location filename="../device_choice.py" line="68" />
         <source>A file…</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../device_choice.py" line="71" />
+        <location filename="../device_choice.py" line="79" />
         <source>Nothing is played</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../device_choice.py" line="72" />
+        <location filename="../device_choice.py" line="80" />
         <source>The system's output</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../device_choice.py" line="73" />
+        <location filename="../device_choice.py" line="81" />
         <source>A virtual microphone for other programs</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../device_choice.py" line="76" />
+        <location filename="../device_choice.py" line="84" />
         <source>The system's microphone</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../device_choice.py" line="77" />
+        <location filename="../device_choice.py" line="85" />
         <source>What the computer plays</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../device_choice.py" line="80" />
+        <location filename="../device_choice.py" line="88" />
         <source>The demo conversation</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../device_choice.py" line="87" />
+        <location filename="../device_choice.py" line="93" />
+        <source>Chosen where the engine was started</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../device_choice.py" line="103" />
         <source>{name} (not there now)</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../device_choice.py" line="109" />
+        <location filename="../device_choice.py" line="125" />
         <source>Play into a file</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../device_choice.py" line="114" />
+        <location filename="../device_choice.py" line="130" />
         <source>Listen to a file</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../device_choice.py" line="114" />
+        <location filename="../device_choice.py" line="130" />
         <source>Sound</source>
         <translation type="unfinished" />
     </message>
@@ -500,327 +505,327 @@
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="90" />
+        <location filename="../engine_page.py" line="91" />
         <source>Looking at this computer…</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="110" />
+        <location filename="../engine_page.py" line="113" />
         <source>ok</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="110" />
+        <location filename="../engine_page.py" line="113" />
         <source>warning</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="110" />
+        <location filename="../engine_page.py" line="113" />
         <source>failed</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="122" />
+        <location filename="../engine_page.py" line="125" />
         <source>Chosen where the engine was started.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="126" />
+        <location filename="../engine_page.py" line="129" />
         <source> and </source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="127" />
+        <location filename="../engine_page.py" line="130" />
         <source>Not installed yet: {bundles}. Their networks are in training. Captions follow an enrolled voice without them; the sound itself stays as it is.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="171" />
+        <location filename="../engine_page.py" line="174" />
         <source>Engine</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="186" />
+        <location filename="../engine_page.py" line="189" />
         <source>&amp;Extractor</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="190" />
+        <location filename="../engine_page.py" line="193" />
         <source>&amp;Whisper model</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="191" />
+        <location filename="../engine_page.py" line="194" />
         <source>&amp;Language</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="192" />
+        <location filename="../engine_page.py" line="195" />
         <source>&amp;Other voices</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="193" />
+        <location filename="../engine_page.py" line="196" />
         <source>&amp;Processor</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="195" />
+        <location filename="../engine_page.py" line="198" />
         <source>Models run on the CPU in this version; CUDA and TensorRT do not.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="207" />
+        <location filename="../engine_page.py" line="210" />
         <source>What the doctor found</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="210" />
+        <location filename="../engine_page.py" line="213" />
         <source>Doctor</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="212" />
+        <location filename="../engine_page.py" line="215" />
         <source>Look again</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="220" />
+        <location filename="../engine_page.py" line="223" />
         <source>Models</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="224" />
+        <location filename="../engine_page.py" line="227" />
         <source>Bundles of your own training are made with `python -m tap_live.export…`, where PyTorch is installed.</source>
         <translation type="unfinished" />
     </message>
 </context><context>
     <name>EnrolBox</name>
     <message>
-        <location filename="../enrol_box.py" line="40" />
+        <location filename="../enrol_box.py" line="41" />
         <source>Name</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="41" />
+        <location filename="../enrol_box.py" line="42" />
         <source>Name of the voice</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="45" />
+        <location filename="../enrol_box.py" line="46" />
         <source>Level of the microphone</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="48" />
+        <location filename="../enrol_box.py" line="49" />
         <source>How much is recorded</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="52" />
+        <location filename="../enrol_box.py" line="53" />
         <source>Verdict</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="54" />
+        <location filename="../enrol_box.py" line="55" />
         <source>Record {s} s</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="56" />
+        <location filename="../enrol_box.py" line="57" />
         <source>From a file…</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="57" />
+        <location filename="../enrol_box.py" line="58" />
         <source>Cancel</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="58" />
+        <location filename="../enrol_box.py" line="59" />
         <source>Test it</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="67" />
+        <location filename="../enrol_box.py" line="68" />
         <source>Read the sentence aloud, as you usually speak.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="77" />
+        <location filename="../enrol_box.py" line="78" />
         <source>Files cannot be sent to an engine elsewhere: use its microphone.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="84" />
+        <location filename="../enrol_box.py" line="85" />
         <source>Listening to {file}…</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="123" />
+        <location filename="../enrol_box.py" line="127" />
         <source>{name} is enrolled: {speech:.0f} s of speech, {snr:.0f} dB above the noise.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="126" />
+        <location filename="../enrol_box.py" line="130" />
         <source>Could be better: {text}</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="136" />
+        <location filename="../enrol_box.py" line="140" />
         <source>That is {name}.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="139" />
+        <location filename="../enrol_box.py" line="143" />
         <source>That does not sound like {name}: record one more clip, or try again.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="144" />
+        <location filename="../enrol_box.py" line="148" />
         <source>Say something else, for five seconds.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="172" />
+        <location filename="../enrol_box.py" line="176" />
         <source>Very quiet: is the microphone on?</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="174" />
+        <location filename="../enrol_box.py" line="178" />
         <source>Too loud: turn the microphone down.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="176" />
+        <location filename="../enrol_box.py" line="180" />
         <source>The level is good.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="199" />
+        <location filename="../enrol_box.py" line="203" />
         <source>A recording of that voice alone</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="201" />
+        <location filename="../enrol_box.py" line="205" />
         <source>Sound</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="210" />
+        <location filename="../enrol_box.py" line="214" />
         <source>When the sunlight strikes raindrops in the air, they act as a prism and form a rainbow. People look, but no one ever finds the pot of gold at its end, and that is why it is told again and again.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="224" />
+        <location filename="../enrol_box.py" line="228" />
         <source>Read this aloud, alone, in a quiet place:</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="234" />
+        <location filename="../enrol_box.py" line="238" />
         <source>A voiceprint is biometric. It stays on this computer, readable by you alone, and holds no sound; you can delete it at any time.</source>
         <translation type="unfinished" />
     </message>
 </context><context>
     <name>Guide</name>
     <message>
-        <location filename="../guide.py" line="34" />
+        <location filename="../guide.py" line="35" />
         <source>First steps</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="128" />
-        <location filename="../guide.py" line="39" />
+        <location filename="../guide.py" line="129" />
+        <location filename="../guide.py" line="40" />
         <source>Continue</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="40" />
+        <location filename="../guide.py" line="41" />
         <source>Back</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="41" />
+        <location filename="../guide.py" line="42" />
         <source>Not now</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="116" />
+        <location filename="../guide.py" line="117" />
         <source>You can be heard.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="116" />
+        <location filename="../guide.py" line="117" />
         <source>Say something: the bar moves.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="128" />
+        <location filename="../guide.py" line="129" />
         <source>Start</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="141" />
+        <location filename="../guide.py" line="142" />
         <source>Everything that is heard will be captioned.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="144" />
+        <location filename="../guide.py" line="145" />
         <source>Captions will say when {names} speaks. No voice extractor is installed yet, so the sound itself stays as it is.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="149" />
+        <location filename="../guide.py" line="150" />
         <source>{names} is in the list and waits for a sound extractor, which is not installed yet. Until then everything is heard and captioned.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="153" />
+        <location filename="../guide.py" line="154" />
         <source>You will hear {names}.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="158" />
+        <location filename="../guide.py" line="159" />
         <source>Which microphone?</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="159" />
+        <location filename="../guide.py" line="160" />
         <source>It is open now to show how loud it is. Nothing is kept, and nothing ever leaves this computer.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="169" />
+        <location filename="../guide.py" line="170" />
         <source>Whom or what</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="170" />
+        <location filename="../guide.py" line="171" />
         <source>A &amp;voice</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="171" />
+        <location filename="../guide.py" line="172" />
         <source>A &amp;sound</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="172" />
+        <location filename="../guide.py" line="173" />
         <source>Everybody is captioned.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="172" />
+        <location filename="../guide.py" line="173" />
         <source>&amp;Everything</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="174" />
+        <location filename="../guide.py" line="175" />
         <source>Whom or what do you want to hear?</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="177" />
+        <location filename="../guide.py" line="178" />
         <source>Ready</source>
         <translation type="unfinished" />
     </message>
@@ -938,37 +943,37 @@
 </context><context>
     <name>ListenPage</name>
     <message>
-        <location filename="../listen_page.py" line="60" />
+        <location filename="../listen_page.py" line="61" />
         <source>Nothing has been heard yet.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../listen_page.py" line="64" />
+        <location filename="../listen_page.py" line="65" />
         <source>Drag the edges to what you mean.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../listen_page.py" line="118" />
+        <location filename="../listen_page.py" line="119" />
         <source>More of this</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../listen_page.py" line="119" />
+        <location filename="../listen_page.py" line="120" />
         <source>Remove this</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../listen_page.py" line="120" />
+        <location filename="../listen_page.py" line="121" />
         <source>Cancel</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../listen_page.py" line="123" />
+        <location filename="../listen_page.py" line="124" />
         <source>Sound</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../listen_page.py" line="127" />
+        <location filename="../listen_page.py" line="128" />
         <source>Mark a sound</source>
         <translation type="unfinished" />
     </message>
@@ -1417,62 +1422,62 @@
 </context><context>
     <name>Window</name>
     <message>
-        <location filename="../window.py" line="88" />
+        <location filename="../window.py" line="90" />
         <source>Listen</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../window.py" line="89" />
+        <location filename="../window.py" line="91" />
         <source>Voices</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../window.py" line="90" />
+        <location filename="../window.py" line="92" />
         <source>Engine</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../window.py" line="123" />
+        <location filename="../window.py" line="125" />
         <source>Page {name}</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../window.py" line="229" />
+        <location filename="../window.py" line="231" />
         <source>Start again</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../window.py" line="230" />
+        <location filename="../window.py" line="232" />
         <source>The engine stopped. {why}</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../window.py" line="269" />
+        <location filename="../window.py" line="271" />
         <source>engine: {where}</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../window.py" line="277" />
+        <location filename="../window.py" line="279" />
         <source>Try now</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../window.py" line="278" />
+        <location filename="../window.py" line="280" />
         <source>Use this computer</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../window.py" line="279" />
+        <location filename="../window.py" line="281" />
         <source>What it recorded is kept there. It is looked for again and again.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../window.py" line="288" />
+        <location filename="../window.py" line="290" />
         <source>Record, and a click on a caption plays its moment.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../window.py" line="291" />
+        <location filename="../window.py" line="293" />
         <source>The recording is on the engine's machine.</source>
         <translation type="unfinished" />
     </message>
