@@ -110,7 +110,7 @@ def read_manifest(folder: Path) -> Manifest:
         manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
     except FileNotFoundError:
         raise BundleError(f"no bundle at {folder}: {MANIFEST} is missing") from None
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, msgspec.DecodeError, RecursionError) as error:
         raise BundleError(f"cannot read {path}: {error}") from error
     if manifest.format != FORMAT:
         raise BundleError(
@@ -160,6 +160,6 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 def _inside(folder: Path, file: str) -> Path:
     """A manifest may come from anywhere: it names files of its own folder only."""
     pure = PurePosixPath(file)
-    if pure.is_absolute() or ".." in pure.parts or "\\" in file:
+    if pure.is_absolute() or ".." in pure.parts or "\\" in file or not file.isprintable():
         raise BundleError(f"the manifest of {folder} names {file!r}, outside the bundle")
     return folder.joinpath(*pure.parts)

@@ -1,6 +1,9 @@
+import json
+from contextlib import suppress
+
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tap_live.bundle import (
@@ -13,7 +16,7 @@ from tap_live.bundle import (
     read_manifest,
     write_manifest,
 )
-from tap_live.errors import BundleError
+from tap_live.errors import BundleError, TapError
 
 
 @pytest.fixture
@@ -78,7 +81,9 @@ def test_a_graph_without_hash_is_refused(folder):
         read_manifest(folder)
 
 
-@pytest.mark.parametrize("file", ["../secret", "/etc/passwd", "a/../../b", "..\\secret"])
+@pytest.mark.parametrize(
+    "file", ["../secret", "/etc/passwd", "a/../../b", "..\\secret", "a\0b", "a\nb"]
+)
 def test_a_manifest_cannot_reach_outside_its_folder(folder, file):
     write(folder, files={file: FileSpec(5, "0"), "step.onnx": file_spec(folder / "step.onnx")})
     with pytest.raises(BundleError, match="outside the bundle"):
@@ -94,5 +99,36 @@ def test_an_unknown_graph_is_answered_with_those_there_are(folder):
 def test_any_bytes_as_manifest_are_refused_not_crashed_on(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("bundle")
     (folder / "manifest.json").write_bytes(data)
+    with pytest.raises(BundleError, match="cannot read"):
+        open_bundle(folder)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner),
+    max_leaves=8,
+)
+ENTRY = {"bytes": 5, "sha256": "0"}
+
+
+@given(
+    edits=st.dictionaries(st.sampled_from(Manifest.__struct_fields__), JSON, max_size=3),
+    names=st.lists(st.text(max_size=9), max_size=3),
+)
+def test_a_manifest_with_any_values_is_read_or_refused(tmp_path_factory, edits, names):
+    folder = tmp_path_factory.mktemp("bundle")
+    write(folder, graphs={})
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    manifest |= {"files": dict.fromkeys(names, ENTRY)} | edits
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with suppress(TapError):
+        assert open_bundle(folder).folder == folder
+
+
+@settings(max_examples=20)
+@given(depth=st.integers(100, 200_000), kind=st.sampled_from(['{"a":', "["]))
+def test_a_manifest_of_any_depth_is_refused(tmp_path_factory, depth, kind):
+    folder = tmp_path_factory.mktemp("bundle")
+    (folder / "manifest.json").write_text('{"settings":{"a":' + kind * depth)
     with pytest.raises(BundleError, match="cannot read"):
         open_bundle(folder)

@@ -3,9 +3,11 @@ import resource
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tap_live.audio.files import AudioFile, read_audio
-from tap_live.errors import AudioError
+from tap_live.errors import AudioError, TapError
 
 RATE = 16_000
 
@@ -131,3 +133,42 @@ def test_memory_does_not_grow_with_length(tmp_path):
             samples += len(block)
     assert samples == 20 * 60 * 48_000  # 230 MB as float32
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000
+
+
+MOST_BLOCKS = 100  # that are read of a broken file, 50 ms each
+SUFFIXES = ("wav", "flac", "ogg", "mp3", "aiff", "au", "caf", "w64", "rf64")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A quarter of a second in every format, as bytes."""
+    folder = tmp_path_factory.mktemp("whole")
+    audio = 0.1 * np.random.default_rng(0).standard_normal((RATE // 4, 2))
+    files = {}
+    for suffix in SUFFIXES:
+        soundfile.write(folder / f"a.{suffix}", audio, RATE)
+        files[suffix] = (folder / f"a.{suffix}").read_bytes()
+    return files
+
+
+@settings(max_examples=300)
+@given(
+    suffix=st.sampled_from(SUFFIXES),
+    edits=st.dictionaries(st.integers(0, 120), st.integers(0, 255), min_size=1, max_size=6),
+    size=st.sampled_from([20, 44, 60, 100, 1000, 1 << 20]),
+)
+def test_any_header_is_audio_or_a_clear_error(whole, tmp_path_factory, suffix, edits, size):
+    """Nothing else is raised, and no header makes memory grow."""
+    data = bytearray(whole[suffix][:size])
+    for place, value in edits.items():
+        data[min(place, len(data) - 1)] = value
+    path = tmp_path_factory.mktemp("fuzz") / f"a.{suffix}"
+    path.write_bytes(data)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # KiB
+    try:
+        with AudioFile(path) as file:
+            for _, block in zip(range(MOST_BLOCKS), file.blocks(800, bool), strict=False):
+                assert np.isfinite(block).all()
+    except TapError as error:
+        assert "\n" not in str(error)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000

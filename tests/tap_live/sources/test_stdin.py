@@ -5,8 +5,10 @@ import time
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tap_live.errors import AudioError, ConfigError
+from tap_live.errors import AudioError, ConfigError, TapError
 from tap_live.ring import RingBuffer
 from tap_live.sources.source import RingSink
 from tap_live.sources.stdin import PcmSource
@@ -93,3 +95,22 @@ def test_settings_that_cannot_be_are_refused():
         PcmSource(io.BytesIO(), 16_000, "u8")
     with pytest.raises(ConfigError, match="wanted 1 to 64 channels, found 0"):
         PcmSource(io.BytesIO(), 16_000, channels=0)
+
+
+@settings(max_examples=100)
+@given(
+    data=st.binary(max_size=400),
+    rate=st.integers(-1, 400_000),
+    format=st.sampled_from(["s16", "f32", "u8"]),
+    channels=st.integers(-1, 70),
+    channel=st.none() | st.integers(-1, 70),
+)
+def test_any_bytes_are_finite_samples_or_a_clear_error(data, rate, format, channels, channel):
+    try:
+        source = PcmSource(io.BytesIO(data), rate, format, channels, channel)
+    except TapError:
+        return
+    audio, _ = heard(source)
+    assert np.isfinite(audio).all()
+    assert len(audio) == len(data) // (channels * {"s16": 2, "f32": 4}[format])
+    assert source.error is None or isinstance(source.error, TapError)
