@@ -129,7 +129,9 @@ class Desk:
     def _start(self, preview: bool) -> dict[str, Any]:
         running = self._running
         if running is not None:
-            if preview or not running.preview:
+            if preview:  # whatever runs shows its levels
+                return self._state()
+            if not running.preview:
                 raise NotPossibleError("the engine runs already")
             self._end()
         self.phase = Phase.STARTING

@@ -18,6 +18,7 @@ from PyQt6.QtWidgets import (
 from tap_live.commands.doctor import Finding, examine
 from tap_live.events import SetCaptions, SetExtractor
 from tap_live.extractors.network import installed
+from tap_live.processor import TargetKind
 from tap_live.ui.background import Background
 from tap_live.ui.bundles_box import BundlesBox
 from tap_live.ui.controls import button, choice, graded, heading, soft, title
@@ -123,7 +124,8 @@ class EnginePage(QWidget):
     def _limit_words(self) -> str:
         if self._link.engine.remote:
             return self.tr("Chosen where the engine was started.")
-        missing = [kind for kind in ("voice", "sound") if installed(kind) is None]  # type: ignore[arg-type]
+        kinds: tuple[TargetKind, ...] = ("voice", "sound")
+        missing = [kind for kind in kinds if installed(kind) is None]
         if not missing:
             return ""
         bundles = self.tr(" and ").join(f"{kind}-compact" for kind in missing)

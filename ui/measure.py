@@ -74,7 +74,7 @@ class MadeUpEngine:
         at, say = tick / 30, self._waiting.append
         for stream in ("mixture", "output"):
             bands = self._rng.integers(60, 220, 64, np.uint8).tobytes()
-            say(Spectrum(stream=stream, position=int(at * RATE), bands=bands))  # type: ignore[arg-type]
+            say(Spectrum(stream=stream, position=int(at * RATE), bands=bands))
         if tick % 3 == 0:
             loud = Loudness(float(self._rng.uniform(-40, -20)), float(self._rng.uniform(-20, -8)))
             say(Level(mixture=loud, output=loud))

@@ -430,172 +430,172 @@
 </context><context>
     <name>EnginePage</name>
     <message>
-        <location filename="../engine_page.py" line="55" />
+        <location filename="../engine_page.py" line="56" />
         <source>Extractor</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="56" />
+        <location filename="../engine_page.py" line="57" />
         <source>compact, where it is installed</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="57" />
+        <location filename="../engine_page.py" line="58" />
         <source>CLAPSep, the full model for sounds</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="58" />
+        <location filename="../engine_page.py" line="59" />
         <source>none: the sound stays as it is</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="60" />
+        <location filename="../engine_page.py" line="61" />
         <source>&amp;Caption what is heard</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="61" />
+        <location filename="../engine_page.py" line="62" />
         <source>Caption what is heard</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="62" />
+        <location filename="../engine_page.py" line="63" />
         <source>Whisper model</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="64" />
+        <location filename="../engine_page.py" line="65" />
         <source>Language</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="65" />
+        <location filename="../engine_page.py" line="66" />
         <source>found out</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="68" />
+        <location filename="../engine_page.py" line="69" />
         <source>Other voices' words</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="69" />
+        <location filename="../engine_page.py" line="70" />
         <source>shown as “other”</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="69" />
+        <location filename="../engine_page.py" line="70" />
         <source>hidden</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="70" />
+        <location filename="../engine_page.py" line="71" />
         <source>shown without a name</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="72" />
+        <location filename="../engine_page.py" line="73" />
         <source>Processor</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="72" />
+        <location filename="../engine_page.py" line="73" />
         <source>CPU</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="91" />
+        <location filename="../engine_page.py" line="92" />
         <source>Looking at this computer…</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="113" />
+        <location filename="../engine_page.py" line="114" />
         <source>ok</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="113" />
+        <location filename="../engine_page.py" line="114" />
         <source>warning</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="113" />
+        <location filename="../engine_page.py" line="114" />
         <source>failed</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="125" />
+        <location filename="../engine_page.py" line="126" />
         <source>Chosen where the engine was started.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="129" />
+        <location filename="../engine_page.py" line="131" />
         <source> and </source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="130" />
+        <location filename="../engine_page.py" line="132" />
         <source>Not installed yet: {bundles}. Their networks are in training. Captions follow an enrolled voice without them; the sound itself stays as it is.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="174" />
+        <location filename="../engine_page.py" line="176" />
         <source>Engine</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="189" />
+        <location filename="../engine_page.py" line="191" />
         <source>&amp;Extractor</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="193" />
+        <location filename="../engine_page.py" line="195" />
         <source>&amp;Whisper model</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="194" />
+        <location filename="../engine_page.py" line="196" />
         <source>&amp;Language</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="195" />
+        <location filename="../engine_page.py" line="197" />
         <source>&amp;Other voices</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="196" />
+        <location filename="../engine_page.py" line="198" />
         <source>&amp;Processor</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="198" />
+        <location filename="../engine_page.py" line="200" />
         <source>Models run on the CPU in this version; CUDA and TensorRT do not.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="210" />
+        <location filename="../engine_page.py" line="212" />
         <source>What the doctor found</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="213" />
+        <location filename="../engine_page.py" line="215" />
         <source>Doctor</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="215" />
+        <location filename="../engine_page.py" line="217" />
         <source>Look again</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="223" />
+        <location filename="../engine_page.py" line="225" />
         <source>Models</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="227" />
+        <location filename="../engine_page.py" line="229" />
         <source>Bundles of your own training are made with `python -m tap_live.export…`, where PyTorch is installed.</source>
         <translation type="unfinished" />
     </message>
@@ -1422,62 +1422,62 @@
 </context><context>
     <name>Window</name>
     <message>
-        <location filename="../window.py" line="90" />
+        <location filename="../window.py" line="91" />
         <source>Listen</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../window.py" line="91" />
+        <location filename="../window.py" line="92" />
         <source>Voices</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../window.py" line="92" />
+        <location filename="../window.py" line="93" />
         <source>Engine</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../window.py" line="125" />
+        <location filename="../window.py" line="126" />
         <source>Page {name}</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../window.py" line="231" />
+        <location filename="../window.py" line="235" />
         <source>Start again</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../window.py" line="232" />
+        <location filename="../window.py" line="236" />
         <source>The engine stopped. {why}</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../window.py" line="271" />
+        <location filename="../window.py" line="275" />
         <source>engine: {where}</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../window.py" line="279" />
+        <location filename="../window.py" line="283" />
         <source>Try now</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../window.py" line="280" />
+        <location filename="../window.py" line="284" />
         <source>Use this computer</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../window.py" line="281" />
+        <location filename="../window.py" line="285" />
         <source>What it recorded is kept there. It is looked for again and again.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../window.py" line="290" />
+        <location filename="../window.py" line="294" />
         <source>Record, and a click on a caption plays its moment.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../window.py" line="293" />
+        <location filename="../window.py" line="297" />
         <source>The recording is on the engine's machine.</source>
         <translation type="unfinished" />
     </message>
