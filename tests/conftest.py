@@ -1,8 +1,10 @@
 import json
 import os
+import shutil
 import zlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import hypothesis
 import numpy as np
@@ -133,3 +135,42 @@ def _reparameterised(
     x = x @ tensors[f"{net}.2.weight"].T + tensors[f"{net}.2.bias"]
     x = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-5)
     return soft + x * tensors[f"{net}.3.weight"] + tensors[f"{net}.3.bias"]
+
+
+class GoldenClapsep(NamedTuple):
+    """The full sound model from files in the authors' layouts, and what their program computes."""
+
+    net: Any  # CLAPSep
+    expected: Mapping[str, NDArray[Any]]
+
+
+@pytest.fixture(scope="session")
+def golden_clapsep(
+    shared: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[GoldenClapsep]:
+    """Full size, filled by name: 2 GB of files for as long as they are read, 1.5 GB of memory."""
+    import torch
+
+    from tap_live.models.clapsep import load
+
+    def tensor(name: str, shape: list[int], kind: str) -> torch.Tensor:
+        if kind != "float32":
+            return torch.zeros(shape, dtype=torch.int64)
+        return torch.from_numpy(filled(name, tuple(shape)))
+
+    folder, clap = tmp_path_factory.mktemp("authors"), "clap_model.model."
+    shapes = json.loads((shared / "reference" / "clapsep_state_dict.json").read_text())
+    laion = {
+        f"module.{name.removeprefix(clap)}": tensor(name, *spec)
+        for name, spec in shapes.items()
+        if name.startswith(clap)
+    }
+    laion["module.logit_scale_a"] = torch.tensor(1.0)
+    torch.save({"epoch": 15, "state_dict": laion}, folder / "laion.pt")
+    own = ("audio_branch.", "decoder_model.", "stft.", "istft.")
+    authors = {name: tensor(name, *spec) for name, spec in shapes.items() if name.startswith(own)}
+    torch.save(authors, folder / "best_model.ckpt")
+    del laion, authors
+    net = load(folder / "best_model.ckpt", folder / "laion.pt")
+    shutil.rmtree(folder)
+    yield GoldenClapsep(net, np.load(shared / "reference" / "clapsep_golden.npz"))

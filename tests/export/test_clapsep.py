@@ -1,5 +1,7 @@
 """The bundle of the full sound model: what PyTorch computes, through every way it is run."""
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,8 @@ from tap_live.models.clap import Clap, HtsatDims
 from tap_live.models.clap_files import tokens_of
 from tap_live.models.clapsep import CLAPSep, Dims, Separator
 from tap_live.targets import EmbeddedCue
+
+from ..conftest import GoldenClapsep, filled, filled_audio
 
 pytestmark = pytest.mark.slow  # tracing takes a minute
 
@@ -176,3 +180,41 @@ def test_the_card_and_the_manifest_say_what_it_is(exported: Exported) -> None:
     card = bundle.path("README.md").read_text()
     assert "2.5 s of context" in card and "look at their terms" in card
     assert b"/models/" not in bundle.path("hear.onnx").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def full(
+    golden_clapsep: GoldenClapsep, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ContextNetwork]:
+    folder = tmp_path_factory.mktemp("full") / "clapsep"
+    export(golden_clapsep.net.separator, folder)
+    yield ContextNetwork.open(folder)
+    shutil.rmtree(folder)
+
+
+def test_the_full_bundle_live_gives_the_numbers_of_the_authors_program(
+    golden_clapsep: GoldenClapsep, full: ContextNetwork
+) -> None:
+    from scipy.signal import resample_poly
+
+    sides = [filled(f"embed_{name}", (512,)) for name in ("pos", "neg")]
+    pos, neg = (side / np.linalg.norm(side) for side in sides)
+    zeros = np.zeros(512, np.float32)
+    cues = [
+        EmbeddedCue(name, "sound", positive, negative)
+        for name, positive, negative in (
+            ("pred", pos, neg), ("pred_pos_only", pos, zeros), ("pred_neg_only", zeros, neg)
+        )
+    ]  # fmt: skip
+    mixture = filled_audio("mixture", 10, RATE)
+    copy = resample_poly(mixture, 3, 2).astype(np.float32)
+    whole = full.targets(mixture, copy, [full.vector(cue) for cue in cues])
+    for cue, found in zip(cues, whole, strict=True):
+        expected = golden_clapsep.expected[cue.name]
+        close(found[: len(expected)], expected)
+    config = ChunkConfig(hop_s=1.9, ahead_s=0.48, fade_s=0.02)  # the fifth context ends at 10 s
+    extractor = ChunkedExtractor(full, RATE, config)
+    extractor.set_cues(cues)
+    live = np.concatenate([extractor.push(mixture), extractor.flush()], axis=1)
+    start, stop = round((4 * 1.9 + 0.02) * RATE), round(5 * 1.9 * RATE)
+    close(live[:, start:stop], whole[:, start:stop])

@@ -1,10 +1,8 @@
 """CLAPSep: the authors' numbers from files in the authors' layouts, and what those files lack."""
 
-import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,9 +21,8 @@ from tap_live.models.clapsep import (
     state_of,
 )
 
-from ..conftest import filled, filled_audio
+from ..conftest import GoldenClapsep, filled, filled_audio
 
-CLAP = "clap_model.model."
 SMALL = Dims(
     htsat=HtsatDims(channels=8, depths=(2, 2, 2), heads=(1, 2, 4), side=128),
     cue=6,
@@ -41,38 +38,6 @@ def _no_grad() -> Iterator[None]:
     torch.set_num_threads(1)
     with torch.no_grad():
         yield
-
-
-class Golden(NamedTuple):
-    net: CLAPSep
-    expected: Any
-
-
-@pytest.fixture(scope="module")
-def golden(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Golden]:
-    """LAION's checkpoint and the authors' in their layouts, filled by name, and their numbers."""
-    folder = tmp_path_factory.mktemp("authors")
-    shapes = json.loads((shared / "reference" / "clapsep_state_dict.json").read_text())
-    laion = {
-        f"module.{name.removeprefix(CLAP)}": _tensor(name, *spec)
-        for name, spec in shapes.items()
-        if name.startswith(CLAP)
-    }
-    laion["module.logit_scale_a"] = torch.tensor(1.0)
-    torch.save({"epoch": 15, "state_dict": laion}, folder / "laion.pt")
-    own = ("audio_branch.", "decoder_model.", "stft.", "istft.")
-    authors = {name: _tensor(name, *spec) for name, spec in shapes.items() if name.startswith(own)}
-    torch.save(authors, folder / "best_model.ckpt")
-    del laion, authors
-    net = load(folder / "best_model.ckpt", folder / "laion.pt")
-    shutil.rmtree(folder)
-    yield Golden(net, np.load(shared / "reference" / "clapsep_golden.npz"))
-
-
-def _tensor(name: str, shape: list[int], kind: str) -> torch.Tensor:
-    if kind != "float32":
-        return torch.zeros(shape, dtype=torch.int64)
-    return torch.from_numpy(filled(name, tuple(shape)))
 
 
 @pytest.fixture(scope="module")
@@ -91,9 +56,9 @@ def close(found: torch.Tensor, expected: Any) -> None:
 
 @pytest.mark.slow
 def test_its_features_are_those_of_the_authors_program(
-    golden: Golden, mixture: torch.Tensor
+    golden_clapsep: GoldenClapsep, mixture: torch.Tensor
 ) -> None:
-    separator, expected = golden.net.separator, golden.expected
+    separator, expected = golden_clapsep.net.separator, golden_clapsep.expected
     mel = separator.mel(separator.copy_48k(mixture), 1024)
     features = separator.audio_branch.features(mel)
     window = separator.window
@@ -112,20 +77,20 @@ def test_its_features_are_those_of_the_authors_program(
     [("pred", True, True), ("pred_pos_only", True, False), ("pred_neg_only", False, True)],
 )
 def test_it_extracts_what_the_authors_program_does(
-    golden: Golden, mixture: torch.Tensor, key: str, positive: bool, negative: bool
+    golden_clapsep: GoldenClapsep, mixture: torch.Tensor, key: str, positive: bool, negative: bool
 ) -> None:
     sides = [cue(side) if given else None for side, given in (("pos", positive), ("neg", negative))]
-    target = golden.net.separate(mixture, sides[0], sides[1])
+    target = golden_clapsep.net.separate(mixture, sides[0], sides[1])
     assert target.shape == mixture.shape
-    close(target[0, : len(golden.expected[key])], golden.expected[key])
+    close(target[0, : len(golden_clapsep.expected[key])], golden_clapsep.expected[key])
 
 
 @pytest.mark.slow
-def test_its_embeddings_are_those_of_the_authors_program(golden: Golden) -> None:
+def test_its_embeddings_are_those_of_the_authors_program(golden_clapsep: GoldenClapsep) -> None:
     query = torch.from_numpy(filled_audio("query", 10, 48000))[None]
-    close(golden.net.embed_audio(query)[0], golden.expected["audio_embedding"])
-    tokens = torch.from_numpy(golden.expected["text_tokens"])
-    close(golden.net.embed_tokens(tokens), golden.expected["text_embedding"])
+    close(golden_clapsep.net.embed_audio(query)[0], golden_clapsep.expected["audio_embedding"])
+    tokens = torch.from_numpy(golden_clapsep.expected["text_tokens"])
+    close(golden_clapsep.net.embed_tokens(tokens), golden_clapsep.expected["text_embedding"])
 
 
 @pytest.fixture
