@@ -196,8 +196,9 @@ class Separator(nn.Module):
     def extract(self, mixture: Tensor, cues: Tensor) -> Tensor:
         """Ask C times about each mixture, which is heard once: (B, T), (B, C, 2 W) -> (B, C, T)."""
         (rows, count), length = cues.shape[:2], mixture.shape[1]
-        spectrum = torch.stft(mixture, _FFT, _HOP, window=self.window, return_complex=True)
-        mel = self.mel(self.copy_48k(mixture), self.dims.htsat.frames)
+        with torch.autocast(mixture.device.type, enabled=False):  # sound is no matter for bfloat16
+            spectrum = torch.stft(mixture, _FFT, _HOP, window=self.window, return_complex=True)
+            mel = self.mel(self.copy_48k(mixture), self.dims.htsat.frames)
         features = [one.repeat_interleave(count, 0) for one in self.audio_branch.features(mel)]
         spectrum = spectrum.repeat_interleave(count, 0)
         magnitude = spectrum.abs().transpose(1, 2)

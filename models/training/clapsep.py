@@ -213,6 +213,7 @@ def student(config: SeparatorConfig, clap: Clap | None) -> Separator:
         inject_adapter_in_model(lora, net.audio_branch.encoder)
     else:
         net.audio_branch.requires_grad_(True)
+        net.audio_branch.encoder.norm.requires_grad_(False)  # after the features: nothing learns it
     return net
 
 

@@ -79,7 +79,7 @@ def verify(
 
 def _folder(name: str) -> Path:
     """Find a bundle by name or path. Raises: BundleError listing the names there are."""
-    own = (installed_folder(),) if name == FULL else ()
+    own: list[Path] = [installed_folder()] if name == FULL else []
     for path in (*own, BUNDLES / name, BUNDLES / f"whisper-{name}", Path(name)):
         if (path / MANIFEST).is_file():
             return path

@@ -135,6 +135,26 @@ def test_lora_is_merged_into_what_is_kept() -> None:
         torch.testing.assert_close(merged, net.extract(mixture, cues), atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize("lora", [0, 4])
+def test_all_that_learns_is_reached(sounds: Corpora, tmp_path: Path, lora: int) -> None:
+    """Several processes would wait for ever for the gradient of what is not."""
+    training = trainer(sounds, tmp_path, lora=lora)
+    training.learn(training.mixtures[0])
+    learning = [(n, p.grad) for n, p in training.net.named_parameters() if p.requires_grad]
+    assert learning and not [name for name, gradient in learning if gradient is None]
+
+
+def test_in_bfloat16_it_extracts_nearly_the_same() -> None:
+    torch.manual_seed(0)
+    net, mixture = Separator(DIMS).eval(), 0.1 * torch.randn(1, DIMS.samples)
+    with torch.no_grad():
+        exact = net.extract(mixture, torch.ones(1, 1, 256))
+        with torch.autocast("cpu", torch.bfloat16):
+            found = net.extract(mixture, torch.ones(1, 1, 256))
+    assert found.dtype == torch.float32
+    assert (found - exact).square().sum() < 1e-3 * exact.square().sum()
+
+
 def test_the_rate_falls_at_each_plateau() -> None:
     assert plateaus([1, 2, 3, 4], patience=2) == 0
     assert plateaus([1, 2, 1, 1], patience=2) == 1
