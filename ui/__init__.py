@@ -21,6 +21,8 @@ What is behind the widgets, without Qt:
 What is drawn:
     app, window the program and its frame: menu, pages, banner, health line
     link        the one timer, signals, answers to commands
+    director    gives every event to those who draw it
+    device_watch, moments, background, loop: what goes on beside
     listen_page devices, transport, targets, mix, pictures, captions
     voices_page, engine_page, guide, enrol_dialog, add_target, caption_strip
     measure     frames a second, and what they cost

@@ -84,13 +84,15 @@ class RemoteEngine:
             hello = await anext(client)
             if not isinstance(hello, Hello):
                 raise ConnectionError(f"{self.where} does not greet as an engine does")
-            if hello.stream != self._stream:
+            new = hello.stream != self._stream
+            if new:
                 self._stream, self._after = hello.stream, 0
             if hello.role == "viewer" and not self._told:
                 text = "this engine lets the panel watch, not steer: give its token with --token"
                 self._inbox.put(Warned(code="viewer", text=text))
             self._told = True
-            self._inbox.put(hello)
+            if new:  # or else it goes on where it broke off
+                self._inbox.put(hello)
             self._client = client
             await client.subscribe(CHANNELS, self._after, self._stream)
             self.phase = Phase.RUNNING

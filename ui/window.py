@@ -1,11 +1,9 @@
-"""The window: pages, banner, health line; gives every event to those who draw it."""
+"""The window: its pages, what stands around them, and how it is left."""
 
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from PyQt6.QtCore import QSettings, Qt, QTimer
+from PyQt6.QtCore import QSettings, Qt
 from PyQt6.QtGui import QCloseEvent, QKeyEvent
 from PyQt6.QtWidgets import (
     QButtonGroup,
@@ -20,47 +18,27 @@ from PyQt6.QtWidgets import (
 
 from tap_live import bundles
 from tap_live.errors import TapError
-from tap_live.events import (
-    AnyEvent,
-    Bye,
-    Caption,
-    Device,
-    Failed,
-    Hello,
-    Level,
-    ListDevices,
-    Spectrum,
-    Start,
-    Target,
-    Warned,
-)
 from tap_live.ui import theme as themes
 from tap_live.ui.add_target import AddTarget
-from tap_live.ui.background import Background
 from tap_live.ui.banner import Banner
 from tap_live.ui.caption_strip import CaptionStrip
 from tap_live.ui.colours import THEMES, Theme
-from tap_live.ui.engine import Phase
+from tap_live.ui.device_watch import DeviceWatch
+from tap_live.ui.director import Director
 from tap_live.ui.engine_page import EnginePage
 from tap_live.ui.guide import Guide
-from tap_live.ui.health import HealthWatch
 from tap_live.ui.health_line import HealthLine
 from tap_live.ui.level_meter import LevelMeter
 from tap_live.ui.link import Link
 from tap_live.ui.listen_page import ListenPage
-from tap_live.ui.local import LocalEngine
 from tap_live.ui.menu import Menu
-from tap_live.ui.playback import play, read_moment
+from tap_live.ui.moments import Moments
 from tap_live.ui.profiles import Profiles
-from tap_live.ui.remote import RemoteEngine
-from tap_live.ui.setup import DEFAULT_OUTPUT, NO_OUTPUT
-from tap_live.ui.transcript import Line, Transcript
+from tap_live.ui.transcript import Transcript
 from tap_live.ui.voices_page import VoicesPage
 
 DEMO = Path(bundles.__file__).parent / "demo" / "conversation.ogg"
 _PUSH_KEYS = (Qt.Key.Key_Space, Qt.Key.Key_Control)
-DEVICES_MS = 3000  # between two looks for devices
-_NO_DEVICE = (NO_OUTPUT, DEFAULT_OUTPUT, "virtual-mic")
 
 
 class Window(QMainWindow):
@@ -76,8 +54,6 @@ class Window(QMainWindow):
         self.link, self.settings, self.profiles = link, settings, profiles
         link.setParent(self)
         self.transcript = Transcript(time.monotonic)
-        self.health = HealthWatch()
-        self._level: Level | None = None
         self._closed = False
         self._pushed = False  # whether it is muted for as long as a key is held
         self.banner = Banner()
@@ -95,26 +71,21 @@ class Window(QMainWindow):
         self.setWindowTitle("TAP Live")
         self.resize(1200, 800)
         self.setMinimumSize(860, 600)
-        link.heard.connect(self._hear)
-        link.frame.connect(self._draw)
-        link.phase_changed.connect(self._show_phase)
+        self.director = Director(link, self)
+        self.health = self.director.health
+        self.moments = Moments(link, self.transcript, self)
+        self.moments.told.connect(self.banner.say)
+        self.devices = DeviceWatch(link, self.listen)
         link.trouble.connect(self.banner.say)
         self.listen.captions.trouble.connect(self.banner.say)
         self.listen.captions.told.connect(lambda text: self.banner.say(text, "good"))
-        self.listen.captions.view.chosen.connect(self._play)
+        self.listen.captions.view.chosen.connect(self.moments.play)
         self.listen.captions.strip_wanted.connect(self._show_strip)
         self.strip.closed.connect(lambda: self.listen.captions.strip.setChecked(False))
         self.listen.targets.add_wanted.connect(self.add_target)
-        self._player = Background(self)
-        self._player.failed.connect(self.banner.say)
         self.menu = Menu(self)
-        self._devices = QTimer(self)
-        self._devices.setInterval(DEVICES_MS)
-        self._devices.timeout.connect(self._look_for_devices)
-        self._devices.start()
         self.theme = THEMES.get(str(settings.value("theme", ""))) or themes.of_the_system()
         self.set_theme(self.theme)
-        self._show_where()
         self.listen.transport.begin.setFocus()
 
     def add_page(self, name: str, page: QWidget) -> None:
@@ -165,9 +136,9 @@ class Window(QMainWindow):
         self.hide()
         self.strip.deleteLater()
         self.link.stop()
-        self._devices.stop()
+        self.devices.stop()
         self.link.engine.close()
-        self._player.wait()
+        self.moments.wait()
         super().closeEvent(event)
 
     def restore(self) -> None:
@@ -208,113 +179,9 @@ class Window(QMainWindow):
         if setup is not None:
             self.link.use_setup(setup)
 
-    def use_here(self) -> None:
-        """Go on with an engine on this computer."""
-        old = self.link.engine
-        self.link.use(LocalEngine())
-        old.close()
-        self._show_where()
-
-    def _hear(self, event: AnyEvent) -> None:
-        self.health.take(event)
-        match event:
-            case Spectrum() | Target():
-                self.listen.pictures.take(event)
-            case Level():
-                self._level = event
-            case Caption():
-                self.transcript.take(event)
-                self.listen.pictures.take(event)
-            case Hello(rate=rate):
-                self.listen.pictures.restart(rate)
-                if self.link.phase is not Phase.PREVIEW:
-                    self.transcript.begin()
-            case Bye():
-                self._end()
-            case Failed(code="engine-ended", text=text):
-                again = (self.tr("Start again"), self._start)
-                self.banner.say(self.tr("The engine stopped. {why}").format(why=text), "bad", again)
-            case Failed(code="engine-lost", text=text):
-                self._say_lost(text)
-            case Failed(text=text):
-                self.banner.say(text)
-            case Warned(text=text):
-                self.banner.say(text, "watch")
-            case Device(change="lost", text=text):
-                self.banner.say(text, "watch")
-            case Device(change="returned", text=text):
-                self.banner.say(text, "good")
-
-    def _end(self) -> None:
-        """A stream is over."""
-        self._level = None
-        self.health.end()
-        self.transcript.end()
-        self.listen.targets.clear_presence()
-
-    def _draw(self) -> None:
-        """Once a frame, after all events of the moment."""
-        if self.isMinimized():
-            return
-        self.listen.show_level(self._level)
-        self.listen.pictures.draw()
-        self.listen.captions.view.draw()
-        self.strip.draw()
-        self.health_line.show_health(self.health.verdict())
-
-    def _start(self) -> None:
-        self.link.send(Start(id=self.link.new_id()))
-
-    def _show_phase(self, phase: Phase) -> None:
-        if phase in (Phase.STOPPED, Phase.LOST):
-            self._end()
-        self._show_where()
-
-    def _show_where(self) -> None:
-        self.health_line.where.setText(
-            self.tr("engine: {where}").format(where=self.link.engine.where)
-        )
-
-    def _say_lost(self, text: str) -> None:
-        """The engine elsewhere is gone: it is looked for, and can be done without."""
-        engine = self.link.engine
-        acts: list[tuple[str, Callable[[], object]]] = []
-        if isinstance(engine, RemoteEngine):
-            acts.append((self.tr("Try now"), engine.retry))
-        acts.append((self.tr("Use this computer"), self.use_here))
-        kept = self.tr("What it recorded is kept there. It is looked for again and again.")
-        self.banner.say(f"{text}. {kept}", "bad", *acts)
-
-    def _play(self, line: object) -> None:
-        """A caption was clicked: let that moment be heard again."""
-        recording, setup = self.link.recording, self.link.setup
-        if not isinstance(line, Line) or self._player.busy:
-            return
-        if recording is None or line.stream != self.transcript.stream:
-            self.banner.say(self.tr("Record, and a click on a caption plays its moment."), "watch")
-            return
-        if self.link.engine.remote:
-            self.banner.say(self.tr("The recording is on the engine's machine."), "watch")
-            return
-        folder, begin = Path(recording["folder"]), float(recording.get("begin", 0.0))
-        start, stop = line.cue.start - begin, line.cue.end - begin
-        device = None if setup.output in _NO_DEVICE else setup.output
-        self._player.run(lambda: play(*read_moment(folder, start, stop), device))
-
     def _show_strip(self, on: bool) -> None:
         self.strip.setVisible(on)
         self.strip.draw()
-
-    def _look_for_devices(self) -> None:
-        """Follow devices that come and go, while somebody can see it."""
-        if self.isVisible() and self.pages.currentWidget() is self.listen:
-            link = self.link
-            if not link.engine.remote:
-                link.send(ListDevices(id=link.new_id()), self._show_devices, lambda why: None)
-
-    def _show_devices(self, devices: list[dict[str, Any]]) -> None:
-        self.listen.input.show_devices(devices)
-        self.listen.output.show_devices(devices)
 
     def _lay_out(self) -> None:
         self._rail.addStretch()

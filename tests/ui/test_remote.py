@@ -120,6 +120,7 @@ def test_an_engine_that_is_killed_is_told_and_found_again_with_all_finals(stream
         engine.retry()
         events = until(engine, said("meanwhile"))
     assert not said("before")(events)  # it came already
+    assert not any(isinstance(event, Hello) for event in events)  # the stream goes on
 
 
 def test_who_may_only_watch_is_told_so(stream, open_remote):

@@ -34,7 +34,7 @@ from tap_live.events import (
     Target,
     Warned,
 )
-from tap_live.ui import window as window_module
+from tap_live.ui import moments as moments_module
 from tap_live.ui.colours import DARK, LIGHT
 from tap_live.ui.engine import Phase
 from tap_live.ui.setup import Setup, TargetWish
@@ -167,24 +167,24 @@ def test_devices_come_and_go_in_the_list(window, engine):
         return {"name": name, "description": f"The {name}", "kind": kind, "role": role}
 
     box = window.listen.input.box
-    window._show_devices([device("usb"), device("line"), device("out", "speaker", "output")])
+    window.devices.show([device("usb"), device("line"), device("out", "speaker", "output")])
     words = [box.itemText(n) for n in range(box.count())]
     assert "The usb" in words and "The out" not in words
     window.listen.input.box.setCurrentIndex(words.index("The usb"))
     box.activated.emit(words.index("The usb"))
     assert engine.told(SetDevice)[-1].name == "usb"
-    window._show_devices([device("line")])
+    window.devices.show([device("line")])
     assert box.currentText() == "usb (not there now)"
-    window._show_devices([device("usb"), device("line")])
+    window.devices.show([device("usb"), device("line")])
     assert box.currentText() == "The usb"
 
 
 def test_devices_are_looked_for_while_the_page_is_seen(window, engine):
-    window._look_for_devices()
+    window.devices.look()
     assert engine.told(ListDevices)
     window.show_page(1)
     before = len(engine.told(ListDevices))
-    window._look_for_devices()
+    window.devices.look()
     assert len(engine.told(ListDevices)) == before
 
 
@@ -378,8 +378,8 @@ def test_a_click_on_a_caption_plays_its_moment_of_the_recording(
     window, engine, say, monkeypatch, tmp_path
 ):
     played = []
-    monkeypatch.setattr(window_module, "read_moment", lambda *moment: (moment, 16_000))
-    monkeypatch.setattr(window_module, "play", lambda *what: played.append(what))
+    monkeypatch.setattr(moments_module, "read_moment", lambda *moment: (moment, 16_000))
+    monkeypatch.setattr(moments_module, "play", lambda *what: played.append(what))
     engine.hello()
     poll(window, say.caption("good morning.", start=5.0))
     line = window.transcript.open
@@ -389,5 +389,5 @@ def test_a_click_on_a_caption_plays_its_moment_of_the_recording(
     window.listen.transport.record.click()
     poll(window)
     window.listen.captions.view.chosen.emit(line)
-    window._player.wait()
+    window.moments.wait()
     assert played == [((tmp_path, 3.0, 4.0), 16_000, None)]

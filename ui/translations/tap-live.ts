@@ -428,6 +428,38 @@
         <translation type="unfinished" />
     </message>
 </context><context>
+    <name>Director</name>
+    <message>
+        <location filename="../director.py" line="64" />
+        <source>Start again</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../director.py" line="65" />
+        <source>The engine stopped. {why}</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../director.py" line="110" />
+        <source>engine: {where}</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../director.py" line="117" />
+        <source>Try now</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../director.py" line="118" />
+        <source>Use this computer</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../director.py" line="119" />
+        <source>What it recorded is kept there. It is looked for again and again.</source>
+        <translation type="unfinished" />
+    </message>
+</context><context>
     <name>EnginePage</name>
     <message>
         <location filename="../engine_page.py" line="56" />
@@ -1157,6 +1189,18 @@
         <translation type="unfinished" />
     </message>
 </context><context>
+    <name>Moments</name>
+    <message>
+        <location filename="../moments.py" line="33" />
+        <source>Record, and a click on a caption plays its moment.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../moments.py" line="37" />
+        <source>The recording is on the engine's machine.</source>
+        <translation type="unfinished" />
+    </message>
+</context><context>
     <name>Pictures</name>
     <message>
         <location filename="../pictures.py" line="45" />
@@ -1422,63 +1466,23 @@
 </context><context>
     <name>Window</name>
     <message>
-        <location filename="../window.py" line="91" />
+        <location filename="../window.py" line="67" />
         <source>Listen</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../window.py" line="92" />
+        <location filename="../window.py" line="68" />
         <source>Voices</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../window.py" line="93" />
+        <location filename="../window.py" line="69" />
         <source>Engine</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../window.py" line="126" />
+        <location filename="../window.py" line="97" />
         <source>Page {name}</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../window.py" line="235" />
-        <source>Start again</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../window.py" line="236" />
-        <source>The engine stopped. {why}</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../window.py" line="275" />
-        <source>engine: {where}</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../window.py" line="283" />
-        <source>Try now</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../window.py" line="284" />
-        <source>Use this computer</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../window.py" line="285" />
-        <source>What it recorded is kept there. It is looked for again and again.</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../window.py" line="294" />
-        <source>Record, and a click on a caption plays its moment.</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../window.py" line="297" />
-        <source>The recording is on the engine's machine.</source>
         <translation type="unfinished" />
     </message>
 </context><context>
