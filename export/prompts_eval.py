@@ -9,11 +9,10 @@ folder of LibriSpeechMix (`--names test-clean-2mix`) or LibriMix (`--names mix_c
 `prompts.md` and a line for every case. `turns` are dialogues with every voice enrolled.
 """
 
-import difflib
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,8 +26,9 @@ from tap_live.captions.whisper import WhisperRecogniser
 from tap_live.commands.prompting import Choirs
 from tap_live.events import Caption
 from tap_live.export.mix_lists import open_lists
+from tap_live.export.prompts_report import WAYS, Case, report, spelling
 from tap_live.export.voices_eval import Bench
-from tap_live.export.word_errors import Errors, a_minute, errors, permuted_errors, rate
+from tap_live.export.word_errors import Errors, errors, permuted_errors, rate
 from tap_live.extraction import Extraction, Wanted
 from tap_live.extractors.compact import CompactExtractor
 from tap_live.extractors.network import Network
@@ -42,32 +42,6 @@ from tap_live.whisper.model import Whisper
 from tap_live.whisper.prompts import VoicePrompts
 
 LISTS = "voice_2mix,voice_partial,voice_noisy,voice_absent"
-WAYS = {
-    "mixture": "plain, mixture",
-    "extracted": "plain, extracted voice",
-    "prompted": "prompted, mixture",
-    "both": "prompted, extracted voice",
-    "alone": "plain, clean voice",
-    "prompted alone": "prompted, clean voice",
-}
-HEADING = (
-    "| list | heard | cases | WER, % | substituted | left out | put in | words a minute "
-    "where it is absent |\n|---|---|---|---|---|---|---|---|"
-)
-
-
-@dataclass(frozen=True)
-class Case:
-    """One mixture, heard in one way."""
-
-    list: str
-    id: str
-    way: str
-    seconds: float
-    overlap: float  # share of the target's time in which another voice speaks
-    noise_db: float | None
-    text: str
-    errors: Errors
 
 
 class Listener:
@@ -188,58 +162,6 @@ def overlap_of(row: dict[str, str], render: Any, length: int) -> float:
             start = int(float(row.get(f"{other}_start") or 0) * RATE)
             covered[start : start + len(render.load(row[other], RATE))] = True
     return round(float(covered.mean()), 3)
-
-
-def report(cases: Sequence[Case]) -> list[str]:
-    """Lines of a Markdown table: every list in every way, then parted by overlap and noise."""
-    lines = [HEADING]
-    groups: dict[str, list[Case]] = defaultdict(list)
-    for case in cases:
-        groups[case.list].append(case)
-    parted: dict[str, Callable[[Case], bool]] = {
-        "overlap below half": lambda case: case.overlap < 0.5,
-        "overlap of half and more": lambda case: case.overlap >= 0.5,
-        "noise above -10 dB": lambda case: case.noise_db is not None and case.noise_db > -10,
-        "noise of -10 dB and less": lambda case: case.noise_db is not None and case.noise_db <= -10,
-    }
-    for name, belongs in parted.items():
-        groups[name] = [case for case in cases if case.errors.words and belongs(case)]
-    for name, its in groups.items():
-        for way, words in WAYS.items():
-            own = [case for case in its if case.way == way]
-            if own:
-                lines.append(_line(name, words, own))
-    return lines
-
-
-def spelling(cases: Sequence[Case]) -> list[str]:
-    """Say how far a prompt leaves casing, punctuation and numbers of clean voices as they are."""
-    plain = {(case.list, case.id): case.text for case in cases if case.way == "alone"}
-    same = count = 0
-    for case in cases:
-        if case.way == "prompted alone":
-            wanted, found = plain[case.list, case.id].split(), case.text.split()
-            matcher = difflib.SequenceMatcher(None, wanted, found, False)
-            same += sum(block.size for block in matcher.get_matching_blocks())
-            count += len(wanted)
-    if not count:
-        return []
-    share = 100 * same / count
-    return ["", f"Clean voices: {share:.1f} % of {count} words written alike with the prompt."]
-
-
-def _line(name: str, way: str, cases: Sequence[Case]) -> str:
-    found = [case.errors for case in cases]
-    if not any(its.words for its in found):
-        silent = a_minute(found, [case.seconds for case in cases])
-        return f"| {name} | {way} | {len(cases)} | | | | | {silent} |"
-    parts = (
-        rate(found),
-        rate(found, lambda its: its.substituted),
-        rate(found, lambda its: its.left_out),
-        rate(found, lambda its: its.put_in),
-    )
-    return f"| {name} | {way} | {len(cases)} | " + " | ".join(map(str, parts)) + " | |"
 
 
 def several(listener: Listener, render: Any, name: str, first: int | None) -> list[str]:

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from tap_live.export.prompts_eval import Case, measure, report, several, spelling
+from tap_live.export.prompts_eval import measure, several
+from tap_live.export.prompts_report import Case, report, spelling
 from tap_live.export.word_errors import Errors
 
 RATE = 16_000
