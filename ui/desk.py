@@ -204,14 +204,15 @@ class Desk:
         if isinstance(command, SetTarget):
             self._builder.check(command, changed)
         before, self.setup = self.setup, changed
+        told: dict[str, Any] = {"waiting": self._builder.waiting(changed)}
         running = self._running
         if running is not None and not running.preview and changed != before:
             if self._builder.needs_another(running.built, before, changed):
                 self._end()
-                self._start(preview=False)
+                told = self._start(preview=False)
             else:
                 self._tell(running, command)
-        return {"waiting": self._builder.waiting(changed)}
+        return told
 
     def _tell(self, running: Running, command: AnyCommand) -> None:
         """Hand a change to the stream, if it is about anything that it has."""

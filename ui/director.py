@@ -14,7 +14,6 @@ from tap_live.events import (
     Hello,
     Level,
     Spectrum,
-    Start,
     Target,
     Warned,
 )
@@ -103,7 +102,7 @@ class Director(QObject):
         self._window.listen.targets.clear_presence()
 
     def _start(self) -> None:
-        self._link.send(Start(id=self._link.new_id()))
+        self._link.begin()
 
     def _show_where(self) -> None:
         where = self._link.engine.where

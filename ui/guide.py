@@ -86,7 +86,7 @@ class Guide(QDialog):
         super().reject()
 
     def _begin(self) -> None:
-        self._link.send(Start(id=self._link.new_id()))
+        self._link.begin()
         self.accept()
 
     def _enrolled(self, name: str) -> None:

@@ -20,6 +20,7 @@ from tap_live.events import (
     Record,
     RemoveTarget,
     SetTarget,
+    Start,
 )
 from tap_live.ui.engine import Engine, Phase
 from tap_live.ui.setup import Setup, TargetWish, applied, commands_for, told, with_target
@@ -74,7 +75,7 @@ class Link(QObject):
             self._ask_state()
         else:
             for command in commands_for(self.setup, self._ids):
-                self.send(command, self._take_waiting)
+                self.send(command, self._take_news)
         self._timer.start()
 
     def stop(self) -> None:
@@ -94,6 +95,11 @@ class Link(QObject):
         self._askers[command.id] = Asker(then, failed, progress)
         self.engine.send(command)
 
+    def begin(self) -> None:
+        """Begin a stream."""
+        self.recording = None
+        self.send(Start(id=self.new_id()), self._take_news)
+
     def change(self, command: AnyCommand, failed: Callable[[str], None] | None = None) -> None:
         """Send what changes the setup; it is taken back if the engine refuses."""
         before = self.setup
@@ -104,7 +110,7 @@ class Link(QObject):
                 self._adopt(before)
             (failed or self.trouble.emit)(why)
 
-        self.send(command, self._take_waiting, refused)
+        self.send(command, self._take_news, refused)
 
     def change_often(self, command: AnyCommand, key: str) -> None:
         """Change the setup now, and tell the engine a few times a second at most."""
@@ -117,10 +123,10 @@ class Link(QObject):
         """Be as another setup says."""
         for wish in self.setup.targets:
             if wish.on:
-                self.send(RemoveTarget(id=self.new_id(), target=wish.name), self._take_waiting)
+                self.send(RemoveTarget(id=self.new_id(), target=wish.name), self._take_news)
         self._adopt(setup)
         for command in commands_for(setup, self._ids):
-            self.send(command, self._take_waiting)
+            self.send(command, self._take_news)
 
     def turn_target(self, name: str, on: bool) -> None:
         """Ask for a target that is in the list, or keep it there and do without."""
@@ -132,7 +138,7 @@ class Link(QObject):
         command: AnyCommand = RemoveTarget(id=id, target=name)
         if on:
             command = SetTarget(id=id, target=name, gain=wish.gain, suppress=wish.suppress)
-        self.send(command, self._take_waiting)
+        self.send(command, self._take_news)
 
     def add_known(self, name: str, suppress: bool) -> None:
         """List a target that the engine asks for already."""
@@ -191,15 +197,19 @@ class Link(QObject):
                 self.own = setup
             self.setup_changed.emit(setup)
 
-    def _take_waiting(self, result: Any) -> None:
-        if isinstance(result, dict) and "waiting" in result and result["waiting"] != self.waiting:
+    def _take_news(self, result: Any) -> None:
+        """What an engine of our own tells with many answers."""
+        if not isinstance(result, dict):
+            return
+        self.recording = result.get("recording", self.recording)
+        if "waiting" in result and result["waiting"] != self.waiting:
             self.waiting = result["waiting"]
             self.setup_changed.emit(self.setup)
 
     def _flush(self) -> None:
         commands, self._later = list(self._later.values()), {}
         for command in commands:
-            self.send(command, self._take_waiting)
+            self.send(command, self._take_news)
 
 
 def _call(answered: Callable[[Any], None] | None, what: Any) -> None:

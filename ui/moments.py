@@ -36,6 +36,9 @@ class Moments(QObject):
         if self._link.engine.remote:
             self.told.emit(self.tr("The recording is on the engine's machine."), "watch")
             return
+        if line.cue.end <= float(recording.get("begin", 0.0)):
+            self.told.emit(self.tr("That was said before the recording began."), "watch")
+            return
         folder, begin = Path(recording["folder"]), float(recording.get("begin", 0.0))
         start, stop = line.cue.start - begin, line.cue.end - begin
         device = None if setup.output in _NO_DEVICE else setup.output

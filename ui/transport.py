@@ -2,7 +2,7 @@
 
 from PyQt6.QtWidgets import QGridLayout, QWidget
 
-from tap_live.events import Mute, Start, Stop
+from tap_live.events import Mute, Stop
 from tap_live.ui.controls import button, soft
 from tap_live.ui.engine import Phase
 from tap_live.ui.link import Link, is_busy
@@ -43,7 +43,7 @@ class Transport(QWidget):
         if link.phase is Phase.RUNNING:
             link.send(Stop(id=link.new_id()))
         elif link.phase in (Phase.STOPPED, Phase.PREVIEW):
-            link.send(Start(id=link.new_id()))
+            link.begin()
 
     def show_phase(self, phase: Phase) -> None:
         words = {

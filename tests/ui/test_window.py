@@ -385,9 +385,14 @@ def test_a_click_on_a_caption_plays_its_moment_of_the_recording(
     line = window.transcript.open
     window.listen.captions.view.chosen.emit(line)
     assert "click on a caption plays its moment" in window.banner.text
-    engine.answers[Record] = {"folder": str(tmp_path), "begin": 2.0}
-    window.listen.transport.record.click()
+    engine.answers[Start] = {"recording": {"folder": str(tmp_path), "begin": 2.0}}
+    window.listen.transport.record.click()  # before it starts, as one does
+    window.link.begin()
     poll(window)
     window.listen.captions.view.chosen.emit(line)
     window.moments.wait()
     assert played == [((tmp_path, 3.0, 4.0), 16_000, None)]
+    window.link.recording = {"folder": str(tmp_path), "begin": 60.0}
+    window.listen.captions.view.chosen.emit(line)
+    assert "before the recording began" in window.banner.text
+    assert len(played) == 1

@@ -430,32 +430,32 @@
 </context><context>
     <name>Director</name>
     <message>
-        <location filename="../director.py" line="64" />
+        <location filename="../director.py" line="63" />
         <source>Start again</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../director.py" line="65" />
+        <location filename="../director.py" line="64" />
         <source>The engine stopped. {why}</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../director.py" line="110" />
+        <location filename="../director.py" line="109" />
         <source>engine: {where}</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../director.py" line="117" />
+        <location filename="../director.py" line="116" />
         <source>Try now</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../director.py" line="118" />
+        <location filename="../director.py" line="117" />
         <source>Use this computer</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../director.py" line="119" />
+        <location filename="../director.py" line="118" />
         <source>What it recorded is kept there. It is looked for again and again.</source>
         <translation type="unfinished" />
     </message>
@@ -1198,6 +1198,11 @@
     <message>
         <location filename="../moments.py" line="37" />
         <source>The recording is on the engine's machine.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../moments.py" line="40" />
+        <source>That was said before the recording began.</source>
         <translation type="unfinished" />
     </message>
 </context><context>
