@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import AutoTokenizer, ClapModel
 
@@ -111,6 +111,12 @@ def read_state(file: Path, what: str) -> dict[str, Tensor]:
         for name, value in content.items()
         if isinstance(value, Tensor)
     }
+
+
+def to_safetensors(file: Path, out: Path) -> None:
+    """Convert a `.pt` or `.ckpt` once; what is read afterwards could hold no code."""
+    state = read_state(file, "weights to convert")
+    save_file({name: value.contiguous().clone() for name, value in state.items()}, out)
 
 
 def _unpickled(file: Path) -> Any:

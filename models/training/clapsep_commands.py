@@ -8,6 +8,7 @@ import torch
 import typer
 
 from ..clap_files import open_clap, open_tokenizer
+from ..clap_files import to_safetensors as convert
 from ..clapsep import Dims
 from .caption_writer import write_captions as write
 from .clap_cues import clap_bank, read_captions
@@ -35,6 +36,15 @@ def write_captions(
     """Let a local language model write captions, for training without paired text."""
     found = write(model, out, count, seed)
     typer.echo(f"{found} captions in {out}")
+
+
+def to_safetensors(
+    file: Annotated[Path, typer.Argument(help="best_model.ckpt, or LAION's .pt")],
+    out: Annotated[Path, typer.Argument(help="a .safetensors")],
+) -> None:
+    """Convert published weights once, so that no pickle is read again."""
+    convert(file, out)
+    typer.echo(f"{out}: {out.stat().st_size / 1e6:.0f} MB")
 
 
 def clap_cues(

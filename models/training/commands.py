@@ -14,7 +14,7 @@ from ..compact import Dims
 from ..cues import WIDTH
 from ..speaker import SpeakerEncoder
 from .checkpoint import load, open_network, write_half
-from .clapsep_commands import clap_cues, fit_clapsep, write_captions
+from .clapsep_commands import clap_cues, fit_clapsep, to_safetensors, write_captions
 from .clapsep_evaluate import evaluate_csv, sound_meter
 from .config import Schedule, TrainConfig
 from .corpus import open_corpus, voice_course
@@ -67,7 +67,9 @@ CURVES = {
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 app.command()(fit_cues)
-for command in (write_captions, clap_cues, fit_clapsep, evaluate_csv, lookahead):
+for command in (
+    to_safetensors, write_captions, clap_cues, fit_clapsep, evaluate_csv, lookahead,
+):  # fmt: skip
     app.command()(command)
 
 

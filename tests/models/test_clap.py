@@ -10,7 +10,7 @@ from transformers import ClapConfig, ClapModel
 
 from tap_live.models import clap_files
 from tap_live.models.clap import SAMPLES, Clap, HtsatDims, ten_seconds
-from tap_live.models.clap_files import authors_names, open_clap
+from tap_live.models.clap_files import authors_names, open_clap, to_safetensors
 
 TEXT = {
     "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 16,
@@ -60,13 +60,17 @@ def check(found: Clap, clap: Clap) -> None:
     torch.testing.assert_close(found.embed_audio(audio), clap.embed_audio(audio))
 
 
-@pytest.mark.parametrize("layout", ["pt", "safetensors", "folder"])
+@pytest.mark.parametrize("layout", ["pt", "safetensors", "converted", "folder"])
 def test_every_layout_gives_the_same_embeddings(clap: Clap, tmp_path: Path, layout: str) -> None:
     source = tmp_path / f"clap.{layout}"
     if layout == "pt":
         torch.save({"epoch": 15, "best": np.float64(0.9), "state_dict": laion(clap)}, source)
     elif layout == "safetensors":
         save_file(laion(clap), source)
+    elif layout == "converted":
+        torch.save({"epoch": 15, "state_dict": laion(clap)}, tmp_path / "clap.pt")
+        source = tmp_path / "clap.safetensors"
+        to_safetensors(tmp_path / "clap.pt", source)
     else:
         clap.model.save_pretrained(source)
     check(open_clap(source), clap)
