@@ -15,18 +15,17 @@ from dataclasses import dataclass
 from threading import Thread
 
 import numpy as np
-import soxr
 from numpy.typing import NDArray
 
 from tap_live.audio.resample import StreamResampler
 from tap_live.errors import ConfigError
 from tap_live.extractors.context import COPY, RATE, ContextNetwork
 from tap_live.extractors.context_spectra import Copy48
+from tap_live.extractors.rows import Newest, Rows
 from tap_live.processor import Audio, Cue, Targets
 
 HEADROOM = 1.25  # of the time that a context took, for those that take longer
 SHORTEST_S, LONGEST_S = 0.05, 5.0  # hops
-CHANNELS = 20  # rows at once: all targets, and those that they replace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +90,7 @@ class ChunkedExtractor:
         self._network = network
         self._plan = (config or ChunkConfig()).for_engine(network.compute_s)
         self._rate = rate
-        self._inward, self._outward = StreamResampler(rate, RATE), _Rows(RATE, rate)
+        self._inward, self._outward = StreamResampler(rate, RATE), Rows(RATE, rate)
         inward, outward = self._inward.lookahead, StreamResampler(RATE, rate).lookahead
         delay = self._plan.delay + Copy48.lookahead + outward
         self.lookahead = inward - (-delay * rate // RATE)
@@ -142,8 +141,8 @@ class ChunkedExtractor:
         self._copier.flush()
         self._outward.restart(len(self._cues))
         spare = self._network.samples + 2 * Copy48.lookahead
-        self._mixture = _Newest(spare)
-        self._copy = _Newest(spare * COPY // RATE)
+        self._mixture = Newest(spare)
+        self._copy = Newest(spare * COPY // RATE)
         self._done = 0  # samples at 32 kHz that were given
         self._started = 0  # contexts
         self._taken = self._given = 0  # at the stream rate
@@ -236,68 +235,3 @@ class _Pending:
             if old is not None:
                 given[row] = found[old]
         return given
-
-
-class _Newest:
-    """The newest samples of a stream, by their position in it; silence before it began."""
-
-    def __init__(self, length: int) -> None:
-        self.end = 0
-        self._length = length
-        self._held = np.zeros(2 * length, np.float32)
-        self._filled = length
-
-    def write(self, block: Audio) -> None:
-        self.end += len(block)
-        for start in range(0, len(block), self._length):
-            part = block[start : start + self._length]
-            if self._filled + len(part) > len(self._held):
-                self._held[: self._length] = self._held[self._filled - self._length : self._filled]
-                self._filled = self._length
-            self._held[self._filled : self._filled + len(part)] = part
-            self._filled += len(part)
-
-    def read(self, stop: int, count: int) -> Audio:
-        """Copy `count` samples up to position `stop`."""
-        last = self._filled - (self.end - stop)
-        return self._held[last - count : last].copy()
-
-
-class _Rows:
-    """Resample rows that come and go, in step: each has a channel of one resampler."""
-
-    _channels: list[int]  # of each row
-    _free: list[int]  # the others, the one that was given up longest ago first
-
-    def __init__(self, rate_in: int, rate_out: int) -> None:
-        self._rates = (rate_in, rate_out)
-        self._passing = rate_in == rate_out
-        self.restart(0)
-
-    def arrange(self, kept: Sequence[int | None]) -> None:
-        """Go on with these of the rows, and new ones, silent so far, where there is None."""
-        channels = [None if k is None else self._channels[k] for k in kept]
-        self._free += [one for one in self._channels if one not in channels]
-        # The one that was given up longest ago: nothing of its row is left in the filter.
-        self._channels = [self._free.pop(0) if one is None else one for one in channels]
-
-    def push(self, rows: Targets) -> Targets:
-        if self._passing:
-            return rows
-        return self._resampled(rows, last=False)
-
-    def flush(self) -> Targets:
-        count = len(self._channels)
-        rest = np.empty((count, 0), np.float32)
-        return rest if self._passing else self._resampled(rest, last=True)
-
-    def restart(self, count: int) -> None:
-        self._channels = list(range(count))
-        self._free = list(range(count, CHANNELS))
-        self._stream = soxr.ResampleStream(*self._rates, CHANNELS, dtype="float32")
-
-    def _resampled(self, rows: Targets, last: bool) -> Targets:
-        block = np.zeros((rows.shape[1], CHANNELS), np.float32)
-        block[:, self._channels] = rows.T
-        found: Targets = self._stream.resample_chunk(block, last=last).T
-        return found[self._channels]
