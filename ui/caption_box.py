@@ -37,6 +37,7 @@ class CaptionBox(QFrame):
         self.search.setPlaceholderText(self.tr("Search"))
         self.search.setAccessibleName(self.tr("Search in the captions"))
         self.search.setClearButtonEnabled(True)
+        self.search.setMinimumWidth(110)
         self.search.setMaximumWidth(220)
         self.search.textChanged.connect(lambda text: self._search(text))
         self.search.returnPressed.connect(lambda: self._search(self.search.text()))
@@ -97,6 +98,8 @@ class CaptionBox(QFrame):
         row.addWidget(self._found)
         previous = tool("↑", self.tr("Previous match"), self.find_previous)
         following = tool("↓", self.tr("Next match"), self.find_next)
+        for arrow in (previous, following):
+            arrow.setObjectName("small")
         widgets: list[QWidget] = [self.search, previous, following, copy, save]
         for widget in (*widgets, self.large, self.strip):
             row.addWidget(widget, alignment=Qt.AlignmentFlag.AlignVCenter)

@@ -205,6 +205,7 @@ class EnginePage(QWidget):
         box = QFrame()
         box.setObjectName("box")
         inside = QWidget()
+        inside.setObjectName("inside")
         inside.setLayout(self.findings)
         area = QScrollArea()
         area.setWidget(inside)

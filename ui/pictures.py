@@ -62,6 +62,7 @@ class Pictures(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._view)
         self.setMinimumHeight(190)
+        self._label()
         self.show_targets(())
         self.set_theme(DARK)
 

@@ -33,6 +33,7 @@ class TargetsBox(QFrame):
         self._list.addWidget(self._empty)
         self._list.addStretch()
         inside = QWidget()
+        inside.setObjectName("inside")
         inside.setLayout(self._list)
         area = QScrollArea()
         area.setWidget(inside)

@@ -94,7 +94,7 @@ QProgressBar {{
 }}
 QProgressBar::chunk {{ background: {accent}; border-radius: 5px; }}
 QScrollArea {{ background: transparent; border: none; }}
-QScrollArea > QWidget > QWidget {{ background: transparent; }}
+QScrollArea > QWidget#qt_scrollarea_viewport, QWidget#inside {{ background: transparent; }}
 QSplitter::handle {{ background: transparent; }}
 QFrame#banner {{ background: {field}; border: 1px solid {line}; border-left: 5px solid {bad}; }}
 QFrame#banner[grade="watch"] {{ border-left-color: {watch}; }}

@@ -70,7 +70,7 @@ class Window(QMainWindow):
         self._lay_out()
         self.setWindowTitle("TAP Live")
         self.resize(1200, 800)
-        self.setMinimumSize(860, 600)
+        self.setMinimumSize(1000, 720)
         self.director = Director(link, self)
         self.health = self.director.health
         self.moments = Moments(link, self.transcript, self)

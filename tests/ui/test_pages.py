@@ -84,7 +84,7 @@ def overlapping(widget):
 
 
 @pytest.mark.parametrize("theme", [DARK, LIGHT], ids=lambda theme: theme.name)
-@pytest.mark.parametrize("size", [(1280, 860), (980, 680)], ids=lambda size: f"{size[0]}")
+@pytest.mark.parametrize("size", [(1280, 860), (1000, 720)], ids=lambda size: f"{size[0]}")
 @pytest.mark.parametrize("page", [0, 1, 2])
 def test_nothing_is_cut_off_and_nothing_overlaps(filled, theme, size, page):
     filled.set_theme(theme)
@@ -118,8 +118,10 @@ def test_dialogs_neither(filled, theme):
     guide.close()
 
 
-def test_the_banner_and_the_consent_line_have_room(filled):
-    filled.resize(980, 680)
+@pytest.mark.parametrize("page", [0, 1, 2])
+def test_the_banner_and_the_consent_line_have_room(filled, page):
+    filled.resize(1000, 720)
+    filled.show_page(page)
     filled.listen.transport.record.click()
     filled.banner.say("a long story of what went wrong " * 6, "bad", ("Start again", lambda: None))
     settle(filled)

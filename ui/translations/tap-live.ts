@@ -210,72 +210,72 @@
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../caption_box.py" line="45" />
+        <location filename="../caption_box.py" line="46" />
         <source>Large</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../caption_box.py" line="45" />
+        <location filename="../caption_box.py" line="46" />
         <source>Large type</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../caption_box.py" line="47" />
+        <location filename="../caption_box.py" line="48" />
         <source>Strip</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../caption_box.py" line="48" />
+        <location filename="../caption_box.py" line="49" />
         <source>Captions in a strip that stays on top</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../caption_box.py" line="52" />
+        <location filename="../caption_box.py" line="53" />
         <source>Copy</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../caption_box.py" line="52" />
+        <location filename="../caption_box.py" line="53" />
         <source>Copy what is selected, or all</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../caption_box.py" line="53" />
+        <location filename="../caption_box.py" line="54" />
         <source>Save…</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../caption_box.py" line="53" />
+        <location filename="../caption_box.py" line="54" />
         <source>Save the captions as VTT, SRT or text</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../caption_box.py" line="66" />
+        <location filename="../caption_box.py" line="67" />
         <source>{count} captions are in {path}</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../caption_box.py" line="77" />
+        <location filename="../caption_box.py" line="78" />
         <source>Save the captions</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../caption_box.py" line="91" />
+        <location filename="../caption_box.py" line="92" />
         <source>not found</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../caption_box.py" line="95" />
+        <location filename="../caption_box.py" line="96" />
         <source>Captions</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../caption_box.py" line="98" />
+        <location filename="../caption_box.py" line="99" />
         <source>Previous match</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../caption_box.py" line="99" />
+        <location filename="../caption_box.py" line="100" />
         <source>Next match</source>
         <translation type="unfinished" />
     </message>
@@ -607,27 +607,27 @@
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="212" />
+        <location filename="../engine_page.py" line="213" />
         <source>What the doctor found</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="215" />
+        <location filename="../engine_page.py" line="216" />
         <source>Doctor</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="217" />
+        <location filename="../engine_page.py" line="218" />
         <source>Look again</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="225" />
+        <location filename="../engine_page.py" line="226" />
         <source>Models</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="229" />
+        <location filename="../engine_page.py" line="230" />
         <source>Bundles of your own training are made with `python -m tap_live.export…`, where PyTorch is installed.</source>
         <translation type="unfinished" />
     </message>
@@ -1218,13 +1218,13 @@
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../pictures.py" line="161" />
+        <location filename="../pictures.py" line="162" />
         <location filename="../pictures.py" line="48" />
         <source>out</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../pictures.py" line="167" />
+        <location filename="../pictures.py" line="168" />
         <source>now</source>
         <translation type="unfinished" />
     </message>
@@ -1298,8 +1298,8 @@
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../targets_box.py" line="44" />
-        <location filename="../targets_box.py" line="41" />
+        <location filename="../targets_box.py" line="45" />
+        <location filename="../targets_box.py" line="42" />
         <source>Targets</source>
         <translation type="unfinished" />
     </message>
