@@ -146,7 +146,7 @@ class VoiceGate:
         odds = self._smoothed(steps)
         while self._decided < len(steps):
             now = odds[self._decided]
-            if not (all_of_it or self._ripe(len(steps) - self._decided, now.max())):
+            if not (all_of_it or self._ripe(len(steps) - self._decided, now)):
                 break
             turns += self._hear(steps[self._decided], now)
             self._decided += 1
@@ -154,7 +154,7 @@ class VoiceGate:
             self._forget(steps.pop(0))  # no later window covers it
         return turns
 
-    def _ripe(self, heard: int, odds: float) -> bool:
+    def _ripe(self, heard: int, odds: NDArray[np.float64]) -> bool:
         """Whether a step is decided, `heard` steps after it began.
 
         What begins after a pause is held back and can wait longer if it is in doubt.
@@ -163,8 +163,10 @@ class VoiceGate:
             return heard > self._wait
         if heard > LENGTHS:
             return True
-        clear = odds >= (self._config.clear if heard > self._held else self._config.sure)
-        return clear and heard >= _EVIDENCE
+        if self._names[int(odds.argmax())] == OTHER:  # so seem the first sounds of many a voice
+            return heard > self._held and odds.max() >= self._config.sure
+        clear = odds.max() >= (self._config.clear if heard > self._held else self._config.sure)
+        return bool(clear) and heard >= _EVIDENCE
 
     def _hear(self, step: Step, odds: NDArray[np.float64]) -> list[Edge]:
         """Take the odds of one step; return what changes."""
