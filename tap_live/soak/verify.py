@@ -85,13 +85,13 @@ def wrong_words(part: Path, whole: Path, finals: Sequence[Caption]) -> int:
 def _place(part: Path, whole: Path) -> tuple[float, float]:
     """Find where in the whole a part lies, in seconds. Raises: ValueError if nowhere."""
     with soundfile.SoundFile(part) as file:
-        mark, length = file.read(MARK, dtype="float32"), file.frames
+        played = file.read(dtype="float32")  # all of it: noise and turns come again
     with soundfile.SoundFile(whole) as file:
         for begin in range(0, file.frames, CHUNK):
             file.seek(begin)
-            chunk = file.read(CHUNK + MARK, dtype="float32")
-            for place in np.flatnonzero(chunk[: 1 - MARK] == mark[0]):
-                if np.array_equal(chunk[place : place + MARK], mark):
+            chunk = file.read(CHUNK + len(played), dtype="float32")
+            for place in np.flatnonzero(chunk == played[0]):
+                if np.array_equal(chunk[place : place + len(played)], played):
                     start = begin + int(place)
-                    return start / RATE, (start + length) / RATE
+                    return start / RATE, (start + len(played)) / RATE
     raise ValueError(f"{part} is no part of {whole}")
