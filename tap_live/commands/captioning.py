@@ -35,6 +35,7 @@ def captioning(
     language: str | None,
     targets: Sequence[str] = (),
     others: Others | None = None,
+    threshold: float | None = None,
     *,
     make_gate: Callable[[], Gate] | None = None,
 ) -> Captioning:
@@ -43,10 +44,11 @@ def captioning(
     Args:
         targets: whose words are captioned, as `--target` gives them; none is everybody.
         others: what becomes of everybody else's.
+        threshold: how clearly a voice must be one of them; None is what was measured.
         make_gate: makes gates of voices that are not stored.
     Raises: BundleError if weights are not to be had; VoiceError if a voice is not enrolled.
     """
-    make_gate = make_gate or gate_maker(targets, others)
+    make_gate = make_gate or gate_maker(targets, others, threshold=threshold)
     name = whisper or DEFAULT_WHISPER
     model = load_whisper(name)
     recogniser = WhisperRecogniser(model)

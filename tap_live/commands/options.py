@@ -54,6 +54,16 @@ OtherVoices = Annotated[
     Others | None,
     typer.Option(help="What becomes of everybody else's words. [default: hide, with a target]"),
 ]
+Threshold = Annotated[
+    float | None,
+    typer.Option(
+        "--voice-threshold",
+        help="How clearly a voice must be the enrolled one (natural logarithm of a likelihood "
+        "ratio): more lets fewer strangers through and loses more of its words. [default: 1]",
+        min=-10,
+        max=20,
+    ),
+]
 CaptionsBy = Literal["auto", "extract", "prompt", "both"]
 Captions = Annotated[
     CaptionsBy | None,

@@ -82,10 +82,13 @@ def listening(
     language: str | None,
     targets: Sequence[str],
     others: Others | None,
+    threshold: float | None = None,
 ) -> Captioning:
     """Load what captions need. Raises: as `captioning`."""
     if heard.prompts is None:
-        return captioning(whisper, language, targets, others)
+        return captioning(whisper, language, targets, others, threshold)
+    if threshold is not None:
+        raise ConfigError("--voice-threshold is for captions without prompts: leave one of them")
     name, store = whisper or DEFAULT_WHISPER, VoiceStore()
     voices = [store.load(voice) for voice in voice_names(targets)]
     model = load_whisper(name)

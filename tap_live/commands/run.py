@@ -18,6 +18,7 @@ from tap_live.commands.options import (
     Rest,
     Suppress,
     Target,
+    Threshold,
     Whisper,
 )
 from tap_live.commands.parts import open_input, output_maker
@@ -63,6 +64,7 @@ def run(
     rest: Rest = None,
     extractor: Extractor = None,
     others: OtherVoices = None,
+    voice_threshold: Threshold = None,
     caption: Annotated[bool, typer.Option(help="Caption what is heard.")] = True,
     captions: Captions = None,
     prompts: Prompts = None,
@@ -100,7 +102,11 @@ def run(
         names = ", ".join(asked.voices)
         warn(f"voice-compact is not installed: captions follow {names}, the sound stays as it is")
     heard = hearing(captions, prompts, asked, plan, others, whisper)
-    listener = listening(heard, whisper, language, asked.voices, others) if caption else None
+    listener = (
+        listening(heard, whisper, language, asked.voices, others, voice_threshold)
+        if caption
+        else None
+    )
     parts = Parts(
         source=source,
         make_output=output_maker(output),

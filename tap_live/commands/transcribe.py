@@ -28,6 +28,7 @@ from tap_live.commands.options import (
     OtherVoices,
     Prompts,
     Target,
+    Threshold,
     Whisper,
 )
 from tap_live.commands.prompting import hearing, listening
@@ -55,6 +56,7 @@ def transcribe(
     ] = None,
     target: Target = None,
     others: OtherVoices = None,
+    voice_threshold: Threshold = None,
     extractor: Extractor = None,
     streaming: Annotated[
         bool,
@@ -83,7 +85,7 @@ def transcribe(
         audio = stack.enter_context(AudioFile(file, channel))
         plan = asked.following() if others in (None, "hide") else None
         listening_to = hearing(captions, prompts, asked, plan, others, whisper)
-        listener = listening(listening_to, whisper, language, asked.voices, others)
+        listener = listening(listening_to, whisper, language, asked.voices, others, voice_threshold)
         writers = [stack.enter_context(closing(_writer(path))) for path in out or ()]
         page = _Page(json=json, quiet=bool(out))
         blocks = stack.enter_context(_Tape(audio, page))

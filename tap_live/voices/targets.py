@@ -32,7 +32,7 @@ def gate_maker(
     targets: Sequence[str],
     others: Others | None = None,
     *,
-    threshold: float = THRESHOLD,
+    threshold: float | None = None,
     store: VoiceStore | None = None,
 ) -> Callable[[], VoiceGate] | None:
     """Return what makes a gate for each captioner, or None if no voice is asked for.
@@ -40,24 +40,27 @@ def gate_maker(
     Args:
         others: what becomes of everybody else; left out when voices are asked for and
             nothing is said.
-        threshold: log-likelihood ratio from which a name is given; higher is stricter.
+        threshold: log-likelihood ratio from which a name is given; higher is stricter. None
+            is the one that was calibrated.
     Raises: VoiceError if a voice is not enrolled; ConfigError if `others` is given
-        without a voice; BundleError.
+        or `threshold` is given without a voice; BundleError.
     """
     names = voice_names(targets)
     if not names:
         if others is not None:
             raise ConfigError("--others says what becomes of other voices: add --target voice:NAME")
+        if threshold is not None:
+            raise ConfigError("--voice-threshold is about a voice: add --target voice:NAME")
         return None
     store = store or VoiceStore()
     return gate_of([store.load(name) for name in names], others or "hide", threshold=threshold)
 
 
 def gate_of(
-    voices: Sequence[Voice], others: Others, *, threshold: float = THRESHOLD
+    voices: Sequence[Voice], others: Others, *, threshold: float | None = None
 ) -> Callable[[], VoiceGate]:
     """Load what a gate needs once; return what makes one."""
-    config = GateConfig(others=others, threshold=threshold)
+    config = GateConfig(others=others, threshold=THRESHOLD if threshold is None else threshold)
     encoder, scorer = SpeakerEncoder.open(), Scorer.open()
     prints = {voice.name: scorer.print_of(voice.state) for voice in voices}
     return lambda: VoiceGate(encoder, scorer, prints, config)

@@ -3,7 +3,7 @@ import pytest
 
 from tap_live.errors import ConfigError, VoiceError
 from tap_live.voices.store import ClipFigures, Voice, VoiceStore
-from tap_live.voices.targets import gate_maker, voice_names
+from tap_live.voices.targets import THRESHOLD, gate_maker, voice_names
 
 
 @pytest.fixture
@@ -32,6 +32,19 @@ def test_without_a_voice_there_is_no_gate(store):
 def test_others_without_a_voice_mean_nothing(store):
     with pytest.raises(ConfigError, match="add --target voice:NAME"):
         gate_maker([], "hide", store=store)
+
+
+def test_a_threshold_without_a_voice_means_nothing(store):
+    with pytest.raises(ConfigError, match="--voice-threshold is about a voice: add --target"):
+        gate_maker([], threshold=2.0, store=store)
+
+
+def test_the_threshold_is_the_calibrated_one_unless_another_is_given(store):
+    def threshold(given):
+        make = gate_maker(["voice:ana"], threshold=given, store=store)
+        return make()._config.threshold
+
+    assert (threshold(None), threshold(0.0), threshold(3.0)) == (THRESHOLD, 0.0, 3.0)
 
 
 def test_who_is_not_enrolled_cannot_be_asked_for(store):
