@@ -38,6 +38,7 @@ class ListenPage(QWidget):
         layout.addWidget(self._devices())
         layout.addWidget(self._splitters(), 1)
         link.setup_changed.connect(self._show_targets)
+        self._show_targets(link.setup)
 
     def set_theme(self, theme: Theme) -> None:
         for part in (self.pictures, self.captions.view):

@@ -44,7 +44,7 @@ _NAMES = ("voice:ana", "voice:ben", "text:a dog barking")
 class MadeUpEngine:
     """Says what a stream of this moment would have said by now."""
 
-    where, remote, phase = "made up", True, Phase.RUNNING
+    where, remote, phase = "made up", False, Phase.RUNNING
 
     def __init__(self) -> None:
         self._rng = np.random.default_rng(0)

@@ -16,7 +16,7 @@ from PyQt6.QtWidgets import QVBoxLayout, QWidget
 from tap_live.events import Caption, Spectrum, Target
 from tap_live.spectra import A_SECOND, BANDS, band_edges
 from tap_live.ui.colours import DARK, Theme
-from tap_live.ui.presence import Lanes
+from tap_live.ui.presence import ABSENT, NOBODY, PRESENT, Lanes
 from tap_live.ui.scroll import ScrollingPicture
 
 SHOWN_S = 15
@@ -52,7 +52,6 @@ class Pictures(QWidget):
         self._images = {name: self._image(plot) for name, plot in self._plots.items()}
         self._lane_plot = self._plot(len(_STREAMS), "")
         self._lane_image = self._image(self._lane_plot)
-        self._lane_image.setLevels((0, 2))
         self._lane_plot.setYRange(0, self._lanes.picture.rows, padding=0)
         self._region = pg.LinearRegionItem(movable=True)
         self._region.setVisible(False)
@@ -171,7 +170,7 @@ class Pictures(QWidget):
 
     def _image(self, plot: pg.PlotItem) -> pg.ImageItem:
         image = pg.ImageItem()
-        image.setImage(np.zeros((COLUMNS, BANDS), np.uint8), autoLevels=False, levels=_LEVELS)
+        image.setImage(np.zeros((COLUMNS, BANDS), np.uint8), autoLevels=False)
         plot.addItem(image)
         return image
 
@@ -214,14 +213,16 @@ def _shades(theme: Theme) -> NDArray[np.uint8]:
     else:
         stops = ("#0c1016", "#16284a", "#28538f", "#3f93b5", "#a5d36a", "#fff3b0")
     rgb = np.array([[int(stop[i : i + 2], 16) for i in (1, 3, 5)] for stop in stops])
-    at = np.linspace(0, len(stops) - 1, 256)
+    first, last = _LEVELS
+    at = np.clip((np.arange(256) - first) / (last - first), 0, 1) * (len(stops) - 1)
     channels = [np.interp(at, np.arange(len(stops)), column) for column in rgb.T]
     return np.round(np.transpose(channels)).astype(np.uint8)
 
 
 def _lane_shades(theme: Theme) -> NDArray[np.uint8]:
-    """(256, 3) for the bytes of `presence`, spread as the image's levels are."""
+    """(256, 3) for the bytes of `presence`."""
     table = np.zeros((256, 3), np.uint8)
-    for first, colour in ((0, theme.panel), (64, theme.field), (192, theme.good)):
-        table[first:] = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+    colours = {NOBODY: theme.panel, ABSENT: theme.field, PRESENT: theme.good}
+    for value, colour in colours.items():
+        table[value:] = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
     return table

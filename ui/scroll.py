@@ -7,6 +7,8 @@ side by side and nothing is ever moved.
 import numpy as np
 from numpy.typing import NDArray
 
+JITTER = 2  # columns: moments come when a hop is done, not evenly
+
 
 class ScrollingPicture:
     """Keep the newest `columns` of `rows` bytes each.
@@ -33,11 +35,12 @@ class ScrollingPicture:
 
     def put(self, seconds: float, column: NDArray[np.uint8] | bytes) -> None:
         """Write what a moment has, (rows,); one before the newest is written where it lies."""
-        place = int(seconds * self.a_second)
+        place, before = int(seconds * self.a_second), self._end
         self.advance(place + 1)
-        if place >= self._end - self.columns:
-            values = np.frombuffer(column, np.uint8) if isinstance(column, bytes) else column
-            at = place % self.columns
+        values = np.frombuffer(column, np.uint8) if isinstance(column, bytes) else column
+        first = before if 0 < place - before <= JITTER else place
+        for column_place in range(max(first, self._end - self.columns), place + 1):
+            at = column_place % self.columns
             self._pixels[at] = self._pixels[at + self.columns] = values
 
     def fill(self, start: float, stop: float, rows: slice, value: int) -> None:

@@ -24,6 +24,7 @@ class TargetRow(QFrame):
         self.on.setAccessibleName(self.tr("Use {name}").format(name=wish.label))
         self.on.setToolTip(wish.name)
         self.state = QLabel()
+        self.state.setMinimumWidth(76)
         self.state.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.gain = QSlider(Qt.Orientation.Horizontal)
         self.gain.setRange(QUIETEST, LOUDEST)

@@ -19,8 +19,15 @@ def test_the_newest_column_is_at_the_right():
 def test_moments_that_nobody_told_of_stay_empty_and_keep_their_place():
     picture = ScrollingPicture(columns=5, rows=2, a_second=10, empty=9)
     picture.put(0.01, column(1))
-    picture.put(0.31, column(2))
-    assert picture.view()[:, 0].tolist() == [9, 1, 9, 9, 2]
+    picture.put(0.41, column(2))
+    assert picture.view()[:, 0].tolist() == [1, 9, 9, 9, 2]
+
+
+def test_moments_that_come_a_little_unevenly_leave_no_gap():
+    picture = ScrollingPicture(columns=20, rows=2, a_second=30)
+    for hop in range(0, 300, 2):  # every other hop of 16 ms, and now and then the next
+        picture.put((hop + (hop % 6 == 0)) * 0.016, column(5))
+    assert (picture.view() == 5).all()
 
 
 def test_a_jump_further_than_the_picture_clears_it():

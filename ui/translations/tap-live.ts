@@ -975,37 +975,37 @@
 </context><context>
     <name>ListenPage</name>
     <message>
-        <location filename="../listen_page.py" line="61" />
+        <location filename="../listen_page.py" line="62" />
         <source>Nothing has been heard yet.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../listen_page.py" line="65" />
+        <location filename="../listen_page.py" line="66" />
         <source>Drag the edges to what you mean.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../listen_page.py" line="119" />
+        <location filename="../listen_page.py" line="120" />
         <source>More of this</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../listen_page.py" line="120" />
+        <location filename="../listen_page.py" line="121" />
         <source>Remove this</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../listen_page.py" line="121" />
+        <location filename="../listen_page.py" line="122" />
         <source>Cancel</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../listen_page.py" line="124" />
+        <location filename="../listen_page.py" line="125" />
         <source>Sound</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../listen_page.py" line="128" />
+        <location filename="../listen_page.py" line="129" />
         <source>Mark a sound</source>
         <translation type="unfinished" />
     </message>
@@ -1218,13 +1218,13 @@
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../pictures.py" line="162" />
+        <location filename="../pictures.py" line="161" />
         <location filename="../pictures.py" line="48" />
         <source>out</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../pictures.py" line="168" />
+        <location filename="../pictures.py" line="167" />
         <source>now</source>
         <translation type="unfinished" />
     </message>
@@ -1236,52 +1236,52 @@
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="30" />
+        <location filename="../target_row.py" line="31" />
         <source>Gain of {name}</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="34" />
+        <location filename="../target_row.py" line="35" />
         <source>Remove {name}</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="62" />
+        <location filename="../target_row.py" line="63" />
         <source>off</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="67" />
+        <location filename="../target_row.py" line="68" />
         <source>● present</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="67" />
+        <location filename="../target_row.py" line="68" />
         <source>○ absent</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="71" />
+        <location filename="../target_row.py" line="72" />
         <source>voice</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="71" />
+        <location filename="../target_row.py" line="72" />
         <source>sound</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="73" />
+        <location filename="../target_row.py" line="74" />
         <source>, asked away</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="77" />
+        <location filename="../target_row.py" line="78" />
         <source>: its words only; no extractor is installed for its sound</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="78" />
+        <location filename="../target_row.py" line="79" />
         <source>: waits for the bundle {bundle}, which is not installed</source>
         <translation type="unfinished" />
     </message>
