@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 from PyQt6 import sip
-from PyQt6.QtCore import QObject, QTimer, pyqtSignal
+from PyQt6.QtCore import QObject, Qt, QTimer, pyqtSignal
 
 from tap_live.events import (
     AnyCommand,
@@ -66,6 +66,7 @@ class Link(QObject):
         self._askers: dict[Any, Asker] = {}
         self._later: dict[str, AnyCommand] = {}  # the newest of what changes often
         self._timer = QTimer(self)
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.setInterval(1000 // FRAMES_A_SECOND)
         self._timer.timeout.connect(self.poll)
 
