@@ -25,7 +25,7 @@ from tap_live.events import (
 from tap_live.ui.engine import Engine, Phase
 from tap_live.ui.setup import Setup, TargetWish, applied, commands_for, told, with_target
 
-FRAMES_A_SECOND = 30
+FRAME_MS = 31  # a little less than a thirtieth of a second: a frame is late at times
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Link(QObject):
         self._later: dict[str, AnyCommand] = {}  # the newest of what changes often
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
-        self._timer.setInterval(1000 // FRAMES_A_SECOND)
+        self._timer.setInterval(FRAME_MS)
         self._timer.timeout.connect(self.poll)
 
     def start(self) -> None:
