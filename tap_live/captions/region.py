@@ -63,6 +63,7 @@ class Region:
         self._tongue = ""
         self._believed = False
         self._open: tuple[Heard, ...] = ()  # words of the last pass that are not final
+        self._agreed = 0  # of them, that the pass before had too
         self.heard = edge.position  # where the last pass ended
         self._fresh = edge.noticed - edge.position  # new speech since then
         self._afresh = -1  # from where speech that was skipped was last heard afresh
@@ -74,10 +75,11 @@ class Region:
 
     def step(self, position: int) -> list[Caption]:
         """Take note of another 32 ms, up to `position`."""
+        captions = self._settle(position)
         if self._paused:
-            return []
+            return captions
         self._fresh += WINDOW
-        return self._read(position) if self._fresh >= self._interval else []
+        return captions + self._read(position) if self._fresh >= self._interval else captions
 
     def pause(self, position: int) -> list[Caption]:
         """Read at once what was said, for nothing may follow."""
@@ -100,15 +102,23 @@ class Region:
 
     def _read(self, position: int) -> list[Caption]:
         before, self._open = self._open, self._hear(position)
-        certain = next(
-            (n for n, word in enumerate(self._open) if word.end > position - self._wait(word)),
-            len(self._open),
-        )
-        certain = min(certain, agreed(before, self._open))
-        captions = self._say(certain) + self._shorten(position)
+        self._agreed = agreed(before, self._open)
+        captions = self._say(self._certain(position)) + self._shorten(position)
         if self._open or self._shown:
             captions.append(self._caption("partial", self._open))
         return captions
+
+    def _settle(self, position: int) -> list[Caption]:
+        """Make final what has grown old enough since the last pass, without waiting for the next."""
+        captions = self._say(self._certain(position))
+        if captions and self._open:
+            captions.append(self._caption("partial", self._open))
+        return captions
+
+    def _certain(self, position: int) -> int:
+        """Count the first open words that two passes agreed on and that are old enough."""
+        words = enumerate(self._open[: self._agreed])
+        return next((n for n, w in words if w.end > position - self._wait(w)), self._agreed)
 
     def _wait(self, word: Heard) -> int:
         """Return how long after its end a word becomes final; what is doubtful, later."""
@@ -167,6 +177,7 @@ class Region:
         said, self._open = self._open[:count], self._open[count:]
         if not said:
             return []
+        self._agreed = max(0, self._agreed - count)
         caption = self._caption("final", said)
         self.context.words += said
         self._numbers.id += 1

@@ -201,6 +201,24 @@ def test_a_doubtful_word_becomes_final_later_and_loses_nothing():
     assert texts(run(captioner(Listener(doubtful=frozenset({8}))), DIALOGUE)) == said(1, 44)
 
 
+@pytest.mark.parametrize("pause_s", [0.0, 0.6])
+def test_words_that_were_agreed_on_grow_final_without_another_pass(pause_s):
+    listener, asked, left = Listener(), [], []
+    stage, audio = captioner(listener), np.concatenate([speech(1, 20), silence(pause_s)])
+    for start in range(0, len(audio), 512):
+        captions = finals(stage.push(audio[start : start + 512]))
+        asked.append(len(listener.asked))
+        left += [(len(asked), start + 512, word) for c in captions for word in c.words]
+    last_pass = asked.index(asked[-1]) + 1  # the block in which it was made
+    grown = [
+        (at / RATE - word.end) for block, at, word in left if asked[block - 2] == asked[block - 1]
+    ]
+    assert grown and left[-1][0] > last_pass
+    hold = StreamingConfig().hold + 0.1 * StreamingConfig().doubt
+    assert all(hold <= late < hold + 2 * 512 / RATE for late in grown)
+    assert [word.text for _, _, word in left] == said(1, len(left))
+
+
 class Forgetful(Listener):
     """Takes everything for what it knows already, once it has been told `known` words."""
 
