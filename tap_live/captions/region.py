@@ -109,7 +109,7 @@ class Region:
         return captions
 
     def _settle(self, position: int) -> list[Caption]:
-        """Make final what has grown old enough since the last pass, without waiting for the next."""
+        """Make final what has grown old enough since the last pass."""
         captions = self._say(self._certain(position))
         if captions and self._open:
             captions.append(self._caption("partial", self._open))
