@@ -23,7 +23,7 @@ from tap_live.sources.source import Sink, Tell
 
 BLOCK_MS = 20
 BLOCK = RATE * BLOCK_MS // 1000
-LEAD = RATE // 5  # samples that the device may be ahead of the engine
+LEAD = RATE // 10  # samples that the device may be ahead of the engine: well under an overload
 POLL_S = 0.002
 MICROPHONE = Device(
     index=0, name="room", description="a meeting", role="input", kind="microphone",
