@@ -100,7 +100,8 @@ class Expansion(nn.Module):
         """(B, side * side, C) -> (B, 4 * side * side, C / 2)."""
         x = self.expand(x).view(len(x), side, side, 2, 2, -1)  # columns before rows
         x = x.permute(0, 1, 4, 2, 3, 5).flatten(1, 4)
-        return self.norm(x)  # type: ignore[no-any-return]
+        normed: Tensor = self.norm(x)
+        return normed
 
 
 class Level(nn.Module):

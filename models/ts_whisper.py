@@ -42,14 +42,12 @@ class ResidualPerceptron(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.net = nn.Sequential(
-            nn.Linear(width, width // 2),
-            nn.ReLU(),
-            nn.Linear(width // 2, width),
-            nn.LayerNorm(width),
-        )
+        norm = nn.LayerNorm(width)
         # Prompts that begin as large as what they stand among would undo what Whisper knows.
-        nn.init.constant_(self.net[-1].weight, START)  # type: ignore[arg-type]
+        nn.init.constant_(norm.weight, START)
+        self.net = nn.Sequential(
+            nn.Linear(width, width // 2), nn.ReLU(), nn.Linear(width // 2, width), norm
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         added: Tensor = self.net(x)

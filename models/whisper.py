@@ -13,7 +13,7 @@ Source: Radford et al., arXiv:2212.04356; prompts after Ma et al., arXiv:2312.08
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -206,7 +206,8 @@ class TextDecoder(nn.Module):
 
     def keys_values(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """Project (A, T, W) hidden states for every layer: (Ld, A, H, T, D), twice."""
-        pairs = [block.cross_attn.keys_values(hidden) for block in self.blocks]  # type: ignore[union-attr,operator]
+        blocks = [cast(ResidualAttentionBlock, block) for block in self.blocks]
+        pairs = [block.cross_attn.keys_values(hidden) for block in blocks]
         return torch.stack([key for key, _ in pairs]), torch.stack([value for _, value in pairs])
 
     def forward(

@@ -57,7 +57,8 @@ class DeviceChoice(QWidget):
         if found == self._found and self.box.count():
             return
         self._found = found
-        if self.box.view() is not None and self.box.view().isVisible():  # type: ignore[union-attr]
+        opened = self.box.view()
+        if opened is not None and opened.isVisible():
             return
         self.box.clear()
         for words, value in self._standing():

@@ -16,7 +16,7 @@ from PyQt6.QtWidgets import (
 )
 
 from tap_live.errors import TapError
-from tap_live.events import Cancel, CheckVoice, Command, Enrol, Level, Progress, Start, Stop
+from tap_live.events import Cancel, CheckVoice, Enrol, Level, Progress, Start, Stop
 from tap_live.ui.clips import brought
 from tap_live.ui.controls import button, graded, soft
 from tap_live.ui.engine import Phase
@@ -113,10 +113,10 @@ class EnrolBox(QWidget):
     def _opened_for(self, command: Enrol | CheckVoice, then: Any, state: Any) -> None:
         self._send(command, then)
 
-    def _send(self, command: Command, then: Any) -> None:
+    def _send(self, command: Enrol | CheckVoice, then: Any) -> None:
         self._task = str(command.id)
         self._busy(True)
-        self._link.send(command, then, self._failed, self._progress)  # type: ignore[arg-type]
+        self._link.send(command, then, self._failed, self._progress)
 
     def _progress(self, progress: Progress) -> None:
         self.bar.setMaximum(progress.total or 0)

@@ -1,6 +1,7 @@
 """Whether the engine keeps up, in words: what the health line says."""
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass
 from enum import IntEnum
 
 from PyQt6.QtCore import QCoreApplication
@@ -34,22 +35,23 @@ class Health:
     running: bool = True
 
 
-@dataclass
 class HealthWatch:
     """Fold events into one verdict; times are those of the events."""
 
-    running: bool = False
-    stats: Stats | None = None
-    input_gone: str = ""
-    output_gone: str = ""
-    _newest: float = 0.0
-    _notices: dict[str, tuple[float, Grade, str]] = field(default_factory=dict)
-    _lost_before: int = 0
-    _lost_at: float = -1e9
+    def __init__(self) -> None:
+        self.begin()
+        self.running = False
 
     def begin(self) -> None:
         """A stream begins: nothing of an earlier one counts."""
-        self.__init__(running=True)  # type: ignore[misc]
+        self.running = True
+        self.stats: Stats | None = None
+        self.input_gone = ""
+        self.output_gone = ""
+        self._newest = 0.0
+        self._notices: dict[str, tuple[float, Grade, str]] = {}
+        self._lost_before = 0
+        self._lost_at = -math.inf
 
     def end(self) -> None:
         self.running = False

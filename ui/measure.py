@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections import deque
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from PyQt6.QtCore import QEventLoop, QSettings, QTimer
@@ -84,12 +85,12 @@ class MadeUpEngine:
                 Word(f" word{n}" + ("." if n == 7 else ""), at + n * 0.3, at + n * 0.3 + 0.3, 0.9)
                 for n in range(tick % 90 // 12 + 1)
             )
-            state = "final" if final else "partial"
+            state: Literal["partial", "final"] = "final" if final else "partial"
             say(
                 Caption(
                     id=tick // 90,
                     revision=tick,
-                    state=state,  # type: ignore[arg-type]
+                    state=state,
                     start=at,
                     end=at + 2.4,
                     words=words,

@@ -223,7 +223,8 @@ def without_lora(net: Separator) -> Separator:
     state = dict(net.state_dict())
     for name in [name for name in state if name.endswith(".lora_A.default.weight")]:
         module = name.removesuffix(".lora_A.default.weight")
-        scale = net.get_submodule(module).scaling["default"]  # type: ignore[index]
+        layer: Any = net.get_submodule(module)
+        scale = layer.scaling["default"]
         change = state[f"{module}.lora_B.default.weight"] @ state.pop(name)
         state.pop(f"{module}.lora_B.default.weight")
         state[f"{module}.weight"] = state.pop(f"{module}.base_layer.weight") + scale * change

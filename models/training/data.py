@@ -76,7 +76,7 @@ def _from_manifest(folder: Path) -> Iterator[Clip]:
 def _is_librispeech(path: Path) -> bool:
     """Whether a file is named speaker-chapter-utterance, in folders that agree."""
     match = re.fullmatch(r"(\d+)-(\d+)-\d+", path.stem)
-    return bool(match) and path.parts[-3:-1] == match.groups()  # type: ignore[union-attr]
+    return match is not None and path.parts[-3:-1] == match.groups()
 
 
 def _from_librispeech(folder: Path) -> Iterator[Clip]:

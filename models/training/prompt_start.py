@@ -5,12 +5,14 @@ would go into learning it again: of tiny.en they leave words in mixtures with 6.
 plain Whisper has 4.5, and so have these.
 """
 
+from typing import cast
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from ..ts_whisper import TargetSpeakerWhisper
-from ..whisper import Whisper, causal_bias
+from ..whisper import ResidualAttentionBlock, Whisper, causal_bias
 
 
 @torch.no_grad()
@@ -41,7 +43,7 @@ def encoder_states(whisper: Whisper, mel: Tensor) -> Tensor:
     states = []
     for block in encoder.blocks:
         states.append(x)
-        x = block.encode(x)  # type: ignore[operator]
+        x = cast(ResidualAttentionBlock, block).encode(x)
     return torch.stack(states)
 
 
@@ -56,5 +58,5 @@ def decoder_states(whisper: Whisper, mel: Tensor, tokens: Tensor) -> Tensor:
     for layer, block in enumerate(decoder.blocks):
         states.append(x)
         cross = (encoded.cross_k[layer], encoded.cross_v[layer])
-        x = block.decode(x, caches[layer], bias, cross)[0]  # type: ignore[operator]
+        x = cast(ResidualAttentionBlock, block).decode(x, caches[layer], bias, cross)[0]
     return torch.stack(states)

@@ -14,7 +14,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -232,7 +232,7 @@ class Runner(ABC, Generic[Batch]):
     def _distributed(self, objective: nn.Module) -> nn.Module:
         module: nn.Module = objective
         if self.config.compile:
-            module = torch.compile(module)  # type: ignore[assignment]
+            module = cast(nn.Module, torch.compile(module))
         if self.place.processes > 1:
             cuda = self.place.device.type == "cuda"
             module = DistributedDataParallel(

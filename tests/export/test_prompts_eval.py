@@ -47,8 +47,12 @@ class Listener:
         return {"ben": "ant bee elk", "ana": "cat" if way == "mixture" else "cat dog"}
 
 
+LISTENER: Any = Listener()
+RENDER: Any = Render()
+
+
 def test_a_list_is_measured_in_every_way() -> None:
-    cases = list(measure(Listener(), Render(), "mix", None))  # type: ignore[arg-type]
+    cases = list(measure(LISTENER, RENDER, "mix", None))
     assert [(case.id, case.way) for case in cases] == [
         ("a", "mixture"), ("a", "prompted"), ("a", "alone"), ("b", "mixture"), ("b", "prompted"),
     ]  # fmt: skip
@@ -57,7 +61,7 @@ def test_a_list_is_measured_in_every_way() -> None:
 
 
 def test_the_report_tells_words_from_silence() -> None:
-    cases = list(measure(Listener(), Render(), "mix", None))  # type: ignore[arg-type]
+    cases = list(measure(LISTENER, RENDER, "mix", None))
     own = [case for case in cases if case.id == "a"]
     lines = report(own)
     assert any("| mix | plain, mixture | 1 | 66.7" in line for line in lines)
@@ -70,7 +74,7 @@ def test_the_report_tells_words_from_silence() -> None:
 
 
 def test_several_voices_are_matched_by_what_they_say() -> None:
-    lines = several(Listener(), Render(), "turns", None)  # type: ignore[arg-type]
+    lines = several(LISTENER, RENDER, "turns", None)
     assert lines[-2].startswith("| plain, mixture | 1 | 20.0")
     assert lines[-1].startswith("| prompted, mixture | 1 | 0.0")
 
