@@ -4,6 +4,7 @@
     ├── ConfigError         a setting that cannot be
     ├── AudioError          a file or stream that is not usable audio
     ├── DeviceError         a sound device that is missing, ambiguous or gone
+    ├── StreamError         a stream that a fault of the program ended
     ├── OverrunError        samples overwritten before they were read
     ├── BundleError         a bundle or weights file that is broken, foreign or absent
     │   └── ParityError     two backends that disagree
@@ -37,6 +38,10 @@ class AudioError(TapError):
 
 class DeviceError(TapError):
     """A sound device that is missing, ambiguous or gone."""
+
+
+class StreamError(TapError):
+    """A stream that a fault of the program ended; what was captured is kept."""
 
 
 class OverrunError(TapError):

@@ -7,68 +7,47 @@
 Threads: the source's own writes the ring. The extraction thread (`_run`) reads it, feeds
 everybody else, and when the source has ended closes them in order. Transcription and
 recorders have a thread each. A watch replaces the extraction or transcription thread when a
-model never returns. Events are read by whoever holds the subscription. What may be called
-while the stream runs says so; it takes effect between two blocks.
+model never returns. Whatever else fails ends the stream, and what was captured is kept.
+Events are read by whoever holds the subscription. What may be called while the stream runs says
+so; it takes effect between two blocks.
 """
 
+import logging
 import math
 import queue
-from collections.abc import Callable, Collection, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Event
 from types import TracebackType
-from typing import Self, TypeAlias
+from typing import Self
 
 from tap_live import __version__
-from tap_live.audio.clock import Clock, SystemClock
 from tap_live.bus import EventBus, Subscription
-from tap_live.captions.stream import MakeCaptioner
-from tap_live.errors import NotPossibleError, TapError
+from tap_live.errors import NotPossibleError, StreamError, TapError
 from tap_live.events import AnyEvent, Bye, Caption, Device, Failed, Hello, StageStats, Stats, Warned
-from tap_live.extraction import Extraction, Mixed, TellTrouble, Wanted
+from tap_live.extraction import Extraction, Mixed, Wanted
 from tap_live.follow import Follower
 from tap_live.late import caption_late
-from tap_live.meter import Meter
-from tap_live.outputs.output import NullOutput, Output
+from tap_live.metering import Metering
+from tap_live.outputs.output import NullOutput
 from tap_live.overload import Overload
-from tap_live.presence import Presence
+from tap_live.parts import Parts
 from tap_live.recordings import Recordings
 from tap_live.ring import RingBuffer
-from tap_live.sources.source import RingSink, Source, Tell
-from tap_live.spectra import Spectra
-from tap_live.standstill import Watch, Worker
+from tap_live.sources.source import RingSink
+from tap_live.standstill import LeftBehind, Watch, Worker
 from tap_live.streams import Stream
+from tap_live.taps import Tap, Taps
 from tap_live.transcription import Transcription
 from tap_live.workload import Workload
+
+logger = logging.getLogger(__name__)
 
 RING_S = 4  # what extraction may be behind before samples are lost
 HOP_MS = 16
 PATIENCE_S = 2.0  # for a hop, less than the ring holds
 STATS_S = 1.0
-
-
-MakeOutput: TypeAlias = Callable[[int, Tell], Output]
-"""Makes an output for a stream rate, that tells what happens to it."""
-
-MakeExtraction: TypeAlias = Callable[[int, TellTrouble], Extraction]
-"""Makes an extraction for a stream rate, that tells what goes wrong in it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Parts:
-    """What a stream is made of; None leaves a part out."""
-
-    source: Source
-    make_output: MakeOutput | None = None
-    make_extraction: MakeExtraction | None = None
-    make_captioner: MakeCaptioner | None = None
-    caption_extracted: bool = False  # the voices that are kept, rather than the mixture
-    record: Path | None = None
-    seconds: float | None = None  # of the stream, then it stops
-    bundles: tuple[str, ...] = ()
-    clock: Clock = field(default_factory=SystemClock)
 
 
 class Live:
@@ -86,7 +65,7 @@ class Live:
         self._bus = EventBus(now=lambda: self._ring.end / rate)
         self.events = self._bus.subscribe()
         self._extraction = self._make_extraction()
-        self._overload, self._presence = Overload(rate), Presence(rate)
+        self._overload = Overload(rate)
         make_output = parts.make_output or (lambda rate, tell: NullOutput())
         self._output = make_output(rate, self._publish)
         self._transcription = (
@@ -101,14 +80,14 @@ class Live:
             else None
         )
         self._recordings = Recordings(parts.record, rate, self._publish)
-        self._taps: tuple[Callable[[Mixed], None], ...] = ()
+        self._metering = Metering(rate, self._publish)
+        self._taps = Taps(self._publish)
+        self._taps.add(self._metering.push)
         self._requests: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._handed = 0  # samples that everybody has been given
         self._muted = False
         self._input_gone = False
         self._worker = Worker("extraction", self._run, PATIENCE_S, self._replace)
-        self._meter = Meter(rate)
-        self._spectra: Spectra | None = None
         self._workload = Workload()
         self._limit = math.inf if parts.seconds is None else parts.seconds * rate
         self._lost = 0
@@ -151,9 +130,9 @@ class Live:
         """Listen to events from now on."""
         return self._bus.subscribe(capacity)
 
-    def tap(self, take: Callable[[Mixed], None]) -> None:
-        """Give everything to `take` too, on the extraction thread: it must never wait."""
-        self._taps += (take,)
+    def tap(self, take: Tap) -> None:
+        """Show everything to `take` too, from the next block on. Any thread."""
+        self._taps.add(take)
 
     def stop(self) -> None:
         """End the stream; what was captured is still captioned and kept. Any thread."""
@@ -176,7 +155,7 @@ class Live:
 
     def show_spectra(self, streams: Collection[Stream]) -> None:
         """Publish spectra of these streams from now on; of none, none. Any thread."""
-        self._requests.put(lambda: self._show_spectra(streams))
+        self._requests.put(lambda: self._metering.show_spectra(streams, self._handed))
 
     def record(self, folder: Path) -> Callable[[], None]:
         """Begin one more recording; return what ends it and waits for its audio. Any thread.
@@ -236,6 +215,30 @@ class Live:
 
     def _run(self) -> None:
         """The extraction thread."""
+        for part in (self._extract, self._close_devices, self._end_captions, self._end_recordings):
+            with self._guarded():
+                part()
+        self._publish(self._stats())
+        self._publish(Bye(reason="stopped" if self._stopping else "end of the input"))
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Whatever fails in here, the rest is still closed, and everybody told."""
+        try:
+            yield
+        except LeftBehind:
+            raise
+        except Exception as error:
+            logger.exception("the stream failed")
+            text = f"the stream ended at {self.at:.1f} s, what was captured is kept: {error!r}"
+            self._fail("stream", StreamError(text))
+
+    def _fail(self, code: str, error: TapError) -> None:
+        self.error = self.error or error
+        self._publish(Failed(code=code, text=str(error)))
+
+    def _extract(self) -> None:
+        """Give everybody what comes, until the source or somebody ends it."""
         for block in self._reader.blocks(self._is_over, self._idle):
             with self._worker.step(), self._workload:
                 mixed = self._extraction.push(block)
@@ -247,7 +250,6 @@ class Live:
         with self._worker.step():
             mixed = self._extraction.flush()
         self._hand_on(mixed)
-        self._close()
 
     def _replace(self) -> None:
         """On the watch: let what stands still be; what nobody was given is read again."""
@@ -282,20 +284,13 @@ class Live:
 
     def _hand_on(self, mixed: Mixed) -> None:
         self._do_requests()
-        self._play(mixed)
-        if self._transcription:
-            self._transcription.write(mixed)
         transcription = self._transcription
         self._recordings.write(mixed, transcription.position if transcription else None)
-        for take in self._taps:
-            take(mixed)
+        self._play(mixed)
+        if transcription:
+            transcription.write(mixed)
+        self._taps.push(mixed)
         self._handed += len(mixed.mixture)
-        for level in self._meter.push(mixed):
-            self._publish(level)
-        for spectrum in self._spectra.push(mixed) if self._spectra else ():
-            self._publish(spectrum)
-        for target in self._presence.push(mixed):
-            self._publish(target)
         if self._reader.position >= self._stats_due * self._rate:
             self._stats_due += STATS_S
             self._publish(self._stats())
@@ -311,31 +306,29 @@ class Live:
         while not self._requests.empty():
             self._requests.get()()
 
-    def _show_spectra(self, streams: Collection[Stream]) -> None:
-        self._spectra = Spectra(self._rate, streams, self._handed) if streams else None
-
     def _lose(self, start: int, stop: int) -> None:
         self._lost += stop - start
         text = f"extraction was over {RING_S} s late: {stop - start} samples are lost"
         begin, end = start / self._rate, stop / self._rate
         self._publish(Warned(code="samples-lost", text=text, start=begin, stop=end))
 
-    def _close(self) -> None:
-        """Close the devices, then each stage once it has done all that it was given."""
+    def _close_devices(self) -> None:
         self._devices.close()
+        if self._parts.source.error:
+            self._fail("source", self._parts.source.error)
+
+    def _end_captions(self) -> None:
+        """Caption the rest of what was given, then what had to be skipped."""
         self._do_requests()
         if self._transcription:
             self._transcription.end()
             while self._transcription.worker.alive:
                 self._wait(HOP_MS / 1000)
             self._caption_late(self._transcription)
-        self.error = self._parts.source.error
-        if self.error:
-            self._publish(Failed(code="source", text=str(self.error)))
+
+    def _end_recordings(self) -> None:
         self._do_requests()  # what came since: a recording ends at once
         self._recordings.close()
-        self._publish(self._stats())
-        self._publish(Bye(reason="stopped" if self._stopping else "end of the input"))
 
     def _caption_late(self, transcription: Transcription) -> None:
         """Caption from the recording what captions had to skip."""

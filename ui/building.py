@@ -13,8 +13,9 @@ from tap_live.errors import BundleError
 from tap_live.events import Decibels, SetTarget
 from tap_live.extractors.context import full_bundle
 from tap_live.extractors.network import Network, installed
-from tap_live.live import Live, Parts
+from tap_live.live import Live
 from tap_live.mix import factor
+from tap_live.parts import Parts
 from tap_live.processor import TargetKind
 from tap_live.service.clips import data_folder, inside
 from tap_live.service.mixing import LiveMix

@@ -15,7 +15,8 @@ from tap_live.commands.captioning import captioning
 from tap_live.commands.options import Json, Language, Whisper
 from tap_live.commands.watch import watch
 from tap_live.journal import Journal
-from tap_live.live import Live, Parts
+from tap_live.live import Live
+from tap_live.parts import Parts
 from tap_live.recorder import MIXTURE, OUTPUT
 from tap_live.report import Report, write_report
 from tap_live.sources.file import FileSource

@@ -4,10 +4,10 @@ import sys
 from pathlib import Path
 
 from tap_live.errors import ConfigError
-from tap_live.live import MakeOutput
 from tap_live.outputs.device import DeviceOutput
 from tap_live.outputs.file import FileOutput
 from tap_live.outputs.virtual_mic import VirtualMicrophone
+from tap_live.parts import MakeOutput
 from tap_live.sources.device import MicrophoneSource
 from tap_live.sources.file import FileSource
 from tap_live.sources.source import Source

@@ -34,7 +34,8 @@ from tap_live.commands.serving import (
 )
 from tap_live.commands.warning import warn
 from tap_live.commands.watch import watch
-from tap_live.live import Live, Parts
+from tap_live.live import Live
+from tap_live.parts import Parts
 from tap_live.sources.stdin import PcmFormat
 
 Seconds = Annotated[float | None, typer.Option(help="Stop after this much of the stream.", min=0.1)]

@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from tap_live.captions.stream import MakeCaptioner
-from tap_live.live import Live, Parts
+from tap_live.live import Live
+from tap_live.parts import Parts
 from tap_live.service.access import Access
 from tap_live.service.control import LiveControl
 from tap_live.service.hub import Hub

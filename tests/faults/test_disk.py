@@ -10,7 +10,8 @@ import pytest
 import soundfile
 from harness import RATE, Counter, clip, codes, finals, kept, noise, run
 
-from tap_live.live import Live, Parts
+from tap_live.live import Live
+from tap_live.parts import Parts
 from tap_live.sources.file import FileSource
 
 SECONDS = 12

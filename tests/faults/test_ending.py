@@ -25,7 +25,8 @@ import sys
 from pathlib import Path
 from tap_live.commands.watch import watch
 from tap_live.events import Caption, Word
-from tap_live.live import Live, Parts
+from tap_live.live import Live
+from tap_live.parts import Parts
 from tap_live.sources.file import FileSource
 
 class Chatter:

@@ -16,7 +16,8 @@ from harness import (
     run,
 )
 
-from tap_live.live import PATIENCE_S, Parts
+from tap_live.live import PATIENCE_S
+from tap_live.parts import Parts
 from tap_live.sources.file import FileSource
 from tap_live.transcription import PATIENCE_S as CAPTIONS_PATIENCE_S
 

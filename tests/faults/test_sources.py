@@ -10,8 +10,9 @@ import pytest
 from harness import codes, kept, lost
 
 from tap_live.events import Device, Level
-from tap_live.live import Live, Parts
+from tap_live.live import Live
 from tap_live.outputs.output import NullOutput
+from tap_live.parts import Parts
 from tap_live.soak.room import BLOCK, RATE, RoomSource
 
 SECONDS = 14

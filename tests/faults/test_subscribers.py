@@ -17,7 +17,8 @@ import soundfile
 
 from tap_live.client import follow
 from tap_live.events import Caption, Failed, Stats, Warned, Word
-from tap_live.live import Live, Parts
+from tap_live.live import Live
+from tap_live.parts import Parts
 from tap_live.service.access import Access
 from tap_live.service.control import LiveControl
 from tap_live.service.hub import Hub

@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from tap_live.errors import AudioError, BundleError, NotPossibleError, StorageError
+from tap_live.errors import (
+    AudioError,
+    BundleError,
+    NotPossibleError,
+    StorageError,
+    StreamError,
+)
 from tap_live.events import (
     Bye,
     Caption,
@@ -22,9 +28,10 @@ from tap_live.events import (
     Word,
 )
 from tap_live.extraction import Extraction, Wanted
-from tap_live.live import Live, Parts
+from tap_live.live import Live
 from tap_live.outputs.file import FileOutput
 from tap_live.outputs.output import NullOutput
+from tap_live.parts import Parts
 from tap_live.sources.file import FileSource
 
 RATE = 48_000
@@ -471,3 +478,49 @@ def test_what_devices_add_to_the_delay_is_told(clip):
         stats = [event for event in live.events if isinstance(event, Stats)]
     assert stats[-1].stages["output"].delay == 0.03
     assert "input" not in stats[-1].stages  # a file is no device
+
+
+def test_who_looks_on_and_fails_is_shown_no_more_and_costs_nobody_anything(clip, tmp_path):
+    def fail(mixed):
+        raise KeyError("a fault of its own")
+
+    seen = []
+    source = FileSource(clip)
+    with Live(Parts(source=source, make_captioner=Length, record=tmp_path / "kept")) as live:
+        live.tap(fail)
+        live.tap(lambda mixed: seen.append(len(mixed.mixture)))
+        events = list(live.events)
+    (failure,) = [event for event in events if isinstance(event, Failed)]
+    assert failure.code == "tap-stopped" and "a fault of its own" in failure.text
+    assert live.error is None and sum(seen) > 0
+    kept = soundfile.read(tmp_path / "kept" / "mixture.wav", dtype="float32")[0]
+    np.testing.assert_allclose(kept, AUDIO, atol=2**-23)
+    assert [e.text for e in events if isinstance(e, Caption)] == ["48000"]
+
+
+def test_a_fault_of_the_program_ends_the_stream_and_keeps_what_was_captured(clip, tmp_path):
+    class Faulty(NullOutput):
+        written = 0
+
+        def write(self, block):
+            self.written += len(block)
+            if self.written > RATE:
+                raise ZeroDivisionError("not what an output may raise")
+
+    before = threading.active_count()
+    parts = Parts(
+        source=FileSource(clip),
+        make_output=lambda rate, tell: Faulty(),
+        make_captioner=Length,
+        record=tmp_path / "kept",
+    )
+    live, events = run(parts)
+    failure = next(event for event in events if isinstance(event, Failed))
+    assert failure.code == "stream" and "ZeroDivisionError" in failure.text
+    assert isinstance(live.error, StreamError) and isinstance(events[-1], Bye)
+    assert threading.active_count() == before
+    kept = soundfile.read(tmp_path / "kept" / "mixture.wav", dtype="float32")[0]
+    assert len(kept) > RATE  # with the block that was not heard
+    np.testing.assert_allclose(kept, AUDIO[: len(kept)], atol=2**-23)
+    (said,) = [e.text for e in events if isinstance(e, Caption)]
+    assert said in (tmp_path / "kept" / "captions.txt").read_text()

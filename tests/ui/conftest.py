@@ -24,7 +24,7 @@ from tap_live.events import (
     Stats,
     Word,
 )
-from tap_live.live import Parts
+from tap_live.parts import Parts
 from tap_live.sources.file import FileSource
 from tap_live.ui.app import open_window
 from tap_live.ui.building import Builder, Built
