@@ -168,6 +168,8 @@ class Start(Command, frozen=True, tag="start"):
     """Open the devices and begin a stream."""
 
     preview: bool = False  # only to see how loud the input is: nothing is captioned or kept
+    device: Literal["auto", "cpu", "cuda", "tensorrt"] | None = None  # None keeps the one in use
+    strict: bool = False  # fail rather than run on a slower device
 
 
 class Stop(Command, frozen=True, tag="stop"):

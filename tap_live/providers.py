@@ -12,6 +12,7 @@ import logging
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import metadata, util
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -38,6 +39,33 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
+class Where:
+    """The device that a user asks for, and whether nothing slower will do."""
+
+    device: Device = "auto"
+    strict: bool = False
+
+    @property
+    def for_hops(self) -> "Where":
+        """For networks made for one hop on a CPU: they leave it only if a GPU is named."""
+        return Where("cpu", self.strict) if self.device == "auto" else self
+
+    def first(self) -> str:
+        """The device that is tried first here. Raises: RuntimeMissingError."""
+        available = _runtime().get_available_providers()
+        return next((one for one in _from(self.device) if NAMES[one] in available), "cpu")
+
+
+CPU = Where("cpu")
+
+
+@lru_cache
+def _warn_once(text: str) -> None:
+    """Several graphs miss the same device for the same reason."""
+    _log.warning("%s", text)
+
+
+@dataclass(frozen=True)
 class Placed:
     """A session, and the device that it turned out to run on."""
 
@@ -51,20 +79,21 @@ def place(
     *,
     threads: int = 1,
     strict: bool = False,
-    tell: Tell = _log.warning,
+    whole: bool | None = None,
+    optimise: bool = True,
+    tell: Tell = _warn_once,
 ) -> Placed:
     """Load one ONNX file.
 
     Args:
-        strict: refuse another device than the one asked for, and nodes of the graph that it
-            leaves to the CPU, where they would only be told.
+        strict: refuse another device than the one asked for, where it would only be told.
+        whole: refuse nodes of the graph that the device leaves to the CPU; None: if `strict`.
+        optimise: let ONNX Runtime rewrite the graph.
     Raises: RuntimeMissingError if ONNX Runtime, or with `strict` the device, is not there;
         BundleError if the graph cannot be loaded.
     """
-    try:
-        import onnxruntime as ort
-    except ImportError as error:
-        raise RuntimeMissingError(INSTALL) from error
+    ort = _runtime()
+    whole = device != "cpu" and (strict if whole is None else whole)
     available = ort.get_available_providers()
     for one in _to_try(device, available, strict, tell):
         try:
@@ -72,7 +101,7 @@ def place(
         except BundleError as error:  # no driver
             _miss(one, str(error), strict, tell)
             continue
-        session = _load(ort, graph, one, threads, strict and device != "cpu", cache)
+        session = _load(ort, graph, one, threads, whole, cache, optimise)
         if NAMES[one] in session.get_providers():
             if cache:
                 cache.seal()
@@ -81,12 +110,25 @@ def place(
     raise RuntimeMissingError(f"ONNX Runtime runs nothing here: {INSTALL}")
 
 
+def _runtime() -> Any:
+    """Raises: RuntimeMissingError if ONNX Runtime is not installed."""
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise RuntimeMissingError(INSTALL) from error
+    return onnxruntime
+
+
+def _from(device: Device) -> Sequence[str]:
+    """The wanted device and those that are slower."""
+    return ORDER if device == "auto" else ORDER[ORDER.index(device) :]
+
+
 def _to_try(device: Device, available: Sequence[str], strict: bool, tell: Tell) -> list[str]:
     """The devices that ONNX Runtime was built for, from the wanted one down."""
-    wanted = ORDER if device == "auto" else ORDER[ORDER.index(device) :]
     if device not in ("auto", "cpu") and NAMES[device] not in available:
         _miss(device, f"this ONNX Runtime has only {', '.join(available)}", strict, tell)
-    return [one for one in wanted if NAMES[one] in available]
+    return [one for one in _from(device) if NAMES[one] in available]
 
 
 def _miss(device: str, why: str, strict: bool, tell: Tell) -> None:
@@ -97,9 +139,17 @@ def _miss(device: str, why: str, strict: bool, tell: Tell) -> None:
 
 
 def _load(
-    ort: Any, graph: Path, device: str, threads: int, whole: bool, cache: EngineCache | None
+    ort: Any,
+    graph: Path,
+    device: str,
+    threads: int,
+    whole: bool,
+    cache: EngineCache | None,
+    optimise: bool,
 ) -> Any:
     options = ort.SessionOptions()
+    if not optimise:
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors; its warnings are about graphs, not for users

@@ -38,6 +38,7 @@ class Engine:
     Args:
         device: where; `device` says afterwards where it is.
         strict: raise where the graph, or a part of it, would run on a slower device.
+        optimise: let ONNX Runtime rewrite the graph.
     Raises: BundleError if ONNX Runtime cannot load the graph; RuntimeMissingError
         if it, or with `strict` the device, is not there.
     """
@@ -50,9 +51,11 @@ class Engine:
         threads: int = 1,
         device: Device = "cpu",
         strict: bool = False,
+        optimise: bool = True,
     ) -> None:
         self.spec: GraphSpec = bundle.graph(graph)
-        placed = place(bundle.path(self.spec.file), device, threads=threads, strict=strict)
+        file = bundle.path(self.spec.file)
+        placed = place(file, device, threads=threads, strict=strict, optimise=optimise)
         self.device = placed.device
         self.step_s = 0.0  # the last step took so long
         self._session = placed.session

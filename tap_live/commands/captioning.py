@@ -15,6 +15,7 @@ from tap_live.captions.streaming import StreamingCaptioner, StreamingConfig
 from tap_live.captions.vad import RATE, Vad
 from tap_live.captions.whisper import WhisperRecogniser
 from tap_live.commands.options import DEFAULT_WHISPER
+from tap_live.providers import CPU, Where
 from tap_live.voices.gate import Others
 from tap_live.voices.targets import gate_maker
 from tap_live.whisper.model import Progress as Told
@@ -29,6 +30,11 @@ class Captioning:
     make: MakeCaptioner
     bundles: tuple[str, ...]
 
+    @property
+    def devices(self) -> dict[str, str]:
+        """Where the model runs; what is small beside it stays on the CPU."""
+        return {self.bundles[0]: self.model.device}
+
 
 def captioning(
     whisper: str | None,
@@ -38,6 +44,7 @@ def captioning(
     threshold: float | None = None,
     *,
     make_gate: Callable[[], Gate] | None = None,
+    where: Where = CPU,
 ) -> Captioning:
     """Load a Whisper model and warm it up, so that the first words are not late.
 
@@ -50,7 +57,7 @@ def captioning(
     """
     make_gate = make_gate or gate_maker(targets, others, threshold=threshold)
     name = whisper or DEFAULT_WHISPER
-    model = load_whisper(name)
+    model = load_whisper(name, where=where)
     recogniser = WhisperRecogniser(model)
     recogniser.recognise(Request(audio=np.zeros(RATE, np.float32), language=language or "en"))
     config = StreamingConfig(language=language)
@@ -68,10 +75,20 @@ def captioning(
     return Captioning(model, make, (f"whisper-{name}", "vad", *(["voices"] if make_gate else [])))
 
 
-def load_whisper(name: str, threads: int = 1) -> Whisper:
-    """Open a model; assembling it the first time is shown on stderr."""
+def load_whisper(name: str, threads: int = 1, where: Where = CPU) -> Whisper:
+    """Open a model in the precision of its device; assembling it is shown on stderr.
+
+    8 bits are for the CPU: a GPU has no kernels for what multiplies them.
+    """
     with progress_bar() as tell:
-        return Whisper.open(name, threads=threads, progress=tell)
+        if where.first() != "cpu":
+            model = Whisper.open(
+                name, precision="fp32", threads=threads, progress=tell, where=where
+            )
+            if model.device != "cpu":
+                return model
+            where = CPU  # that it could not be loaded there was told
+        return Whisper.open(name, threads=threads, progress=tell, where=where)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from tap_live.cues.clap import ClapCues
 from tap_live.errors import ConfigError
 from tap_live.extractors.chunked import ChunkConfig, ChunkedExtractor
 from tap_live.extractors.context import KIND, NAME, ContextNetwork, full_bundle
+from tap_live.providers import CPU, Where
 from tap_live.targets import Asked, Cues, EmbeddedCue
 
 
@@ -25,9 +26,10 @@ class Chunking:
 
     bundle: Bundle
     config: ChunkConfig
+    where: Where = CPU
 
     @classmethod
-    def parse(cls, extractor: str | None) -> Self | None:
+    def parse(cls, extractor: str | None, where: Where = CPU) -> Self | None:
         """Read --extractor; None if it asks for another one.
 
         Raises: ConfigError if the hop is none; BundleError if the bundle is not installed.
@@ -39,11 +41,11 @@ class Chunking:
                 return None
         else:
             folder = full_bundle()
-        return cls(open_bundle(folder, KIND), _config(hop) if at else ChunkConfig())
+        return cls(open_bundle(folder, KIND), _config(hop) if at else ChunkConfig(), where)
 
     @cached_property
     def network(self) -> ContextNetwork:
-        network = ContextNetwork(self.bundle)
+        network = ContextNetwork(self.bundle, where=self.where)
         network.warm_up()
         return network
 

@@ -12,7 +12,8 @@ from rich.console import Console
 from tap_live.audio.files import read_audio
 from tap_live.bundle import Bundle, open_bundle
 from tap_live.commands.captioning import captioning
-from tap_live.commands.options import Json, Language, Whisper
+from tap_live.commands.options import Device, Json, Language, Strict, Whisper
+from tap_live.commands.placing import say_devices, where_of
 from tap_live.commands.watch import watch
 from tap_live.journal import Journal
 from tap_live.live import Live
@@ -36,12 +37,17 @@ def demo(
     ] = None,
     whisper: Whisper = None,
     language: Language = None,
+    device: Device = None,
+    strict: Strict = False,
     json: Json = False,
 ) -> None:
     """Play a shipped conversation through the live path, and report on it."""
     bundle = open_bundle(BUNDLE, "demo")
     voices = _enrolled(bundle)
-    listener = captioning(whisper, language, make_gate=gate_of(voices, "label"))
+    listener = captioning(
+        whisper, language, make_gate=gate_of(voices, "label"), where=where_of(device, strict)
+    )
+    say_devices(device, listener.devices)
     folder = out or _new_folder()
     source = FileSource(bundle.path(str(bundle.manifest.settings["recording"])), paced=True)
     journal = Journal()
@@ -60,7 +66,7 @@ def demo(
         made=datetime.now(UTC),
         facts={
             "Input": f"the demo bundle, {source.rate / 1000:g} kHz",
-            "Captions": listener.bundles[0],
+            "Captions": f"{listener.bundles[0]} on {listener.model.device}",
             "Enrolled": " and ".join(voice.name for voice in voices),
         },
         said=_transcript(bundle),

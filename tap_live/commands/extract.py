@@ -13,10 +13,12 @@ from rich.progress import Progress
 
 from tap_live.audio.files import AudioFile
 from tap_live.commands.extracting import Asking, Extracting, asking
-from tap_live.commands.options import Channel, Extractor, Json, Rest, Suppress
+from tap_live.commands.options import Channel, Device, Extractor, Json, Rest, Strict, Suppress
+from tap_live.commands.placing import say_devices, where_of
 from tap_live.commands.warning import warn
 from tap_live.errors import ConfigError
-from tap_live.events import Device, Failed, Warned
+from tap_live.events import Device as DeviceChanged
+from tap_live.events import Failed, Warned
 from tap_live.extraction import Extraction, Mixed
 from tap_live.outputs.file import FileOutput
 from tap_live.pairs import add_pair, plan_pair
@@ -33,6 +35,7 @@ class Done(msgspec.Struct, frozen=True):
     present: dict[str, float]  # seconds that each target was there
     written: list[str]
     warnings: list[str]
+    devices: dict[str, str]  # where each network ran
 
 
 def extract(
@@ -48,6 +51,8 @@ def extract(
     suppress: Suppress = None,
     rest: Rest = None,
     extractor: Extractor = None,
+    device: Device = None,
+    strict: Strict = False,
     report: Annotated[
         Path | None,
         typer.Option(help="Folder with a page to hear and see before and after; added to."),
@@ -56,16 +61,18 @@ def extract(
     json: Json = False,
 ) -> None:
     """Keep voices or sounds of a file, or take them out: what `run` does, offline."""
-    asked = asking(target, suppress, rest, extractor)
+    asked = asking(target, suppress, rest, extractor, where_of(device, strict))
     _check(asked, file, out, report)
     with AudioFile(file, channel) as audio:
         plan = asked.extracting()
         assert plan is not None  # something is asked for
+        say_devices(device, plan.devices)
         tape = _Tape(audio)
         written = _write(tape, plan, out, report, _in_words(asked))
     present = {one.name: round(tape.present[one.name], 1) for one in asked.asked}
     seconds = round(tape.seconds, 2)
-    _say(Done(str(file), seconds, present, [str(path) for path in written], tape.warnings), json)
+    names = [str(path) for path in written]
+    _say(Done(str(file), seconds, present, names, tape.warnings, plan.devices), json)
     if tape.failed:
         raise typer.Exit(1)
 
@@ -115,7 +122,7 @@ class _Tape:
         self.failed = False  # extraction stayed off
         self.audio = audio
 
-    def tell(self, event: Warned | Failed | Device) -> None:
+    def tell(self, event: Warned | Failed | DeviceChanged) -> None:
         self.warnings.append(event.text)
         self.failed |= isinstance(event, Failed)
 

@@ -11,6 +11,7 @@ from tap_live.extractors.compact import CompactExtractor
 from tap_live.extractors.network import Network, installed, kind_of
 from tap_live.mix import factor, parse_gain
 from tap_live.processor import TargetKind
+from tap_live.providers import CPU, Where
 from tap_live.targets import Asked, Cues, EmbeddedCue, parse_targets
 
 
@@ -28,6 +29,12 @@ class Extracting:
         if self.full:
             return (self.full.network.name,)
         return tuple(network.name for network in self.networks.values())
+
+    @property
+    def devices(self) -> dict[str, str]:
+        """Where each network runs, by its bundle."""
+        loaded = [self.full.network] if self.full else self.networks.values()
+        return {network.name: network.device for network in loaded}
 
     @property
     def kinds(self) -> tuple[TargetKind, ...]:
@@ -57,6 +64,7 @@ class Asking:
     asked: tuple[Asked, ...]
     rest: str | None
     extractor: str | None
+    where: Where = CPU
 
     @property
     def voices(self) -> list[str]:
@@ -72,7 +80,7 @@ class Asking:
             if self.rest is not None:
                 raise ConfigError("--rest says how loud all else is: add --target or --suppress")
             return None
-        if full := Chunking.parse(self.extractor):
+        if full := Chunking.parse(self.extractor, self.where):
             wanted = self._wanted(full.cues(self.asked))
             return Extracting({}, wanted, self._rest_gain(), full.loaded())
         cues = Cues().of(self.asked)
@@ -81,7 +89,9 @@ class Asking:
         missing = next((kind for kind, folder in folders.items() if folder is None), None)
         if missing:
             raise not_installed(kinds[missing])
-        networks = {kind: Network.open(folder) for kind, folder in folders.items() if folder}
+        networks = {
+            kind: Network.open(folder, self.where) for kind, folder in folders.items() if folder
+        }
         return Extracting(networks, self._wanted(cues), self._rest_gain())
 
     def following(self) -> Extracting | None:
@@ -132,11 +142,12 @@ def asking(
     suppressed: Sequence[str] | None = None,
     rest: str | None = None,
     extractor: str | None = None,
+    where: Where = CPU,
 ) -> Asking:
     """Read the options about targets. Raises: ConfigError, VoiceError."""
     if rest is not None:
         parse_gain(rest)
-    return Asking(tuple(parse_targets(targets or (), suppressed or ())), rest, extractor)
+    return Asking(tuple(parse_targets(targets or (), suppressed or ())), rest, extractor, where)
 
 
 def not_installed(asked: Asked) -> BundleError:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from tap_live.providers import Device as DeviceName
 from tap_live.voices.gate import Others
 
 DEFAULT_WHISPER = "base"
@@ -63,6 +64,16 @@ Threshold = Annotated[
         min=-10,
         max=20,
     ),
+]
+Device = Annotated[
+    DeviceName | None,
+    typer.Option(
+        help="Where networks run: `cpu`, `cuda`, `tensorrt`, or `auto`, the fastest that there "
+        "is; what a device is missing for is said. [default: auto]"
+    ),
+]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Fail rather than run on a slower device than --device.")
 ]
 CaptionsBy = Literal["auto", "extract", "prompt", "both"]
 Captions = Annotated[

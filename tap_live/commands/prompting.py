@@ -15,6 +15,7 @@ from tap_live.commands.captioning import Captioning, captioning, load_whisper
 from tap_live.commands.extracting import Asking, Extracting, not_installed
 from tap_live.commands.options import DEFAULT_WHISPER, CaptionsBy
 from tap_live.errors import ConfigError
+from tap_live.providers import CPU, Where
 from tap_live.voices.gate import GateConfig, Others, VoiceGate
 from tap_live.voices.scoring import Scorer
 from tap_live.voices.store import Voice, VoiceStore
@@ -83,15 +84,16 @@ def listening(
     targets: Sequence[str],
     others: Others | None,
     threshold: float | None = None,
+    where: Where = CPU,
 ) -> Captioning:
     """Load what captions need. Raises: as `captioning`."""
     if heard.prompts is None:
-        return captioning(whisper, language, targets, others, threshold)
+        return captioning(whisper, language, targets, others, threshold, where=where)
     if threshold is not None:
         raise ConfigError("--voice-threshold is for captions without prompts: leave one of them")
     name, store = whisper or DEFAULT_WHISPER, VoiceStore()
     voices = [store.load(voice) for voice in voice_names(targets)]
-    model = load_whisper(name)
+    model = load_whisper(name, where=where)
     heard.prompts.check(model.dims)
     choirs = Choirs(model, heard.prompts, voices, language)
     return Captioning(model, choirs.make, (f"whisper-{name}", heard.prompts.name, "vad", "voices"))

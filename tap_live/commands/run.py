@@ -10,18 +10,21 @@ from tap_live.commands.extracting import asking
 from tap_live.commands.options import (
     Captions,
     Channel,
+    Device,
     Extractor,
     Json,
     Language,
     OtherVoices,
     Prompts,
     Rest,
+    Strict,
     Suppress,
     Target,
     Threshold,
     Whisper,
 )
 from tap_live.commands.parts import open_input, output_maker
+from tap_live.commands.placing import say_devices, where_of
 from tap_live.commands.prompting import hearing, listening
 from tap_live.commands.serving import (
     AllowHost,
@@ -71,6 +74,8 @@ def run(
     prompts: Prompts = None,
     whisper: Whisper = None,
     language: Language = None,
+    device: Device = None,
+    strict: Strict = False,
     record: Annotated[
         Path | None,
         typer.Option(help="Folder for mixture.wav, output.wav and captions.*; made if needed."),
@@ -97,17 +102,20 @@ def run(
     source = open_input(
         input, channel=channel, rate=rate, block_ms=block_ms, pcm=pcm, channels=channels
     )
-    asked = asking(target, suppress, rest, extractor)
+    where = where_of(device, strict)
+    asked = asking(target, suppress, rest, extractor, where)
     plan = asked.following()
     if asked.voices and plan is None and extractor is None:
         names = ", ".join(asked.voices)
         warn(f"voice-compact is not installed: captions follow {names}, the sound stays as it is")
     heard = hearing(captions, prompts, asked, plan, others, whisper)
     listener = (
-        listening(heard, whisper, language, asked.voices, others, voice_threshold)
+        listening(heard, whisper, language, asked.voices, others, voice_threshold, where)
         if caption
         else None
     )
+    devices = {**(plan.devices if plan else {}), **(listener.devices if listener else {})}
+    say_devices(device, devices)
     parts = Parts(
         source=source,
         make_output=output_maker(output),
@@ -119,7 +127,7 @@ def run(
         bundles=(*(plan.bundles if plan else ()), *(listener.bundles if listener else ())),
     )
     live = Live(parts)
-    with serving(live, served, record, asked.asked, plan):
+    with serving(live, served, record, asked.asked, plan, devices):
         watch(live, source.name, json=json)
     if record and not json:
         Console(stderr=True).print(f"The recording and captions are in {record}", soft_wrap=True)

@@ -3,7 +3,7 @@
 import re
 import socket
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,12 +90,14 @@ def serving(
     record: Path | None = None,
     asked: Sequence[Asked] = (),
     plan: Extracting | None = None,
+    devices: Mapping[str, str] | None = None,
 ) -> Iterator[None]:
     """Serve a stream inside a `with`, which goes around the stream's own.
 
     Args:
         record: where the whole stream is recorded, if it is.
         asked: what it keeps, with the extractors of the plan.
+        devices: where each network runs.
     Raises: ConfigError if the address cannot be listened on; StorageError.
     """
     if wanted is None:
@@ -112,7 +114,7 @@ def serving(
         plan.rest_gain if plan else 1.0,
         embed=plan.embed if plan else None,
     )
-    control = LiveControl(live, mix, record=record)
+    control = LiveControl(live, mix, record=record, devices=devices)
     events = live.subscribe(EVENTS)
 
     def show_spectra(on: bool) -> None:

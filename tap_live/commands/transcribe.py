@@ -22,15 +22,18 @@ from tap_live.commands.extracting import asking
 from tap_live.commands.options import (
     Captions,
     Channel,
+    Device,
     Extractor,
     Json,
     Language,
     OtherVoices,
     Prompts,
+    Strict,
     Target,
     Threshold,
     Whisper,
 )
+from tap_live.commands.placing import say_devices, where_of
 from tap_live.commands.prompting import hearing, listening
 from tap_live.commands.warning import warn
 from tap_live.errors import ConfigError, StorageError
@@ -70,11 +73,14 @@ def transcribe(
     prompts: Prompts = None,
     whisper: Whisper = None,
     language: Language = None,
+    device: Device = None,
+    strict: Strict = False,
     channel: Channel = None,
     json: Json = False,
 ) -> None:
     """Caption a file."""
-    asked = asking(target, extractor=extractor)
+    where = where_of(device, strict)
+    asked = asking(target, extractor=extractor, where=where)
     for one in asked.asked:
         if one.kind != "voice":
             raise ConfigError(
@@ -85,7 +91,10 @@ def transcribe(
         audio = stack.enter_context(AudioFile(file, channel))
         plan = asked.following() if others in (None, "hide") else None
         listening_to = hearing(captions, prompts, asked, plan, others, whisper)
-        listener = listening(listening_to, whisper, language, asked.voices, others, voice_threshold)
+        listener = listening(
+            listening_to, whisper, language, asked.voices, others, voice_threshold, where
+        )
+        say_devices(device, {**(plan.devices if plan else {}), **listener.devices})
         writers = [stack.enter_context(closing(_writer(path))) for path in out or ()]
         page = _Page(json=json, quiet=bool(out))
         blocks = stack.enter_context(_Tape(audio, page))

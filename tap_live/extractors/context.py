@@ -17,6 +17,7 @@ from tap_live.errors import BundleError
 from tap_live.extractors import context_spectra
 from tap_live.extractors.network import BUNDLES
 from tap_live.processor import Audio, Cue, Targets
+from tap_live.providers import CPU, Where
 from tap_live.runtime import Engine
 
 KIND = "clapsep"
@@ -33,9 +34,10 @@ class ContextNetwork:
         cue_width: numbers of one side of a cue.
         own_cues: whether the bundle embeds its own cues, or takes those of the compact networks.
         compute_s: how long the slowest context took when it was warmed up, with one target.
+        device: where it runs.
     """
 
-    def __init__(self, bundle: Bundle, threads: int = 2) -> None:
+    def __init__(self, bundle: Bundle, threads: int = 2, where: Where = CPU) -> None:
         settings = bundle.manifest.settings
         self.name, self.folder = bundle.manifest.name, bundle.folder
         try:
@@ -45,14 +47,17 @@ class ContextNetwork:
             self.own_cues = settings["cues"] == "own"
         except (KeyError, TypeError, ValueError) as error:
             raise BundleError(f"the settings of bundle {self.name!r} lack {error}") from error
-        self._hear = Engine(bundle, "hear", threads=threads)
-        self._find = Engine(bundle, "find", threads=threads)
+        self._hear, self._find = (
+            Engine(bundle, graph, threads=threads, device=where.device, strict=where.strict)
+            for graph in ("hear", "find")
+        )
+        self.device = self._find.device
         self.compute_s = 0.0
 
     @classmethod
-    def open(cls, folder: Path, threads: int = 2) -> "ContextNetwork":
+    def open(cls, folder: Path, threads: int = 2, where: Where = CPU) -> "ContextNetwork":
         """Load a bundle and warm it up. Raises: BundleError, RuntimeMissingError."""
-        network = cls(open_bundle(folder, KIND), threads)
+        network = cls(open_bundle(folder, KIND), threads, where)
         network.warm_up()
         return network
 

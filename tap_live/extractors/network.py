@@ -10,6 +10,7 @@ from tap_live.bundle import Bundle, open_bundle, read_manifest
 from tap_live.errors import BundleError
 from tap_live.extractors.spectra import Spectrum
 from tap_live.processor import Cue, TargetKind
+from tap_live.providers import CPU, Where
 from tap_live.runtime import Engine, State
 
 BUNDLES = Path(__file__).parents[1] / "bundles"
@@ -25,9 +26,10 @@ class Network:
         bins: of a spectrum it sees, from the lowest.
         captions: whether captions may hear what it extracts.
         hop_s, fade_s: of the windows it was trained with.
+        device: where it runs.
     """
 
-    def __init__(self, bundle: Bundle) -> None:
+    def __init__(self, bundle: Bundle, where: Where = CPU) -> None:
         manifest = bundle.manifest
         if manifest.kind not in _KINDS:
             raise BundleError(
@@ -41,15 +43,17 @@ class Network:
         except (KeyError, TypeError, ValueError) as error:
             raise BundleError(f"the settings of bundle {self.name!r} lack {error}") from error
         self.captions = manifest.settings.get("captions") is True
-        self._engine = Engine(bundle, "step")
+        where = where.for_hops
+        self._engine = Engine(bundle, "step", device=where.device, strict=where.strict)
+        self.device = self._engine.device
         shapes = {spec.name: spec.shape for spec in self._engine.spec.inputs}
         self.bins, self._cue = int(shapes["spectrum"][0]), int(shapes["cue"][0])
         self._seen = np.zeros((self.bins, 2), np.float32)
 
     @classmethod
-    def open(cls, folder: Path) -> "Network":
+    def open(cls, folder: Path, where: Where = CPU) -> "Network":
         """Load a bundle and warm it up. Raises: BundleError, RuntimeMissingError."""
-        network = cls(open_bundle(folder))
+        network = cls(open_bundle(folder), where)
         network._warm_up()
         return network
 

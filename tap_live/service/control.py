@@ -4,7 +4,7 @@
 """
 
 import queue
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
@@ -60,6 +60,7 @@ class LiveControl:
     Args:
         mix: what the stream keeps, and how loud.
         record: the folder that the whole stream is recorded in anyway, if it is.
+        devices: where each network runs, by its bundle.
         folder: what recordings and clips are kept below; no message names any other.
     """
 
@@ -69,12 +70,14 @@ class LiveControl:
         mix: LiveMix,
         *,
         record: Path | None = None,
+        devices: Mapping[str, str] | None = None,
         folder: Path | None = None,
         store: VoiceStore | None = None,
         enroller: Callable[[], Enroller] = Enroller.open,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._live, self._mix, self._record_option = live, mix, record
+        self._devices = dict(devices or {})
         self._folder, self._now = folder or data_folder(), now
         self._house = Housekeeping(self.listen, self._folder, store, enroller, now)
         self._muted = False
@@ -122,6 +125,7 @@ class LiveControl:
             "rate": self._live.rate,
             "muted": self._muted,
             "captions": self._captions,
+            "devices": self._devices,
             "recording": str(folder) if folder else None,
             **self._mix.state(),
         }

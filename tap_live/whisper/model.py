@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tap_live.errors import BundleError, ConfigError
-from tap_live.providers import place
+from tap_live.providers import CPU, Where, place
 
 Precision: TypeAlias = Literal["int8", "fp32"]
 Float32: TypeAlias = NDArray[np.float32]
@@ -110,17 +110,25 @@ class DecoderState:
 
 
 class Whisper:
-    """One model in one precision; calls on several threads must be kept apart by the caller."""
+    """One model in one precision; calls on several threads must be kept apart by the caller.
 
-    def __init__(self, folder: Path, *, threads: int = 1) -> None:
+    `device` says where it runs.
+    """
+
+    def __init__(self, folder: Path, *, threads: int = 1, where: Where = CPU) -> None:
         """Load an assembled folder. Raises: BundleError if it is incomplete."""
         self.folder = folder
         try:
             self.dims = msgspec.json.decode((folder / DIMS).read_bytes(), type=WhisperDims)
         except (OSError, msgspec.DecodeError) as error:
             raise BundleError(f"no assembled Whisper at {folder}: {error}") from error
-        self._encoder = place(folder / "encoder.onnx", threads=threads).session
-        self._decoder = place(folder / "decoder.onnx", threads=threads).session
+        # Not `whole`: what computes the lengths of free axes belongs on the CPU.
+        encoder, decoder = (
+            place(folder / file, where.device, threads=threads, strict=where.strict, whole=False)
+            for file in ("encoder.onnx", "decoder.onnx")
+        )
+        self.device = decoder.device
+        self._encoder, self._decoder = encoder.session, decoder.session
         layers = range(self.dims.decoder_layers)
         self._cache_names = [f"self_{kind}.{layer}" for layer in layers for kind in "kv"]
         self._cross_names = [f"cross_{kind}.{layer}" for layer in layers for kind in "kv"]
@@ -134,6 +142,7 @@ class Whisper:
         precision: Precision = "int8",
         threads: int = 1,
         progress: Progress | None = None,
+        where: Where = CPU,
     ) -> "Whisper":
         """Load a model by name ("tiny.en", "base.en", "base") or from a folder of weights.
 
@@ -144,7 +153,8 @@ class Whisper:
         """
         from tap_live.whisper.assemble import assembled
 
-        return cls(assembled(source, precision=precision, progress=progress), threads=threads)
+        folder = assembled(source, precision=precision, progress=progress)
+        return cls(folder, threads=threads, where=where)
 
     def encode(self, mel: Float32, prompt: Prompt | None = None) -> Encoded:
         """Encode (A, mels, F) log-mel frames, F even: 3000 for 30 s, or only as many as there are.

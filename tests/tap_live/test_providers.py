@@ -10,7 +10,7 @@ import pytest
 from tap_live import providers
 from tap_live.engine_cache import Machine
 from tap_live.errors import BundleError, RuntimeMissingError
-from tap_live.providers import NAMES, linked_tensorrt, place
+from tap_live.providers import NAMES, Where, linked_tensorrt, place
 
 CARD = Machine("H200", "9.0", "570.86", "10.9.0", "1.31.1")
 
@@ -121,6 +121,19 @@ def test_strict_leaves_no_node_to_the_cpu(ort, graph):
     fake = ort("cuda cpu", "cpu")
     with pytest.raises(BundleError, match=r"cannot load .*step\.onnx on cuda: nodes would run"):
         place(graph, "cuda", strict=True)
+
+
+def test_a_graph_may_leave_nodes_to_the_cpu_although_the_device_is_wanted_strictly(ort, graph):
+    fake = ort("cuda cpu", "cuda cpu")
+    place(graph, "cuda", strict=True, whole=False)
+    assert "session.disable_cpu_ep_fallback" not in fake.asked[0][1]
+
+
+def test_the_first_device_to_try_is_the_fastest_that_onnx_runtime_was_built_for(ort):
+    ort("cuda cpu", "cpu")
+    assert [Where(one).first() for one in ("auto", "tensorrt", "cuda", "cpu")] == [
+        *("cuda", "cuda", "cuda", "cpu")
+    ]
 
 
 def test_tensorrt_keeps_engines_timings_and_contexts_and_sets_no_precision(ort, graph, tmp_path):

@@ -54,6 +54,14 @@ def test_targets_and_rest_add_up_to_the_file(extract, clip):
     np.testing.assert_allclose(ana + rest, heard(clip), atol=1e-5)
 
 
+def test_where_the_network_ran_is_in_the_json(extract):
+    code, _, out, _ = extract("--target", "voice:ana", "--json")
+    assert (code, json.loads(out)["devices"]) == (0, {"voice-compact": "cpu"})
+    code, _, _, err = extract("--target", "voice:ana", "--device", "cuda", "--strict")
+    assert code == 1
+    assert "wanted cuda, but this ONNX Runtime has only" in err
+
+
 def test_with_every_gain_at_0_db_the_file_comes_out(extract, clip):
     words = ("--target", "voice:ana", "--target", "voice:bob@0dB", "--rest", "0dB")
     np.testing.assert_allclose(extract(*words)[1], heard(clip), atol=1e-6)
