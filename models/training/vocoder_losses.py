@@ -1,0 +1,117 @@
+"""What a vocoder is trained against: discriminators, which learn to hear what was made.
+
+They and their losses follow github.com/jik876/hifi-gan (MIT).
+
+Source: Kong et al., arXiv:2010.05646.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.parametrizations import spectral_norm, weight_norm
+
+from ..vocoder import SLOPE
+
+PERIODS = (2, 3, 5, 7, 11)
+SCALES = 3
+_SCALE_LAYERS = (  # outputs, kernel, stride, groups
+    (128, 15, 1, 1), (128, 41, 2, 4), (256, 41, 2, 16), (512, 41, 4, 16),
+    (1024, 41, 4, 16), (1024, 41, 1, 16), (1024, 5, 1, 1),
+)  # fmt: skip
+
+
+class PeriodDiscriminator(nn.Module):
+    """Hear every `period`-th sample side by side."""
+
+    def __init__(self, period: int, share: float) -> None:
+        super().__init__()
+        self.period = period
+        widths = [1, *(round(share * width) for width in (32, 128, 512, 1024, 1024))]
+        strides = (3, 3, 3, 3, 1)
+        self.convs = nn.ModuleList(
+            weight_norm(nn.Conv2d(inputs, outputs, (5, 1), (stride, 1), (2, 0)))
+            for inputs, outputs, stride in zip(widths, widths[1:], strides, strict=False)
+        )
+        self.post = weight_norm(nn.Conv2d(widths[-1], 1, (3, 1), padding=(1, 0)))
+
+    def forward(self, audio: Tensor) -> list[Tensor]:
+        """(B, T) -> what every layer makes of it, the verdict last."""
+        short = -audio.shape[-1] % self.period
+        x = F.pad(audio[:, None], (0, short), mode="reflect")
+        return _heard(x.unflatten(-1, (-1, self.period)), self.convs, self.post)
+
+
+class ScaleDiscriminator(nn.Module):
+    """Hear audio as it is, or smoothed by half and half again."""
+
+    def __init__(self, share: float, *, spectral: bool) -> None:
+        super().__init__()
+        norm = spectral_norm if spectral else weight_norm
+        self.convs, inputs = nn.ModuleList(), 1
+        for width, kernel, stride, groups in _SCALE_LAYERS:
+            outputs = max(16, round(share * width))
+            conv = nn.Conv1d(inputs, outputs, kernel, stride, kernel // 2, groups=groups)
+            self.convs.append(norm(conv))
+            inputs = outputs
+        self.post = norm(nn.Conv1d(inputs, 1, 3, padding=1))
+
+    def forward(self, audio: Tensor) -> list[Tensor]:
+        """(B, T) -> what every layer makes of it, the verdict last."""
+        return _heard(audio[:, None], self.convs, self.post)
+
+
+class Discriminators(nn.Module):
+    """All of them.
+
+    Args:
+        share: of the published widths, a multiple of 1/8.
+    """
+
+    def __init__(self, share: float = 1.0) -> None:
+        super().__init__()
+        self.periods = nn.ModuleList(PeriodDiscriminator(period, share) for period in PERIODS)
+        self.scales = nn.ModuleList(
+            ScaleDiscriminator(share, spectral=scale == 0) for scale in range(SCALES)
+        )
+
+    def forward(self, audio: Tensor) -> list[list[Tensor]]:
+        """(B, T) -> for each discriminator what its layers make of it."""
+        found = [period(audio) for period in self.periods]
+        for scale in self.scales:
+            found.append(scale(audio))
+            audio = F.avg_pool1d(audio, 4, 2, padding=2)
+        return found
+
+
+def _heard(x: Tensor, convs: nn.ModuleList, post: nn.Module) -> list[Tensor]:
+    features = []
+    for conv in convs:
+        x = F.leaky_relu(conv(x), SLOPE)
+        features.append(x)
+    return [*features, post(x)]
+
+
+def discriminator_loss(
+    real: Sequence[Sequence[Tensor]], made: Sequence[Sequence[Tensor]]
+) -> Tensor:
+    """Least squares: what is real is 1, what is made is 0."""
+    pairs = zip(real, made, strict=True)
+    parts = [(1 - r[-1]).square().mean() + m[-1].square().mean() for r, m in pairs]
+    return torch.stack(parts).sum()
+
+
+def adversarial_loss(made: Sequence[Sequence[Tensor]]) -> Tensor:
+    """How far what is made is from passing for real."""
+    return torch.stack([(1 - its[-1]).square().mean() for its in made]).sum()
+
+
+def feature_loss(real: Sequence[Sequence[Tensor]], made: Sequence[Sequence[Tensor]]) -> Tensor:
+    """How differently the discriminators hear the two, layer by layer."""
+    parts = [
+        (r.detach() - m).abs().mean()
+        for its_real, its_made in zip(real, made, strict=True)
+        for r, m in zip(its_real[:-1], its_made[:-1], strict=True)
+    ]
+    return torch.stack(parts).sum()
