@@ -1,9 +1,11 @@
 """PortAudio, loaded when a device is asked for, and the devices that it reaches.
 
 The library keeps one state for a process: its list of devices is made when it is
-loaded, and a new one only while no stream is open.
+loaded, and a new one only while no stream is open. None of its calls is waited for without
+end: with a sound server that stands still, none would return.
 """
 
+import atexit
 import ctypes
 import ctypes.util
 import os
@@ -11,10 +13,9 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import lru_cache
-from threading import Lock
+from functools import lru_cache, partial
 from types import ModuleType
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from tap_live import pulse
 from tap_live.devices import Device, Role
 from tap_live.errors import DeviceError, RuntimeMissingError
+from tap_live.turns import Turns
 
 Frames: TypeAlias = NDArray[np.float32]
 """(T, C) samples."""
@@ -36,7 +38,18 @@ PULSE = "pulse"  # the ALSA device that leads to the server
 # Blocks that a sound server keeps. With 2 for an output a loaded machine of two cores
 # underflows within seconds, with 4 it does not; a late input loses nothing.
 LATENCY_BLOCKS: dict[Role, int] = {"input": 2, "output": 4}
-_ONE_AT_A_TIME = Lock()
+
+
+def _end_without_it() -> None:
+    """Leave its clearing up at the program's end out, which would wait for ever."""
+    library = sys.modules.get("sounddevice")
+    if library is not None:
+        atexit.unregister(library._exit_handler)
+
+
+# PortAudio, the environment and stderr: one for a process. Windows binds devices to the thread
+# that found them, so there all calls stay on the caller's.
+_TURNS = Turns(beside=sys.platform != "win32", left=_end_without_it)
 _IGNORE = ctypes.CFUNCTYPE(  # ALSA's snd_lib_error_handler_t; kept for as long as ALSA is
     None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p
 )(lambda *_: None)
@@ -88,11 +101,7 @@ class PortAudio:
     def devices(self) -> list[Device]:
         """List the devices there are now; those of a sound server first."""
         with _process():
-            if self._listed and not self._open:
-                self._library._terminate()
-                self._library._initialize()
-            self._listed = True
-            library = self._of_library()
+            library = _TURNS.call(self._list)
         server = _of_server(library)
         if server:
             library = [replace(device, default=False) for device in library]
@@ -111,7 +120,7 @@ class PortAudio:
         for rate in USUAL_RATES:
             with _process():
                 try:
-                    check(device.portaudio, samplerate=rate)
+                    _TURNS.call(partial(check, device.portaudio, samplerate=rate))
                 except self._library.PortAudioError:
                     continue
             good.append(rate)
@@ -134,20 +143,25 @@ class PortAudio:
         self, device: Device, rate: int, block: int, kind: str, channels: int, callback: Any
     ) -> Stream:
         latency_s = LATENCY_BLOCKS[device.role] * block / rate
+
+        def begin() -> Any:
+            stream = getattr(self._library, kind)(
+                device=device.portaudio,
+                samplerate=rate,
+                blocksize=block,
+                channels=channels,
+                dtype="float32",
+                latency=latency_s if device.pulse else "low",
+                extra_settings=self._settings(device),
+                callback=callback,
+            )
+            stream.start()
+            self._open += 1
+            return stream
+
         try:
             with _process(), _directed(device, latency_s):
-                stream = getattr(self._library, kind)(
-                    device=device.portaudio,
-                    samplerate=rate,
-                    blocksize=block,
-                    channels=channels,
-                    dtype="float32",
-                    latency=latency_s if device.pulse else "low",
-                    extra_settings=self._settings(device),
-                    callback=callback,
-                )
-                stream.start()
-                self._open += 1
+                stream = _TURNS.call(begin, self._end)
         except self._library.PortAudioError as error:
             raise DeviceError(
                 f"cannot open {device.role} {device.name!r} at {rate} Hz: {_reason(error)}"
@@ -156,9 +170,19 @@ class PortAudio:
 
     def _close(self, stream: Any) -> None:
         with _process():
-            stream.abort(ignore_errors=True)
-            stream.close(ignore_errors=True)
-            self._open -= 1
+            _TURNS.leave(partial(self._end, stream))
+
+    def _end(self, stream: Any) -> None:
+        stream.abort(ignore_errors=True)
+        stream.close(ignore_errors=True)
+        self._open -= 1
+
+    def _list(self) -> list[Device]:
+        if self._listed and not self._open:
+            self._library._terminate()
+            self._library._initialize()
+        self._listed = True
+        return self._of_library()
 
     def _settings(self, device: Device) -> Any:
         """Let Windows convert rates, which it does for shared devices only when asked."""
@@ -213,17 +237,22 @@ class _Opened:
 
 @lru_cache
 def portaudio() -> PortAudio:
-    """Load PortAudio. Raises: RuntimeMissingError if it is not installed."""
+    """Load PortAudio. Raises: RuntimeMissingError if it is not installed; DeviceError."""
     _hush_alsa()
     try:
         with _process():
-            import sounddevice
+            return PortAudio(_TURNS.call(_library))
     except (ImportError, OSError) as error:
         raise RuntimeMissingError(
             f"wanted the PortAudio library for sound devices, found none ({error}); install "
             "libportaudio2 (Debian, Ubuntu), portaudio (Fedora) or portaudio (brew)"
         ) from error
-    return PortAudio(sounddevice)
+
+
+def _library() -> ModuleType:
+    import sounddevice
+
+    return cast(ModuleType, sounddevice)
 
 
 @contextmanager
@@ -249,11 +278,11 @@ def _directed(device: Device, latency_s: float) -> Iterator[None]:
 
 @contextmanager
 def _process() -> Iterator[None]:
-    """Have PortAudio, the environment and stderr to ourselves: each is one for a process.
+    """Have PortAudio, the environment and stderr to ourselves.
 
     PortAudio's chatter goes to stderr, where it would run through the terminal view.
     """
-    with _ONE_AT_A_TIME:
+    with _TURNS.taken():
         if sys.platform != "linux":
             yield
             return

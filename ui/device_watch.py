@@ -17,6 +17,7 @@ class DeviceWatch(QObject):
     def __init__(self, link: Link, page: ListenPage) -> None:
         super().__init__(page)
         self._link, self._page = link, page
+        self._asked = False  # and not answered yet: a sound server may take its time
         self._timer = QTimer(self)
         self._timer.setInterval(EVERY_MS)
         self._timer.timeout.connect(self.look)
@@ -25,12 +26,17 @@ class DeviceWatch(QObject):
     def look(self) -> None:
         """Ask now, unless nobody sees it or the devices are elsewhere."""
         link = self._link
-        if self._page.isVisible() and not link.engine.remote:
-            link.send(ListDevices(id=link.new_id()), self.show, lambda why: None)
+        if self._page.isVisible() and not link.engine.remote and not self._asked:
+            self._asked = True
+            link.send(ListDevices(id=link.new_id()), self.show, self._refused)
 
     def show(self, devices: list[dict[str, Any]]) -> None:
+        self._asked = False
         self._page.input.show_devices(devices)
         self._page.output.show_devices(devices)
+
+    def _refused(self, why: str) -> None:
+        self._asked = False
 
     def stop(self) -> None:
         self._timer.stop()

@@ -161,6 +161,7 @@ class SoundServer:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+        self.process = server
         deadline = time.monotonic() + 10
         while subprocess.run(["pactl", "info"], capture_output=True).returncode:
             assert time.monotonic() < deadline, "PulseAudio does not start"

@@ -111,3 +111,24 @@ def test_a_device_that_is_pulled_is_shown_and_recovers(sound_server, qtbot, pane
     sound_server.add_sink("headset")
     wait(qtbot, lambda: window.health.input_gone == "")
     assert window.link.phase is Phase.RUNNING
+
+
+@pytest.mark.audio
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["dead", "standing"])
+def test_a_sound_server_that_is_gone_keeps_no_window_from_closing(
+    sound_server, qtbot, panel, tmp_path, how
+):
+    setup = Setup(input="headset.monitor", output="room", captions=False)
+    window = panel(LocalEngine(), setup)
+    window.link.send(Record(id=window.link.new_id(), on=True))
+    window.listen.transport.start_or_stop()
+    wait(qtbot, lambda: window.health.stats is not None and window.health.stats.at > 1.5)
+    heard_s = window.health.stats.at
+    sound_server.process.send_signal(how)
+    qtbot.wait(2000)  # by when the engine has seen it
+    began = time.monotonic()
+    window.close()
+    assert time.monotonic() - began < 20.0
+    sound_server.process.send_signal(signal.SIGCONT)  # what stood comes back before the next test
+    (kept,) = tmp_path.glob("data/tap-live/recordings/*/mixture.wav")
+    assert soundfile.info(kept).duration >= heard_s
