@@ -271,6 +271,19 @@ class Export(Command, frozen=True, tag="export"):
     precision: Literal["fp32", "fp16", "bf16", "int8"] = "fp32"
 
 
+class Doctor(Command, frozen=True, tag="doctor"):
+    """Look at the engine's machine: what works there, and what to do about the rest."""
+
+
+class SendClip(Command, frozen=True, tag="send_clip"):
+    """Bring one part of an audio file, in order, to where `enrol` and `clip:` targets find it."""
+
+    name: str  # of a file, as "bell.wav"
+    part: bytes
+    offset: int  # bytes that came before
+    last: bool = False
+
+
 class Cancel(Command, frozen=True, tag="cancel"):
     """Stop the long task that a command of this id began."""
 
@@ -348,6 +361,8 @@ AnyCommand: TypeAlias = (
     | ShowBundle
     | Pull
     | Export
+    | Doctor
+    | SendClip
     | Cancel
     | Record
     | CueFromSpan

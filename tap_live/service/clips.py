@@ -4,7 +4,12 @@ from pathlib import Path
 
 import platformdirs
 
-from tap_live.errors import ConfigError
+from tap_live.audio.files import AudioFile
+from tap_live.errors import AudioError, ConfigError, StorageError
+from tap_live.events import SendClip
+
+SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")  # of what may be sent
+LARGEST = 24_000_000  # bytes of a clip, some two minutes of WAV
 
 
 def data_folder() -> Path:
@@ -20,3 +25,38 @@ def inside(folder: Path, name: str) -> Path:
     if path.resolve().parent != folder.resolve():
         raise ConfigError(f"{name!r} leads out of {folder}")
     return path
+
+
+def take_part(folder: Path, sent: SendClip) -> int:
+    """Keep one part of a file; return how many bytes there are. The last makes it a clip.
+
+    Raises: ConfigError if it is not the next part, too large, or no name of a clip; AudioError if
+        the whole is no audio; StorageError.
+    """
+    path = inside(folder, sent.name)
+    if path.suffix.lower() not in SUFFIXES:
+        raise ConfigError(f"wanted a clip as {', '.join(SUFFIXES)}, found {sent.name!r}")
+    part = path.with_name(f".{sent.name}.part")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        there = part.stat().st_size if sent.offset and part.exists() else 0
+        if sent.offset != there:
+            raise ConfigError(f"wanted byte {there} of {sent.name!r} next, found {sent.offset}")
+        if there + len(sent.part) > LARGEST:
+            raise ConfigError(f"a clip has at most {LARGEST // 1_000_000} MB")
+        with part.open("ab" if there else "wb") as file:
+            file.write(sent.part)
+        if sent.last:
+            _finish(part, path)
+    except OSError as error:
+        raise StorageError(f"cannot keep {sent.name!r} in {folder}: {error.strerror}") from error
+    return there + len(sent.part)
+
+
+def _finish(part: Path, path: Path) -> None:
+    try:
+        with AudioFile(part):
+            part.replace(path)
+    except AudioError:
+        part.unlink(missing_ok=True)
+        raise

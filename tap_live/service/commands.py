@@ -1,7 +1,8 @@
 """Carry out commands on threads of their own, and answer each `ok` or `error`.
 
-What is quick is done one after the other, in the order in which it came; what takes long
-has a thread beside it, so that `stop` or `cancel` need not wait for it.
+What is quick is done one after the other, in the order in which it came. What takes long has
+threads beside it, so that `stop` or `cancel` need not wait for it: one for what listens to the
+stream, which one task can at a time, and some for the rest.
 """
 
 import asyncio
@@ -12,9 +13,22 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeAlias
 
 from tap_live.errors import TapError
-from tap_live.events import AnyCommand, AnyEvent, CheckVoice, Enrol, Failed, Ok, Progress, Pull
+from tap_live.events import (
+    AnyCommand,
+    AnyEvent,
+    CheckVoice,
+    Doctor,
+    Enrol,
+    Export,
+    Failed,
+    Ok,
+    Progress,
+    Pull,
+)
 
-LONG = (Enrol, Pull, CheckVoice)
+LISTENING = (Enrol, CheckVoice)
+LONG = (Pull, Export, Doctor)
+LONG_AT_ONCE = 3
 MOST_WAITING = 32
 _log = logging.getLogger(__name__)
 
@@ -42,9 +56,9 @@ class Commands:
 
     def __init__(self, control: Control) -> None:
         self._control = control
-        self._quick, self._long = (
-            ThreadPoolExecutor(1, thread_name_prefix=f"commands-{name}")
-            for name in ("quick", "long")
+        self._quick, self._listening, self._long = self._pools = tuple(
+            ThreadPoolExecutor(threads, thread_name_prefix=f"commands-{name}")
+            for name, threads in (("quick", 1), ("listening", 1), ("long", LONG_AT_ONCE))
         )
         self._waiting = 0
 
@@ -53,11 +67,10 @@ class Commands:
         if self._waiting >= MOST_WAITING:
             text = f"{MOST_WAITING} commands are waiting already"
             return Failed(code="busy", text=text, id=command.id)
-        pool = self._long if isinstance(command, LONG) else self._quick
         self._waiting += 1
         try:
             result = await asyncio.get_running_loop().run_in_executor(
-                pool, self._control.execute, command, tell
+                self._pool_of(command), self._control.execute, command, tell
             )
         except TapError as error:
             return Failed(code=code_of(error), text=str(error), id=command.id)
@@ -71,8 +84,13 @@ class Commands:
     def close(self) -> None:
         """Drop what has not begun, and wait for the rest."""
         self._control.close()
-        for pool in (self._quick, self._long):
+        for pool in self._pools:
             pool.shutdown(cancel_futures=True)
+
+    def _pool_of(self, command: AnyCommand) -> ThreadPoolExecutor:
+        if isinstance(command, LISTENING):
+            return self._listening
+        return self._long if isinstance(command, LONG) else self._quick
 
 
 def code_of(error: TapError) -> str:

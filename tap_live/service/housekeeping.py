@@ -20,6 +20,7 @@ from tap_live.events import (
     CheckVoice,
     CommandId,
     DeleteVoice,
+    Doctor,
     Enrol,
     ListBundles,
     ListDevices,
@@ -27,10 +28,11 @@ from tap_live.events import (
     Progress,
     Pull,
     RenameVoice,
+    SendClip,
     ShowBundle,
 )
 from tap_live.processor import Audio
-from tap_live.service.clips import data_folder, inside
+from tap_live.service.clips import data_folder, inside, take_part
 from tap_live.service.commands import Tell
 from tap_live.voices.enrolment import Enroller
 from tap_live.voices.recognition import compare
@@ -81,6 +83,10 @@ class Housekeeping:
                 return [msgspec.to_builtins(row) for row in catalogue()]
             case ShowBundle(bundle=bundle):
                 return _card(bundle)
+            case Doctor():
+                return _findings()
+            case SendClip():
+                return {"bytes": take_part(self.folder / "clips", command)}
             case Enrol():
                 return self._enrol(command, tell)
             case CheckVoice():
@@ -183,6 +189,12 @@ def _devices() -> list[dict[str, Any]]:
     from tap_live.portaudio import portaudio  # looks for sound devices when it is loaded
 
     return [asdict(device) for device in portaudio().devices()]
+
+
+def _findings() -> list[Any]:
+    from tap_live.commands.doctor import examine  # it looks at everything, so it loads much
+
+    return [msgspec.to_builtins(finding) for finding in examine()]
 
 
 def _card(name: str) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def test_every_event_and_command_of_the_design_exists():
         *("list_voices", "delete_voice", "list_devices", "set_device", "set_extractor"),
         *("set_captions", "list_bundles", "pull", "export", "cancel", "record"),
         *("cue_from_span", "get_state", "subscribe", "authenticate"),
-        *("rename_voice", "check_voice", "show_bundle"),  # for the panel
+        *("rename_voice", "check_voice", "show_bundle", "doctor", "send_clip"),  # for the panel
     }
 
 

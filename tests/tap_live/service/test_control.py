@@ -18,6 +18,7 @@ from tap_live.events import (
     Cancel,
     CueFromSpan,
     DeleteVoice,
+    Doctor,
     Enrol,
     Export,
     GetState,
@@ -269,6 +270,12 @@ def test_a_voice_is_renamed(control, tmp_path):
     do(control, Enrol(id=1, name="ana", clip="ana.wav"))
     do(control, RenameVoice(id=2, name="ana", to="Ana B"))
     assert [voice["name"] for voice in do(control, ListVoices(id=3))] == ["Ana B"]
+
+
+def test_the_doctor_looks_at_the_engines_machine(control):
+    findings = do(control, Doctor(id=1))
+    assert {"what", "state", "text", "cure"} == set(findings[0])
+    assert "ONNX Runtime" in [finding["what"] for finding in findings]
 
 
 def test_a_bundle_shows_its_card(control):
