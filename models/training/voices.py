@@ -9,6 +9,7 @@ import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,22 @@ class Voices:
         number = apart[rng.integers(len(apart))]
         cue: NDArray[np.float32] = self.cues[speaker][number, speed, rng.integers(VARIANTS)]
         return cue
+
+    def enrolment(self, cue: NDArray[np.float32]) -> Audio:
+        """The speech that an embedding was made of. Raises: KeyError if it is none of these."""
+        speaker, number, speed = self._made_of[cue.tobytes()]
+        audio = self.read(self._pieces[speaker][number])
+        return change_speed(audio, SPEEDS[speed], int(len(audio) / SPEEDS[speed]))
+
+    @cached_property
+    def _made_of(self) -> dict[bytes, tuple[int, int, int]]:
+        """Speaker, piece and speed of every embedding: no two are alike."""
+        return {
+            cue.tobytes(): (speaker, number, speed)
+            for speaker, cues in enumerate(self.cues)
+            for number, speed, variant in np.ndindex(cues.shape[:3])
+            for cue in [cues[number, speed, variant]]
+        }
 
     def read(self, part: Piece) -> Audio:
         """The samples of a part of a clip."""

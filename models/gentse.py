@@ -1,0 +1,319 @@
+"""A voice re-made from the overlap: Whisper hears the mixture, a flow draws the voice's mel frames.
+
+    net = load(Path("best.pt"), Path("whisper-tiny.en"))
+    hidden = net.encode(mixture, speaker, enrolment)
+    mel = net.draw(net.condition(hidden, heard), speaker, noise, steps=2)
+
+Whisper's encoder, with LoRA in its attention, hears [speaker, enrolment mel frames with positions
+of their own, mixture]; what it says of the mixture feeds the flow decoder and, in training,
+Whisper's text decoder. A vocoder (`vocoder.py`) makes mel frames audible.
+
+Mel frames are drawn relative to the mixture's own level, a mean over its last seconds, so a
+softer mixture gives a softer voice and nothing else. Unlike the paper's, the flow also hears the
+mixture's mel frames, from which it has level and detail that Whisper does not keep (`mixture`).
+
+Letters in shapes: B rows, T = 50 positions a second, W Whisper's width, D of a speaker
+embedding, F mel frames of the vocoder, M its bands.
+"""
+
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .flow import FlowDecoder, FlowDims, Velocity, guided, sample
+from .log_mel import LogMel
+from .ts_whisper import SPEAKER, open_whisper
+from .vocoder import QUIETEST, MelDims, MelSpectrum
+from .whisper import AudioEncoder, ResidualAttentionBlock, Whisper
+
+RATE = 16_000  # Hz, of what Whisper hears
+POSITION = 320  # samples
+POSITIONS_S = RATE / POSITION
+LEVEL_S = 3.0  # over which the mixture's level is measured
+LOUDEST = 1.2  # of Whisper's log-mel frames, whatever the level
+RAISED = 1.5  # by at most so much, 60 dB: silence stays silent
+FLOOR = 6.0  # nats below that level; softer is silence
+
+
+@dataclass(frozen=True)
+class GenDims:
+    """Sizes, and what is left out to see what it was good for.
+
+    Attributes:
+        enrolment: positions of enrolment, 20 ms each; 0 leaves it out: the speaker alone.
+        mixture: whether the flow hears the mixture's mel frames too.
+        lora: rank, in every linear layer of the encoder's attention; 0 leaves Whisper as it is.
+    """
+
+    mel: MelDims = field(default_factory=MelDims)
+    width: int = 256  # of the flow
+    layers: int = 6
+    heads: int = 4
+    before: int = 16  # frames that a layer of the flow reaches
+    after: int = 3
+    speaker: int = SPEAKER
+    enrolment: int = 150
+    mixture: bool = True
+    lora: int = 16
+
+    def flow(self, whisper_width: int) -> FlowDims:
+        return FlowDims(
+            numbers=self.mel.bands,
+            condition=whisper_width + self.mel.bands * self.mixture,
+            speaker=self.speaker,
+            width=self.width,
+            layers=self.layers,
+            heads=self.heads,
+            before=self.before,
+            after=self.after,
+        )
+
+
+class TargetSpeechEncoder(nn.Module):
+    """Whisper's encoder, told whom to listen to."""
+
+    def __init__(self, encoder: AudioEncoder, dims: GenDims) -> None:
+        super().__init__()
+        if dims.lora:
+            add_lora(encoder, dims.lora)
+        self.encoder = encoder
+        width = encoder.ln_post.normalized_shape[0]
+        self.speaker = nn.Linear(dims.speaker, width)
+        # They begin as the last of Whisper's own: far from those of the mixture.
+        last = encoder.positional_embedding[len(encoder.positional_embedding) - dims.enrolment :]
+        self.positions = nn.Parameter(last.clone())
+
+    def forward(self, mel: Tensor, speaker: Tensor, enrolment: Tensor) -> Tensor:
+        """(B, 80, 2 T) log-mel frames of the mixture -> (B, T, W).
+
+        Args:
+            speaker: (B, D), standardised.
+            enrolment: (B, 80, 2 E) log-mel frames; zeros where there is none.
+        """
+        encoder = self.encoder
+        mixture = _front(encoder, mel)
+        mixture = mixture + encoder.positional_embedding[: mixture.shape[1]]
+        parts = [self.speaker(speaker)[:, None], mixture]
+        if len(self.positions):
+            parts.insert(1, _front(encoder, enrolment) + self.positions)
+        x = torch.cat(parts, dim=1)
+        for block in encoder.blocks:
+            x = cast(ResidualAttentionBlock, block).encode(x)
+        normed: Tensor = encoder.ln_post(x[:, -mixture.shape[1] :])
+        return normed
+
+
+class GenTSE(nn.Module):
+    """The whole but for the vocoder.
+
+    Attributes:
+        speaker_mean, speaker_scale: (D,) of speaker embeddings.
+        mel_mean, mel_scale: () of mel frames relative to the level.
+        nothing: (C,) the condition that asks for nothing, for guidance.
+    """
+
+    speaker_mean: Tensor
+    speaker_scale: Tensor
+    mel_mean: Tensor
+    mel_scale: Tensor
+
+    def __init__(self, dims: GenDims, whisper: Whisper) -> None:
+        super().__init__()
+        self.dims = dims
+        self.log_mel = LogMel()
+        self.mel = MelSpectrum(dims.mel)
+        whisper.requires_grad_(False)
+        self.decoder = whisper.decoder  # frozen; for training only
+        self._whisper = [whisper]  # its parts are registered by the encoder and the decoder
+        self.encoder = TargetSpeechEncoder(whisper.encoder, dims)
+        flow = dims.flow(whisper.dims.n_audio_state)
+        self.flow = FlowDecoder(flow)
+        self.nothing = nn.Parameter(torch.zeros(flow.condition))
+        self.register_buffer("speaker_mean", torch.zeros(dims.speaker))
+        self.register_buffer("speaker_scale", torch.ones(dims.speaker))
+        self.register_buffer("mel_mean", torch.zeros(()))
+        self.register_buffer("mel_scale", torch.ones(()))
+
+    def standard(self, speaker: Tensor) -> Tensor:
+        """(B, D) embeddings, whose numbers are small, as the networks take them."""
+        return (speaker - self.speaker_mean) / self.speaker_scale
+
+    def encode(self, mixture: Tensor, speaker: Tensor, enrolment: Tensor) -> Tensor:
+        """What is heard of a voice: (B, T, W).
+
+        Args:
+            mixture: (B, 320 T) at 16 kHz.
+            speaker: (B, D) embeddings, as they are.
+            enrolment: (B, 320 E) speech of the voice; rows of zeros have none.
+        """
+        with torch.autocast(mixture.device.type, enabled=False):
+            there = enrolment.abs().amax(-1) > 0
+            enrolled = self.loud(enrolment) * there[:, None, None]
+            mel = self.loud(mixture)
+        heard: Tensor = self.encoder(mel, self.standard(speaker), enrolled)
+        return heard
+
+    def loud(self, audio: Tensor) -> Tensor:
+        """(B, 320 T) audio -> (B, 80, 2 T) log-mel frames whose loudest value is `LOUDEST`."""
+        mel: Tensor = self.log_mel(audio)
+        return mel + (LOUDEST - mel.amax(dim=(1, 2), keepdim=True)).clamp(max=RAISED)
+
+    def said(self, hidden: Tensor, tokens: Tensor) -> Tensor:
+        """The text branch: (B, N, V) what follows each of (B, N) tokens."""
+        cross = self.decoder.keys_values(hidden)
+        cache = self._whisper[0].empty_cache(len(tokens))
+        logits: Tensor = self.decoder(tokens, cache, *cross).logits
+        return logits
+
+    def relative(self, mel: Tensor, level: Tensor) -> Tensor:
+        """(B, M, F) mel frames as the flow draws them: (B, F, M), about 0 and 1."""
+        above = (mel - level[:, None]).clamp(min=-FLOOR)
+        return ((above - self.mel_mean) / self.mel_scale).transpose(1, 2)
+
+    def absolute(self, drawn: Tensor, level: Tensor) -> Tensor:
+        """The reverse: (B, M, F), as the vocoder hears them."""
+        mel = drawn.transpose(1, 2) * self.mel_scale + self.mel_mean + level[:, None]
+        return mel.clamp(min=float(torch.tensor(QUIETEST).log()))
+
+    def condition(self, hidden: Tensor, heard: Tensor) -> Tensor:
+        """What the flow is told of each frame: (B, F, C).
+
+        Args:
+            hidden: (B, T, W) of `encode`.
+            heard: (B, F, M) `relative` mel frames of the mixture.
+        """
+        tokens = at_frames(hidden, heard.shape[1], self.dims.mel)
+        return torch.cat([tokens, heard], dim=-1) if self.dims.mixture else tokens
+
+    def draw(
+        self,
+        condition: Tensor,
+        speaker: Tensor,
+        noise: Tensor,
+        steps: int,
+        guidance: float = 0.0,
+    ) -> Tensor:
+        """Sample (B, F, M) `relative` mel frames from as much noise."""
+        about = self.standard(speaker)
+        velocity: Velocity = partial(self.flow, condition=condition, speaker=about)
+        if guidance:
+            nothing = self.nothing.expand_as(condition)
+            without = partial(self.flow, condition=nothing, speaker=torch.zeros_like(about))
+            velocity = guided(velocity, without, guidance)
+        return sample(velocity, noise, steps)
+
+    @torch.no_grad()
+    def extract(
+        self,
+        mixture: Tensor,
+        speaker: Tensor,
+        enrolment: Tensor,
+        noise: Tensor,
+        *,
+        steps: int = 4,
+        guidance: float = 0.0,
+        heard: Tensor | None = None,
+    ) -> Tensor:
+        """Re-make a voice as mel frames for the vocoder, (B, M, F), from one context.
+
+        Args:
+            mixture, speaker, enrolment: as `encode`.
+            noise: (B, F', M), F' at least F.
+            heard: the mixture at the vocoder's rate, where that is another.
+        """
+        mel = self.mel(mixture if heard is None else heard)
+        level = levels(mel, self.dims.mel)
+        hidden = self.encode(mixture, speaker, enrolment)
+        condition = self.condition(hidden, self.relative(mel, level))
+        drawn = self.draw(condition, speaker, noise[:, : mel.shape[-1]], steps, guidance)
+        return self.absolute(drawn, level)
+
+    def learned(self) -> dict[str, Tensor]:
+        """All that Whisper's own file does not hold."""
+        frozen = {name for name, part in self.named_parameters() if not part.requires_grad}
+        return {name: part for name, part in self.state_dict().items() if name not in frozen}
+
+
+def levels(mel: Tensor, dims: MelDims) -> Tensor:
+    """The level of a mixture at each frame of (B, M, F), from what came before: (B, F), in nats."""
+    window = round(LEVEL_S * dims.rate / dims.hop)
+    amplitude = mel.exp().mean(1).double()
+    sums = functional.pad(amplitude.cumsum(-1), (window, 0))
+    frames = torch.arange(1, mel.shape[-1] + 1, device=mel.device).clamp(max=window)
+    means = (sums[:, window:] - sums[:, :-window]) / frames
+    return means.clamp(min=QUIETEST).log().to(mel.dtype)
+
+
+def at_frames(hidden: Tensor, frames: int, dims: MelDims) -> Tensor:
+    """Read (B, T, W) positions at the times of mel frames, between two in a line: (B, F, W)."""
+    time = (torch.arange(frames, device=hidden.device) + 0.5) * dims.hop / dims.rate
+    place = (time * POSITIONS_S).clamp(max=hidden.shape[1] - 1)
+    first = place.long().clamp(max=max(0, hidden.shape[1] - 2))
+    share = (place - first).to(hidden.dtype)[:, None]
+    after = (first + 1).clamp(max=hidden.shape[1] - 1)
+    return hidden[:, first] * (1 - share) + hidden[:, after] * share
+
+
+def add_lora(encoder: AudioEncoder, rank: int) -> None:
+    """Put low-rank changes beside the frozen attention of an encoder, in place."""
+    from peft import LoraConfig, inject_adapter_in_model
+
+    encoder.requires_grad_(False)
+    adapters = LoraConfig(
+        r=rank, lora_alpha=2 * rank, target_modules=["query", "key", "value", "out"]
+    )
+    inject_adapter_in_model(adapters, encoder)
+
+
+def merge_lora(encoder: AudioEncoder) -> None:
+    """Add the low-rank changes to the weights, in place; for export."""
+    from peft.tuners.lora import LoraLayer
+
+    changed: list[tuple[str, Any]] = [
+        (name, module) for name, module in encoder.named_modules() if isinstance(module, LoraLayer)
+    ]
+    for name, module in changed:
+        module.merge()
+        owner, _, attribute = name.rpartition(".")
+        setattr(encoder.get_submodule(owner), attribute, module.get_base_layer())
+
+
+def content_of(net: GenTSE) -> dict[str, Any]:
+    """What a checkpoint holds; `load` reads it."""
+    return {"dims": asdict(net.dims), "weights": net.learned()}
+
+
+def load(checkpoint: Path, whisper: Path) -> GenTSE:
+    """Open a model.
+
+    Args:
+        checkpoint: best.pt of a training run.
+        whisper: the Whisper that it was trained with, as `ts_whisper.open_whisper` takes it.
+
+    Raises: ValueError if the two do not fit.
+    """
+    content = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    if "dims" not in content or "weights" not in content:
+        raise ValueError(f"wanted a generative model's best.pt, found none in {checkpoint}")
+    dims = GenDims(**{**content["dims"], "mel": MelDims(**content["dims"]["mel"])})
+    net = GenTSE(dims, open_whisper(whisper))
+    wanted = net.learned()
+    apart = [name for name, part in content["weights"].items()
+             if name not in wanted or wanted[name].shape != part.shape]  # fmt: skip
+    if apart or wanted.keys() - content["weights"].keys():
+        raise ValueError(
+            f"the weights in {checkpoint} are for another Whisper: {(apart or ['too few'])[0]}"
+        )
+    net.load_state_dict(content["weights"], strict=False)
+    return net.eval()
+
+
+def _front(encoder: AudioEncoder, mel: Tensor) -> Tensor:
+    """(B, 80, 2 T) -> (B, T, W), without positions."""
+    x = functional.gelu(encoder.conv1(mel))
+    return functional.gelu(encoder.conv2(x)).transpose(1, 2)
