@@ -235,8 +235,7 @@ class GenTSE(nn.Module):
 
     def learned(self) -> dict[str, Tensor]:
         """All that Whisper's own file does not hold."""
-        frozen = {name for name, part in self.named_parameters() if not part.requires_grad}
-        return {name: part for name, part in self.state_dict().items() if name not in frozen}
+        return {name: part for name, part in self.state_dict().items() if not _of_whisper(name)}
 
 
 def levels(mel: Tensor, dims: MelDims) -> Tensor:
@@ -311,6 +310,10 @@ def load(checkpoint: Path, whisper: Path) -> GenTSE:
         )
     net.load_state_dict(content["weights"], strict=False)
     return net.eval()
+
+
+def _of_whisper(name: str) -> bool:
+    return name.startswith(("decoder.", "encoder.encoder.")) and "lora_" not in name
 
 
 def _front(encoder: AudioEncoder, mel: Tensor) -> Tensor:

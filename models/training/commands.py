@@ -31,7 +31,7 @@ from .evaluate import (
     open_render,
     summarise,
 )
-from .gentse_commands import fit_vocoder
+from .gentse_commands import fit_gentse, fit_vocoder
 from .lookahead import lookahead
 from .mixing import Recipe
 from .pack import CUES_SHARE, MIB, add_cues, folder_size
@@ -70,7 +70,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 app.command()(fit_cues)
 for command in (
     to_safetensors, write_captions, clap_cues, fit_clapsep, evaluate_csv, lookahead,
-    fit_vocoder,
+    fit_vocoder, fit_gentse,
 ):  # fmt: skip
     app.command()(command)
 

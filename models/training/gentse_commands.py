@@ -1,25 +1,55 @@
 """Commands of the generative voice model: its vocoder, itself, its student."""
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 import torch
 import typer
 
+from ..gentse import load
+from ..speaker import SpeakerEncoder
+from ..ts_whisper import open_whisper
 from .config import Schedule
+from .corpus import open_corpus
+from .gentse import FULL, GenConfig, GenCourse, GenTrainer, StudentTrainer, begin, gen_course
+from .gentse import SMALL as SMALL_GEN
+from .prompt_files import TOKENIZER, known_words, whisper_folder
+from .prompt_mixing import MIXING, PromptRecipe
 from .runner import Place
 from .running import run
 from .vocoder import PUBLIC, SMALL, VocoderConfig, VocoderTrainer, open_speech
+from .words import Script
 
+Size = Literal["small", "public"]
 VOCODERS = {"small": SMALL, "public": PUBLIC}
+MODELS = {"small": SMALL_GEN, "public": FULL}
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a user gave to learn from."""
+
+    data: Path
+    speaker: Path | None
+    whisper: Path  # with its tokenizer
+    labels: Path | None
+    cache: Path
+
+    def course(self, recipe: PromptRecipe, seed: int, place: Place) -> GenCourse:
+        """Open it. Raises: FileNotFoundError, ValueError saying what is missing."""
+        encoder = SpeakerEncoder.open(self.speaker or self.data / "speaker.safetensors")
+        corpus = open_corpus(self.data, encoder.to(place.device), self.cache)
+        words = known_words(self.data, self.labels)
+        whisper = open_whisper(self.whisper)
+        script = Script(self.whisper / TOKENIZER, whisper.dims.n_vocab)
+        return gen_course(corpus, words, script, recipe, seed)
 
 
 def fit_vocoder(
     data: Annotated[Path, typer.Argument(help="folder with speech")],
     out: Annotated[Path, typer.Argument(help="folder of this run; resumed if it has a last.pt")],
-    size: Annotated[
-        Literal["small", "public"], typer.Option(help="16 kHz, or as the universal checkpoint")
-    ] = "small",
+    size: Annotated[Size, typer.Option(help="16 kHz, or as the universal checkpoint")] = "small",
     adversary_from: Annotated[
         int, typer.Option(help="step from which discriminators are heard")
     ] = VocoderConfig.adversary_from,
@@ -46,5 +76,75 @@ def fit_vocoder(
         segment=segment, adversary_from=adversary_from, share=share,
     )  # fmt: skip
     trainer = VocoderTrainer(config, open_speech(data, dims.mel.rate, cache), out, Place.find())
+    trainer.resume()
+    run(trainer)
+
+
+def fit_gentse(
+    data: Annotated[Path, typer.Argument(help="folder with speech, sounds and rir")],
+    out: Annotated[Path, typer.Argument(help="folder of this run; resumed if it has a last.pt")],
+    size: Annotated[
+        Size, typer.Option(help="16 kHz and small, or mel frames of the public vocoders")
+    ] = "small",
+    distil: Annotated[
+        Path | None, typer.Option(help="best.pt of a teacher: train a one-step student of it")
+    ] = None,
+    teacher_steps: Annotated[int, typer.Option(help="distil: of the teacher")] = 10,
+    guidance: Annotated[float, typer.Option(help="distil: of the teacher")] = 0.0,
+    start: Annotated[Path | None, typer.Option(help="best.pt to begin with")] = None,
+    speaker: Annotated[Path | None, typer.Option(help="Resemblyzer's pretrained.pt")] = None,
+    whisper: Annotated[
+        str | None, typer.Option(help="name or folder of the Whisper [default: a pack's]")
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="words of the speech [default: words.jsonl in it]")
+    ] = None,
+    text: Annotated[float, typer.Option(help="weight of the words; ablation: 0")] = GenConfig.text,
+    enrolment: Annotated[bool, typer.Option(help="ablation: no enrolment frames")] = True,
+    mixture: Annotated[bool, typer.Option(help="the flow hears the mixture's frames too")] = True,
+    lora: Annotated[int, typer.Option(help="rank; ablation: 0")] = SMALL_GEN.lora,
+    dropped: Annotated[
+        float, typer.Option(help="share without condition, for guidance")
+    ] = GenConfig.dropped,
+    draws: Annotated[int, typer.Option(help="of noise for each row")] = GenConfig.draws,
+    examples: Annotated[int, typer.Option(help="learn so many mixtures by heart; 0: all")] = 0,
+    cache: Annotated[Path, typer.Option(help="decoded audio and embeddings")] = Path("runs/cache"),
+    minutes: Annotated[float, typer.Option(help="training time, all sessions together")] = 1e9,
+    steps: Annotated[int, typer.Option()] = 1_000_000,
+    batch: Annotated[int, typer.Option(help="mixtures a process and step")] = 4,
+    rate: Annotated[float, typer.Option(help="learning rate")] = 5e-4,
+    seconds: Annotated[float, typer.Option(help="length of a mixture, and of a context")] = 4.0,
+    ramp: Annotated[int, typer.Option(help="examples until mixtures are hard")] = 20_000,
+    seed: Annotated[int, typer.Option()] = 0,
+    workers: Annotated[int, typer.Option(help="processes that mix; 0 mixes in line")] = 0,
+    threads: Annotated[int, typer.Option(help="CPU threads of a process")] = 1,
+    bf16: Annotated[bool, typer.Option(help="autocast to bfloat16")] = False,
+    check_s: Annotated[float, typer.Option(help="seconds between evaluations")] = 240.0,
+) -> None:
+    """Train, or go on training, the generative voice model or a student of it."""
+    torch.set_num_threads(threads)
+    place = Place.find()
+    folder = whisper_folder(whisper, data, cache)
+    recipe = PromptRecipe(
+        lengths=(seconds,), group=batch * place.processes, mixing=replace(MIXING, ramp=ramp)
+    )
+    course = Material(data, speaker, folder, labels, cache).course(recipe, seed, place)
+    dims = replace(MODELS[size], mixture=mixture, lora=lora)
+    dims = dims if enrolment else replace(dims, enrolment=0)
+    schedule = Schedule(
+        steps=steps, minutes=minutes, batch=batch, rate=rate, clip=1.0, average=0.995
+    )
+    config = GenConfig(
+        dims=dims, schedule=schedule, seed=seed, workers=workers, check_s=check_s, bf16=bf16,
+        text=text, dropped=dropped, draws=draws, examples=examples,
+    )  # fmt: skip
+    if distil:
+        trainer: GenTrainer = StudentTrainer(
+            config, load(distil, folder), course, out, place,
+            teacher_steps=teacher_steps, guidance=guidance,
+        )  # fmt: skip
+    else:
+        net = load(start, folder) if start else begin(dims, open_whisper(folder), course, seed)
+        trainer = GenTrainer(config, net, course, out, place)
     trainer.resume()
     run(trainer)
