@@ -5,11 +5,12 @@
 
 import copy
 import warnings
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
@@ -57,7 +58,7 @@ class Step(nn.Module):
         return mask[0, 0], *after
 
 
-def build(net: CompactExtractor) -> onnx.ModelProto:
+def build(net: CompactExtractor, *, stored_as_half: bool = True) -> onnx.ModelProto:
     """Trace one step; what fp16 holds exactly is stored as fp16 and cast when loaded."""
     state = net.initial_state()
     apart = [part.clone() for part in state]  # the tracer takes one tensor for one input
@@ -76,7 +77,9 @@ def build(net: CompactExtractor) -> onnx.ModelProto:
         )
     assert program is not None
     model = _plain(program.model_proto)
-    _store_as_half(model.graph)
+    _split_into_tensors(model.graph)
+    if stored_as_half:
+        _store_as_half(model.graph)
     onnx.checker.check_model(model, full_check=True)
     return model
 
@@ -102,6 +105,45 @@ def _plain(traced: onnx.ModelProto) -> onnx.ModelProto:
 def _bare(value: onnx.ValueInfoProto) -> onnx.ValueInfoProto:
     shape = [axis.dim_value for axis in value.type.tensor_type.shape.dim]
     return helper.make_tensor_value_info(value.name, TensorProto.FLOAT, shape)
+
+
+def _split_into_tensors(graph: onnx.GraphProto) -> None:
+    """Split without sequences in between, whose shapes nobody infers and TensorRT has not."""
+    constants = {
+        node.output[0]: _constant(node) for node in graph.node if node.op_type == "Constant"
+    }
+    places = {node.output[0]: int(constants[node.input[1]]) for node in _of(graph, "SequenceAt")}
+    counts: dict[str, int] = {}
+    for node in _of(graph, "SequenceAt"):
+        before = counts.get(node.input[0], 0)
+        counts[node.input[0]] = max(before, places[node.output[0]] + 1)
+    nodes = []
+    for node in graph.node:
+        if node.op_type == "SplitToSequence":
+            name = node.output[0]
+            sizes = np.broadcast_to(constants[node.input[1]], counts[name])  # one size for all
+            sized = numpy_helper.from_array(sizes.astype(np.int64), f"{name}_sizes")
+            graph.initializer.append(sized)
+            parts = [f"{name}_{part}" for part in range(counts[name])]
+            axis = helper.get_node_attr_value(node, "axis")
+            nodes.append(helper.make_node("Split", [node.input[0], sized.name], parts, axis=axis))
+        elif node.op_type == "SequenceAt":
+            part = f"{node.input[0]}_{places[node.output[0]]}"
+            nodes.append(helper.make_node("Identity", [part], node.output))
+        else:
+            nodes.append(node)
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def _of(graph: onnx.GraphProto, kind: str) -> list[onnx.NodeProto]:
+    return [node for node in graph.node if node.op_type == kind]
+
+
+def _constant(node: onnx.NodeProto) -> NDArray[Any]:
+    """What a Constant holds: a tensor, or plain numbers."""
+    value = helper.get_attribute_value(node.attribute[0])
+    return numpy_helper.to_array(value) if isinstance(value, TensorProto) else np.array(value)
 
 
 def _store_as_half(graph: onnx.GraphProto) -> None:

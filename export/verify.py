@@ -4,8 +4,10 @@ One stream goes through two backends, each with its own state, step by step: an
 error in how state is carried shows only after the first step.
 """
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from statistics import median
 
 import numpy as np
 
@@ -22,6 +24,26 @@ class Parity:
     largest: float  # of all absolute differences, over the scale below
     mean: float  # likewise
     scale: float  # the largest magnitude that the reference gave, at least 1e-6
+    worst_step: int
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Two backends over one stream: how far apart, and how long a step took (the median)."""
+
+    parities: list[Parity]
+    reference_s: float
+    candidate_s: float
+
+    @property
+    def largest(self) -> float:
+        return max(parity.largest for parity in self.parities)
+
+    def check(self, tolerance: float) -> None:
+        """Raises: ParityError naming the output and the step that was furthest off."""
+        for one in self.parities:
+            if not one.largest <= tolerance:  # NaN fails too
+                raise ParityError(one.output, one.worst_step, one.largest, tolerance)
 
 
 def verify(
@@ -36,22 +58,33 @@ def verify(
         tolerance: largest difference allowed, relative to the reference's largest magnitude.
 
     Returns: one `Parity` an output, those of states named by their input.
-    Raises: ParityError naming the output and the step that was furthest off;
-        ValueError if the stream is empty or the backends name different outputs.
+    Raises: ParityError naming the output and the step that was furthest off; as `compare`.
+    """
+    compared = compare(reference, candidate, stream)
+    compared.check(tolerance)
+    return compared.parities
+
+
+def compare(reference: Backend, candidate: Backend, stream: Iterable[Tensors]) -> Compared:
+    """Run one stream through both backends, step by step in turn, as `verify` does.
+
+    Raises: ValueError if the stream is empty or the backends name different outputs.
     """
     totals: dict[str, _Total] = {}
+    times: list[tuple[float, float]] = []
     expected_state, found_state = reference.initial_state(), candidate.initial_state()
     for step, inputs in enumerate(stream):
+        begun = time.perf_counter()
         expected, expected_state = reference.step(inputs, expected_state)
+        between = time.perf_counter()
         found, found_state = candidate.step(inputs, found_state)
+        times.append((between - begun, time.perf_counter() - between))
         _compare({**expected, **expected_state}, {**found, **found_state}, step, totals)
     if not totals:
         raise ValueError("the stream is empty: nothing was compared")
-    for name, total in totals.items():
-        difference = total.largest / total.scale
-        if not difference <= tolerance:  # NaN fails too
-            raise ParityError(name, total.worst_step, difference, tolerance)
-    return [total.parity(name) for name, total in totals.items()]
+    parities = [total.parity(name) for name, total in totals.items()]
+    taken = times[1:] or times  # the first step is the slow one
+    return Compared(parities, median(one for one, _ in taken), median(one for _, one in taken))
 
 
 class _Total:
@@ -79,7 +112,8 @@ class _Total:
 
     def parity(self, name: str) -> Parity:
         mean = self._sum / max(1, self._count)
-        return Parity(name, self._steps, self.largest / self.scale, mean / self.scale, self.scale)
+        largest = self.largest / self.scale
+        return Parity(name, self._steps, largest, mean / self.scale, self.scale, self.worst_step)
 
 
 def _compare(expected: Tensors, found: Tensors, step: int, totals: dict[str, _Total]) -> None:

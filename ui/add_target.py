@@ -15,11 +15,10 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from tap_live.errors import TapError
 from tap_live.events import ListVoices, SetTarget
 from tap_live.extractors.network import installed
+from tap_live.ui.bringing import Bringing
 from tap_live.ui.clip_box import ClipBox
-from tap_live.ui.clips import brought
 from tap_live.ui.controls import button, graded, soft
 from tap_live.ui.enrol_box import EnrolBox
 from tap_live.ui.link import Link
@@ -34,6 +33,8 @@ class AddTarget(QDialog):
     def __init__(self, link: Link, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._link = link
+        self._bringing = Bringing(link, self)
+        self._bringing.told.connect(self._sending)
         self.setWindowTitle(self.tr("Add a target"))
         self.resize(560, 520)
         self.tabs = QTabWidget()
@@ -81,11 +82,16 @@ class AddTarget(QDialog):
         if name is None:
             return
         if name.startswith("clip:") and self.clip.path is not None:
-            try:
-                name = f"clip:{brought(self.clip.path)}"
-            except TapError as error:
-                self._trouble(str(error))
-                return
+            self.add.setEnabled(False)
+            self._bringing.bring(self.clip.path, self._ask_for_clip, self._refused)
+        else:
+            self._ask_for(name)
+
+    def _ask_for_clip(self, name: str) -> None:
+        if self.isVisible():  # it was not cancelled meanwhile
+            self._ask_for(f"clip:{name}")
+
+    def _ask_for(self, name: str) -> None:
         command = SetTarget(id=self._link.new_id(), target=name, suppress=self.away.isChecked())
         self._link.change(command, self._link.trouble.emit)
         super().accept()
@@ -132,6 +138,14 @@ class AddTarget(QDialog):
             "No extractor for this is installed yet: the target is kept in the list and waits "
             "for it; nothing changes in the sound."
         )
+
+    def _refused(self, why: str) -> None:
+        self.add.setEnabled(True)
+        self._trouble(why)
+
+    def _sending(self, done: int, total: int) -> None:
+        self.note.setText(self.tr("Sending the clip: {share}").format(share=f"{done / total:.0%}"))
+        graded(self.note, "")
 
     def _trouble(self, text: str) -> None:
         self.note.setText(text)

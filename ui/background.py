@@ -4,6 +4,7 @@ from collections.abc import Callable
 from threading import Thread
 from typing import Any
 
+from PyQt6 import sip
 from PyQt6.QtCore import QObject, pyqtSignal
 
 from tap_live.errors import TapError
@@ -37,9 +38,14 @@ class Background(QObject):
             self._thread.join()
 
     def _work(self, work: Callable[[], Any]) -> None:
+        failure, result = "", None
         try:
             result = work()
         except TapError as error:
-            self.failed.emit(str(error))
+            failure = str(error)
+        if sip.isdeleted(self):  # with the dialog that asked
+            return
+        if failure:
+            self.failed.emit(failure)
         else:
             self.done.emit(result)

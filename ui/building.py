@@ -1,8 +1,9 @@
 """Make streams of a setup, with what the `run` command makes them of."""
 
-from collections.abc import Callable, Sequence
+from collections import ChainMap
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tap_live.commands.captioning import captioning
@@ -17,6 +18,7 @@ from tap_live.live import Live
 from tap_live.mix import factor
 from tap_live.parts import Parts
 from tap_live.processor import TargetKind
+from tap_live.providers import Where
 from tap_live.service.clips import data_folder, inside
 from tap_live.service.mixing import LiveMix
 from tap_live.targets import Asked, Cues, parse_target
@@ -31,6 +33,7 @@ class Built:
     parts: Parts
     plan: Extracting | None = None
     targets: tuple[TargetWish, ...] = ()  # to begin with
+    devices: Mapping[str, str] = field(default_factory=dict)  # where each network runs
 
     @property
     def kinds(self) -> frozenset[TargetKind]:
@@ -68,8 +71,11 @@ class Builder:
         plan = self._plan(targets, setup) if targets else None
         voices = [f"voice:{name}" for name in self.voices(setup)]
         others = setup.others if voices else None
+        where = Where(setup.device)
         listener = (
-            captioning(setup.whisper, setup.language, voices, others) if setup.captions else None
+            captioning(setup.whisper, setup.language, voices, others, where=where)
+            if setup.captions
+            else None
         )
         parts = Parts(
             source=source,
@@ -79,7 +85,8 @@ class Builder:
             caption_extracted=plan is not None and plan.captions and setup.others == "hide",
             bundles=(*(plan.bundles if plan else ()), *(listener.bundles if listener else ())),
         )
-        return Built(parts, plan, targets)
+        devices = [one.devices for one in (plan, listener) if one is not None]
+        return Built(parts, plan, targets, dict(ChainMap(*devices)))
 
     def mix(self, built: Built, live: Live) -> LiveMix:
         """What the stream keeps; begun with its targets. Raises: as `LiveMix.set_target`."""
@@ -141,12 +148,12 @@ class Builder:
         return False
 
     def _plan(self, targets: Sequence[TargetWish], setup: Setup) -> Extracting:
-        rest = factor(self.rest(setup))
+        rest, where = factor(self.rest(setup)), Where(setup.device)
         if setup.extractor == "clapsep":
-            full = Chunking.parse(str(self._find_full()))
+            full = Chunking.parse(str(self._find_full()), where)
             return Extracting({}, (), rest, full.loaded() if full else None)
         folders = {one.kind: self._find(one.kind) for one in targets}
-        networks = {kind: Network.open(folder) for kind, folder in folders.items() if folder}
+        networks = {kind: Network.open(path, where) for kind, path in folders.items() if path}
         return Extracting(networks, (), rest)
 
     def _with_its_file(self, one: Asked) -> Asked:

@@ -54,6 +54,7 @@ class Running:
     control: LiveControl
     built: Built
     preview: bool
+    device: str  # that was asked for
     stack: ExitStack = field(default_factory=ExitStack)
 
 
@@ -78,6 +79,7 @@ class Desk:
     def execute(self, command: AnyCommand, tell: Tell) -> Any:
         match command:
             case Start(preview=preview):
+                self.setup = applied(self.setup, command)
                 return self._start(preview)
             case Stop():
                 return self._end()
@@ -131,9 +133,9 @@ class Desk:
         if running is not None:
             if preview:  # whatever runs shows its levels
                 return self._state()
-            if not running.preview:
+            if not running.preview and running.device == self.setup.device:
                 raise NotPossibleError("the engine runs already")
-            self._end()
+            self._end()  # another device begins another stream
         self.phase = Phase.STARTING
         try:
             self._begin(preview)
@@ -146,8 +148,9 @@ class Desk:
     def _begin(self, preview: bool) -> None:
         built = self._builder.preview(self.setup) if preview else self._builder.build(self.setup)
         live = Live(built.parts)
-        control = LiveControl(live, self._builder.mix(built, live), folder=self._folder)
-        running = Running(live, control, built, preview)
+        mix = self._builder.mix(built, live)
+        control = LiveControl(live, mix, devices=built.devices, folder=self._folder)
+        running = Running(live, control, built, preview, self.setup.device)
         live.show_spectra(("mixture", "output"))
         running.stack.callback(control.close)  # also when devices do not open
         with running.stack:

@@ -1,57 +1,32 @@
 """How the engine works: extractor, captions, device, models, and what the doctor finds."""
 
-from collections.abc import Callable, Iterable
 from typing import Any
 
 from PyQt6.QtCore import QLocale, Qt
-from PyQt6.QtWidgets import (
-    QCheckBox,
-    QFormLayout,
-    QFrame,
-    QGridLayout,
-    QLabel,
-    QScrollArea,
-    QVBoxLayout,
-    QWidget,
-)
+from PyQt6.QtWidgets import QCheckBox, QFormLayout, QFrame, QGridLayout, QVBoxLayout, QWidget
 
-from tap_live.commands.doctor import Finding, examine
 from tap_live.events import SetCaptions, SetExtractor
 from tap_live.extractors.network import installed
 from tap_live.processor import TargetKind
-from tap_live.ui.background import Background
 from tap_live.ui.bundles_box import BundlesBox
-from tap_live.ui.controls import button, choice, graded, heading, soft, title
+from tap_live.ui.controls import choice, graded, heading, soft, title
+from tap_live.ui.doctor_box import DoctorBox
 from tap_live.ui.link import Link
 from tap_live.ui.setup import Setup
 
-_GRADES = {"ok": "", "warning": "watch", "failed": "bad"}
+_DEVICES = {"cpu": "CPU", "cuda": "CUDA", "tensorrt": "TensorRT"}
 LANGUAGES = (
-    "en",
-    "de",
-    "fr",
-    "es",
-    "it",
-    "pt",
-    "nl",
-    "pl",
-    "ru",
-    "tr",
-    "ar",
-    "hi",
-    "ja",
-    "ko",
-    "zh",
-)
+    "en", "de", "fr", "es", "it", "pt", "nl", "pl", "ru", "tr", "ar", "hi", "ja", "ko", "zh",
+)  # fmt: skip
 
 
 class EnginePage(QWidget):
     """Choices at the left, models at the right, findings below."""
 
-    def __init__(self, link: Link, look: Callable[[], Iterable[Finding]] = examine) -> None:
+    def __init__(self, link: Link) -> None:
         super().__init__()
-        self._link, self._look = link, look
-        self.bundles = BundlesBox(link)
+        self._link = link
+        self.bundles, self.doctor = BundlesBox(link), DoctorBox(link)
         self.extractor = choice(
             self.tr("Extractor"),
             [(self.tr("compact, where it is installed"), "compact"),
@@ -70,16 +45,18 @@ class EnginePage(QWidget):
             [(self.tr("shown as “other”"), "label"), (self.tr("hidden"), "hide"),
              (self.tr("shown without a name"), "show")],
         )  # fmt: skip
-        self.device = choice(self.tr("Processor"), [(self.tr("CPU"), "cpu")])
-        self.device.setEnabled(False)
-        self.findings = QVBoxLayout()
-        self._doctor = Background(self)
-        self._doctor.done.connect(self.show_findings)
+        self.device = choice(
+            self.tr("Processor"),
+            [(self.tr("the fastest that there is"), "auto"), ("CPU", "cpu"), ("CUDA", "cuda"),
+             ("TensorRT", "tensorrt")],
+        )  # fmt: skip
+        self.placed = soft()
         self._lay_out()
         link.setup_changed.connect(self.show_setup)
         link.engine_changed.connect(lambda: self.show_setup(link.setup))
         self.bundles.listed.connect(lambda: self.show_setup(link.setup))
         self.extractor.activated.connect(lambda: self._set_extractor())
+        self.device.activated.connect(lambda: link.place(self.device.currentData()))
         self.captions.clicked.connect(lambda: self._set_captions())
         for box in (self.whisper, self.language, self.others):
             box.activated.connect(lambda: self._set_captions())
@@ -88,8 +65,7 @@ class EnginePage(QWidget):
     def refresh(self) -> None:
         """Look at models and machine again."""
         self.bundles.refresh()
-        if self._doctor.run(lambda: list(self._look())):
-            self._say(self.tr("Looking at this computer…"))
+        self.doctor.refresh()
 
     def show_setup(self, setup: Setup) -> None:
         self._pick(self.extractor, setup.extractor)
@@ -102,24 +78,28 @@ class EnginePage(QWidget):
         self._pick(self.whisper, setup.whisper)
         self._pick(self.language, setup.language or "")
         self._pick(self.others, setup.others)
+        self._pick(self.device, setup.device)
         here = not self._link.engine.remote
-        self.extractor.setEnabled(here)
+        for box in (self.extractor, self.device):
+            box.setEnabled(here)
         for box in (self.whisper, self.language, self.others):
             box.setEnabled(setup.captions and here)
         self._limits.setText(self._limit_words())
+        self._show_placed(setup.device)
 
-    def show_findings(self, findings: list[Finding]) -> None:
-        """Say what the doctor found, with what to do."""
-        self._clear()
-        words = {"ok": self.tr("ok"), "warning": self.tr("warning"), "failed": self.tr("failed")}
-        for finding in findings:
-            label = QLabel(f"{words[finding.state]}: {finding.what}: {finding.text}")
-            label.setWordWrap(True)
-            graded(label, _GRADES[finding.state])
-            self.findings.addWidget(label)
-            if finding.cure:
-                self.findings.addWidget(soft(f"→ {finding.cure}"))
-        self.findings.addStretch()
+    def _show_placed(self, asked: str) -> None:
+        """Where networks turned out to run, which may be slower than what was asked for."""
+        devices = self._link.devices
+        told = ", ".join(f"{name}: {_DEVICES[device]}" for name, device in devices.items())
+        slower = asked in ("cuda", "tensorrt") and set(devices.values()) - {asked}
+        if not devices:
+            text = self.tr("Where networks run is said here once it has started.")
+        elif slower:
+            text = self.tr("Not all could run where you asked: {told}. The doctor says why.")
+        else:
+            text = self.tr("In use: {told}.")
+        self.placed.setText(text.format(told=told))
+        graded(self.placed, "watch" if slower else "")
 
     def _limit_words(self) -> str:
         if self._link.engine.remote:
@@ -158,24 +138,13 @@ class EnginePage(QWidget):
             place = box.count() - 1
         box.setCurrentIndex(place)
 
-    def _say(self, text: str) -> None:
-        self._clear()
-        self.findings.addWidget(soft(text))
-
-    def _clear(self) -> None:
-        while (item := self.findings.takeAt(0)) is not None:
-            widget = item.widget()
-            if widget is not None:
-                widget.hide()  # at once; it is deleted when the event loop comes to it
-                widget.deleteLater()
-
     def _lay_out(self) -> None:
         layout = QGridLayout(self)
         layout.setContentsMargins(16, 14, 16, 14)
         layout.setSpacing(12)
         layout.addWidget(heading(self.tr("Engine")), 0, 0, 1, 2)
         layout.addWidget(self._choices(), 1, 0)
-        layout.addWidget(self._findings(), 2, 0)
+        layout.addWidget(self.doctor, 2, 0)
         layout.addWidget(self._models(), 1, 1, 2, 1)
         layout.setColumnStretch(0, 2)
         layout.setColumnStretch(1, 3)
@@ -196,26 +165,7 @@ class EnginePage(QWidget):
         form.addRow(self.tr("&Language"), self.language)
         form.addRow(self.tr("&Other voices"), self.others)
         form.addRow(self.tr("&Processor"), self.device)
-        form.addRow(
-            soft(self.tr("Models run on the CPU in this version; CUDA and TensorRT do not."))
-        )
-        return box
-
-    def _findings(self) -> QFrame:
-        box = QFrame()
-        box.setObjectName("box")
-        inside = QWidget()
-        inside.setObjectName("inside")
-        inside.setLayout(self.findings)
-        area = QScrollArea()
-        area.setWidget(inside)
-        area.setWidgetResizable(True)
-        area.setAccessibleName(self.tr("What the doctor found"))
-        layout = QVBoxLayout(box)
-        layout.setContentsMargins(12, 12, 12, 12)
-        layout.addWidget(title(self.tr("Doctor")))
-        layout.addWidget(area, 1)
-        layout.addWidget(button(self.tr("Look again"), self.refresh))
+        form.addRow(self.placed)
         return box
 
     def _models(self) -> QFrame:

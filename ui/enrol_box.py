@@ -15,9 +15,8 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from tap_live.errors import TapError
 from tap_live.events import Cancel, CheckVoice, Enrol, Level, Progress, Start, Stop
-from tap_live.ui.clips import brought
+from tap_live.ui.bringing import Bringing
 from tap_live.ui.controls import button, graded, soft
 from tap_live.ui.engine import Phase
 from tap_live.ui.level_meter import LevelMeter
@@ -35,6 +34,8 @@ class EnrolBox(QWidget):
     def __init__(self, link: Link) -> None:
         super().__init__()
         self._link = link
+        self._bringing = Bringing(link, self)
+        self._bringing.told.connect(self._show_sent)
         self._task: str | None = None
         self._opened = False  # whether the microphone is open for us
         self.name = QLineEdit()
@@ -73,17 +74,17 @@ class EnrolBox(QWidget):
 
     def enrol_file(self, path: Path) -> None:
         """Enrol from a recording."""
-        link, name = self._link, self.name.text().strip()
-        if link.engine.remote:
-            self._say(self.tr("Files cannot be sent to an engine elsewhere: use its microphone."))
-            return
-        try:
-            clip = brought(path)
-        except TapError as error:
-            self._failed(str(error))
-            return
         self._say(self.tr("Listening to {file}…").format(file=path.name))
-        self._send(Enrol(id=link.new_id(), name=name, clip=clip), self._done)
+        self._bringing.bring(path, self._enrol_clip, self._failed)
+        self._busy(True)
+
+    def _enrol_clip(self, clip: str) -> None:
+        name = self.name.text().strip()
+        self._send(Enrol(id=self._link.new_id(), name=name, clip=clip), self._done)
+
+    def _show_sent(self, done: int, total: int) -> None:
+        self.bar.setMaximum(total)
+        self.bar.setValue(done)
 
     def reset(self, name: str = "") -> None:
         """Be ready for another voice, or for one more clip of one."""
@@ -191,9 +192,9 @@ class EnrolBox(QWidget):
         self._show_ready()
 
     def _show_ready(self) -> None:
-        named = bool(self.name.text().strip())
-        self.start.setEnabled(named and self._task is None)
-        self.file.setEnabled(named and self._task is None)
+        named, idle = bool(self.name.text().strip()), self._task is None and not self._bringing.busy
+        self.start.setEnabled(named and idle)
+        self.file.setEnabled(named and idle)
         if self._task is None:
             self.cancel.setEnabled(False)
 

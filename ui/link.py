@@ -22,6 +22,7 @@ from tap_live.events import (
     SetTarget,
     Start,
 )
+from tap_live.providers import Device
 from tap_live.ui.engine import Engine, Phase
 from tap_live.ui.setup import Setup, TargetWish, applied, commands_for, told, with_target
 
@@ -61,6 +62,7 @@ class Link(QObject):
         self.setup = Setup() if engine.remote else self.own
         self.waiting: dict[str, str] = {}  # targets that are not heard yet, and why
         self.recording: dict[str, Any] | None = None
+        self.devices: dict[str, str] = {}  # where each network runs, once there is a stream
         self.phase = engine.phase
         self._ids = (f"panel-{number}" for number in itertools.count(1))
         self._askers: dict[Any, Asker] = {}
@@ -99,7 +101,15 @@ class Link(QObject):
     def begin(self) -> None:
         """Begin a stream."""
         self.recording = None
-        self.send(Start(id=self.new_id()), self._take_news)
+        self.send(Start(id=self.new_id(), device=self.setup.device), self._take_news)
+
+    def place(self, device: Device) -> None:
+        """Run networks on a device, from now on; a stream that runs begins anew."""
+        command = Start(id=self.new_id(), device=device)
+        if self.phase is Phase.RUNNING:
+            self.change(command)
+        else:
+            self._adopt(applied(self.setup, command))
 
     def change(self, command: AnyCommand, failed: Callable[[str], None] | None = None) -> None:
         """Send what changes the setup; it is taken back if the engine refuses."""
@@ -189,6 +199,7 @@ class Link(QObject):
 
     def _take_state(self, state: Any) -> None:
         if isinstance(state, dict):
+            self._take_news({"devices": state.get("devices", {})})
             self._adopt(told(state))
 
     def _adopt(self, setup: Setup) -> None:
@@ -203,6 +214,9 @@ class Link(QObject):
         if not isinstance(result, dict):
             return
         self.recording = result.get("recording", self.recording)
+        if result.get("devices", self.devices) != self.devices:
+            self.devices = result["devices"]
+            self.setup_changed.emit(self.setup)
         if "waiting" in result and result["waiting"] != self.waiting:
             self.waiting = result["waiting"]
             self.setup_changed.emit(self.setup)

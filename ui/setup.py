@@ -16,8 +16,10 @@ from tap_live.events import (
     SetExtractor,
     SetMix,
     SetTarget,
+    Start,
 )
 from tap_live.processor import TargetKind
+from tap_live.providers import Device
 
 NO_OUTPUT, DEFAULT_OUTPUT = "none", "headset"
 
@@ -53,6 +55,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     rest: Decibels = -18.0
     targets: tuple[TargetWish, ...] = ()
     muted: bool = False
+    device: Device = "auto"  # where networks run
 
     def target(self, name: str) -> TargetWish | None:
         return next((one for one in self.targets if one.name == name), None)
@@ -73,6 +76,8 @@ def applied(setup: Setup, command: AnyCommand) -> Setup:
             return replace(setup, rest=rest)
         case Mute(on=on):
             return replace(setup, muted=on)
+        case Start(device=str() as device):
+            return replace(setup, device=device)
         case SetTarget(target=name, gain=gain, suppress=suppress):
             return with_target(setup, TargetWish(name=name, gain=gain, suppress=suppress))
         case RemoveTarget(target=name):

@@ -17,7 +17,7 @@ class StreamingConfig:
     interval: float = 0.6  # new speech between two passes
     window: float = 10.0  # audio of a pass; where it is longer, it is cut,
     patience: float = 4.0  # but if no word is final, only so much later
-    hold: float = 1.2  # a word becomes final no sooner than this after its end,
+    hold: float = 1.0  # a word becomes final no sooner than this after its end,
     doubt: float = 3.0  # and so much later a missing unit of probability: 0.5 waits 1.5 s more
     carry: float = 3.0  # after a shorter gap a region is heard together with the speech before
     language: str | None = None  # None: heard, where the model knows several

@@ -14,11 +14,15 @@ from tap_live.events import (
     Pull,
     RemoveTarget,
     RenameVoice,
+    SendClip,
     SetTarget,
     Start,
     Stop,
+    encode,
 )
-from tap_live.ui import add_target
+from tap_live.service.clips import take_part
+from tap_live.service.protocol import MAX_MESSAGE
+from tap_live.ui import add_target, bringing
 from tap_live.ui.add_target import CLIP, ENROL, VOICE, WORDS, AddTarget
 from tap_live.ui.engine import Phase
 from tap_live.ui.enrol_box import EnrolBox
@@ -103,10 +107,12 @@ class TestEnrolment:
         window.link.poll()
         assert words in enrol.verdict.text()
 
-    def test_a_file_is_brought_and_enrolled(self, window, engine, enrol, tmp_path):
+    def test_a_file_is_brought_and_enrolled(self, qtbot, window, engine, enrol, tmp_path):
         soundfile.write(tmp_path / "ana's voice.wav", np.zeros(16_000), 16_000)
         enrol.name.setText("ana")
         enrol.enrol_file(tmp_path / "ana's voice.wav")
+        assert not enrol.start.isEnabled()
+        qtbot.waitUntil(lambda: engine.told(Enrol))
         assert engine.told(Enrol)[-1].clip == "ana-s-voice.wav"
 
 
@@ -115,8 +121,10 @@ class TestAddingATarget:
     def dialog(self, window, engine):
         engine.answers |= {ListVoices: [voice("ana"), voice("ben")], SetTarget: {"waiting": {}}}
         dialog = AddTarget(window.link, window)
+        dialog.show()
         window.link.poll()
-        return dialog
+        yield dialog
+        dialog.close()
 
     def test_an_enrolled_voice(self, dialog, engine):
         dialog.voices.setCurrentRow(1)
@@ -137,7 +145,7 @@ class TestAddingATarget:
         told = engine.told(SetTarget)[-1]
         assert (told.target, told.suppress) == ("text:a dog barking", True)
 
-    def test_a_file_that_is_dropped(self, dialog, engine, tmp_path):
+    def test_a_file_that_is_dropped(self, qtbot, dialog, engine, tmp_path):
         soundfile.write(tmp_path / "bell.wav", np.zeros(16_000), 16_000)
         dialog.tabs.setCurrentIndex(CLIP)
         mime = QMimeData()
@@ -148,18 +156,28 @@ class TestAddingATarget:
         )  # fmt: skip
         dialog.clip.dropEvent(drop)
         dialog.add.click()
+        qtbot.waitUntil(lambda: engine.told(SetTarget))
         assert engine.told(SetTarget)[-1].target == "clip:bell.wav"
 
-    def test_a_file_that_is_no_sound_is_said_and_the_dialog_stays(self, dialog, engine, tmp_path):
+    def test_a_file_that_is_no_sound_is_said_and_the_dialog_stays(
+        self, qtbot, dialog, engine, tmp_path
+    ):
         (tmp_path / "bell.wav").write_text("no")
-        dialog.show()
         dialog.tabs.setCurrentIndex(CLIP)
         dialog.clip.choose(tmp_path / "bell.wav")
         dialog.add.click()
-        assert "bell.wav" in dialog.note.text()
-        assert dialog.isVisible()
+        qtbot.waitUntil(lambda: "bell.wav" in dialog.note.text())
+        assert dialog.isVisible() and dialog.add.isEnabled()
         assert not engine.told(SetTarget)
-        dialog.close()
+
+    def test_a_clip_that_is_not_waited_for_is_not_asked_for(self, qtbot, dialog, engine, tmp_path):
+        soundfile.write(tmp_path / "bell.wav", np.zeros(16_000), 16_000)
+        dialog.tabs.setCurrentIndex(CLIP)
+        dialog.clip.choose(tmp_path / "bell.wav")
+        dialog.add.click()
+        dialog.reject()
+        qtbot.waitUntil(lambda: not dialog._bringing.busy)
+        assert not engine.told(SetTarget)
 
     def test_a_voice_that_was_just_enrolled(self, dialog, engine):
         dialog.tabs.setCurrentIndex(ENROL)
@@ -311,10 +329,29 @@ def test_a_key_that_is_held_mutes(qtbot, window):
     assert not mute.isChecked()
 
 
-def test_the_enrolment_of_an_engine_elsewhere_takes_no_files(make_engine, window, tmp_path):
-    window.link.engine = make_engine(remote=True)
+def test_a_clip_for_an_engine_elsewhere_is_sent_part_by_part(
+    qtbot, make_engine, window, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(bringing, "PAUSE_MS", 0)
+    heard = np.random.default_rng(0).uniform(-0.5, 0.5, 3 * 16_000)
+    soundfile.write(tmp_path / "ana.wav", heard, 16_000)
+    engine = window.link.engine = make_engine(remote=True)
+    engine.answers |= {SendClip: {"bytes": 1}, Enrol: ENROLLED}
     box = EnrolBox(window.link)
     box.setParent(window)
     box.name.setText("ana")
-    box.enrol_file(tmp_path / "x.wav")
-    assert "cannot be sent" in box.verdict.text()
+    box.enrol_file(tmp_path / "ana.wav")
+
+    def enrolled():
+        window.link.poll()
+        return bool(engine.told(Enrol))
+
+    qtbot.waitUntil(enrolled)
+    parts = engine.told(SendClip)
+    assert [part.last for part in parts] == [False] * (len(parts) - 1) + [True]
+    assert max(len(encode(part)) for part in parts) < MAX_MESSAGE
+    for part in parts:  # as the engine takes them
+        take_part(tmp_path / "there", part)
+    there, rate = soundfile.read(tmp_path / "there" / "ana.flac")
+    np.testing.assert_allclose(there, heard, atol=2**-14)
+    assert engine.told(Enrol)[-1].clip == "ana.flac"

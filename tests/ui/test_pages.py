@@ -3,8 +3,7 @@
 import pytest
 from PyQt6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QWidget
 
-from tap_live.commands.doctor import Finding
-from tap_live.events import ListBundles, ListVoices, SetTarget, ShowBundle
+from tap_live.events import Doctor, ListBundles, ListVoices, SetTarget, ShowBundle
 from tap_live.ui.add_target import AddTarget
 from tap_live.ui.colours import DARK, LIGHT
 from tap_live.ui.guide import Guide
@@ -20,8 +19,8 @@ BUNDLE = {
 WEIGHTS = BUNDLE | {"name": "base.en", "kind": "whisper weights", "state": "to be fetched"}
 CARD = {"card": "# whisper-base\n\nGraphs.", "made_by": "python -m x", "sources": ["OpenAI"]}
 FINDINGS = [
-    Finding("processor", "ok", "2 cores"),
-    Finding("sound", "warning", "no input device", "connect a microphone"),
+    {"what": "processor", "state": "ok", "text": "2 cores", "cure": ""},
+    {"what": "sound", "state": "warning", "text": "no input", "cure": "connect a microphone"},
 ]
 
 
@@ -32,12 +31,12 @@ def filled(window, engine, say):
         ListVoices: [VOICE],
         ListBundles: [BUNDLE, WEIGHTS],
         ShowBundle: CARD,
+        Doctor: FINDINGS,
         SetTarget: {"waiting": {"text:rain on a tin roof": "sound-compact"}},
     }
     for name in ("voice:Maya", "text:rain on a tin roof"):
         window.link.change(SetTarget(id=window.link.new_id(), target=name))
     engine.hello()
-    window.engine._look = lambda: FINDINGS
     engine.say(say.level(), say.stats(), say.caption("hello there.", speaker="Maya"))
     window.link.poll()
     return window
@@ -47,8 +46,6 @@ def settle(window):
     for _ in range(3):
         QApplication.processEvents()
         window.link.poll()
-    window.engine._doctor.wait()
-    QApplication.processEvents()
 
 
 def cut_off(widget):
