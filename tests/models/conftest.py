@@ -1,6 +1,7 @@
 """A corpus of synthetic voices, so that training can be tested without anybody's speech."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -8,14 +9,20 @@ import pytest
 import soundfile as sf
 import torch
 from safetensors.torch import save_file
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from tap_live.models.cues import WIDTH
 from tap_live.models.speaker import SpeakerEncoder
 from tap_live.models.training.corpus import Corpus, open_corpus
 from tap_live.models.training.labels import Kinds
 from tap_live.models.training.sounds import CUES, CueBank, SoundCorpus, open_sound_corpus
+from tap_live.models.training.words import Label, Word
+from tap_live.models.whisper import Dims, Whisper
 
 RATE = 16_000
+MARKS = ["endoftext", "startoftranscript", "startofprev", "nospeech", "notimestamps"]
+VOCABULARY = 400 + 1501
+DIMS = Dims(80, 1500, 64, 1, 2, VOCABULARY, 448, 64, 1, 2)
 
 
 def buzz(seconds: float, pitch: float, seed: int) -> np.ndarray:
@@ -69,6 +76,35 @@ def corpus_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         torch.nn.init.normal_(parameter, std=0.5)
     save_file(encoder.state_dict(), folder / "speaker.safetensors")
     return folder
+
+
+@pytest.fixture(scope="session")
+def whisper_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small Whisper with random weights, and a tokenizer of bytes and marks."""
+    folder = tmp_path_factory.mktemp("whisper")
+    torch.manual_seed(0)
+    net = Whisper(DIMS)
+    torch.nn.init.normal_(net.decoder.positional_embedding, std=0.1)
+    torch.save({"dims": asdict(DIMS), "model_state_dict": net.state_dict()}, folder / "small.pt")
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = Tokenizer(models.BPE({c: n for n, c in enumerate(alphabet)}, []))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_tokens([f"<|filler{n}|>" for n in range(400 - len(alphabet) - len(MARKS))])
+    tokenizer.add_special_tokens([f"<|{mark}|>" for mark in MARKS])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def labels(corpus_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A word every 0.6 s of every clip."""
+    path = tmp_path_factory.mktemp("labels") / "words.jsonl"
+    words = tuple(Word(f" w{n}", 0.6 * n + 0.1, 0.6 * n + 0.5) for n in range(15))
+    names = [file.name for file in sorted((corpus_folder / "speech").glob("*.flac"))]
+    rows = [Label(name, -0.1, words).written() for name in names]
+    path.write_text("\n".join([*rows, Label("gone.flac", -9.0, ()).written()]))
+    return path
 
 
 @pytest.fixture(scope="session")

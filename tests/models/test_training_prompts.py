@@ -1,7 +1,7 @@
 """Prompts: mixtures with the words of who is asked for; a Whisper that learns to follow them."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from typer.testing import CliRunner
 
 from tap_live.models.log_mel import LogMel
@@ -25,15 +24,13 @@ from tap_live.models.training.prompt_mixing import PromptMixer, PromptRecipe, st
 from tap_live.models.training.prompt_pack import pack_prompts
 from tap_live.models.training.prompts import PromptConfig, PromptTrainer, prompt_course
 from tap_live.models.training.runner import Place
-from tap_live.models.training.words import IGNORED, Label, Script, Word, read_labels
+from tap_live.models.training.words import IGNORED, Script, Word, read_labels
 from tap_live.models.ts_whisper import load, open_whisper
-from tap_live.models.whisper import Dims, Whisper
 from tap_live.whisper.features import log_mel
 
+from .conftest import VOCABULARY
+
 CPU = Place(torch.device("cpu"), rank=0, processes=1)
-MARKS = ["endoftext", "startoftranscript", "startofprev", "nospeech", "notimestamps"]
-VOCABULARY = 400 + 1501
-DIMS = Dims(80, 1500, 64, 1, 2, VOCABULARY, 448, 64, 1, 2)
 PLAIN = Recipe(near=0, far=0, noise=0, room=0, channel=0, ramp=0, speeds=False)
 CONFIG = PromptConfig(
     schedule=Schedule(steps=2, batch=1, warmup=1, rate=0.01), check_cases=4, length=4
@@ -41,37 +38,8 @@ CONFIG = PromptConfig(
 
 
 @pytest.fixture(scope="module")
-def whisper_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small Whisper with random weights, and a tokenizer of bytes and marks."""
-    folder = tmp_path_factory.mktemp("whisper")
-    torch.manual_seed(0)
-    net = Whisper(DIMS)
-    torch.nn.init.normal_(net.decoder.positional_embedding, std=0.1)
-    torch.save({"dims": asdict(DIMS), "model_state_dict": net.state_dict()}, folder / "small.pt")
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    tokenizer = Tokenizer(models.BPE({c: n for n, c in enumerate(alphabet)}, []))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_tokens([f"<|filler{n}|>" for n in range(400 - len(alphabet) - len(MARKS))])
-    tokenizer.add_special_tokens([f"<|{mark}|>" for mark in MARKS])
-    tokenizer.save(str(folder / "tokenizer.json"))
-    return folder
-
-
-@pytest.fixture(scope="module")
 def script(whisper_files: Path) -> Script:
     return Script(whisper_files / "tokenizer.json", VOCABULARY)
-
-
-@pytest.fixture(scope="module")
-def labels(corpus_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A word every 0.6 s of every clip."""
-    path = tmp_path_factory.mktemp("labels") / "words.jsonl"
-    words = tuple(Word(f" w{n}", 0.6 * n + 0.1, 0.6 * n + 0.5) for n in range(15))
-    names = [file.name for file in sorted((corpus_folder / "speech").glob("*.flac"))]
-    rows = [Label(name, -0.1, words).written() for name in names]
-    path.write_text("\n".join([*rows, Label("gone.flac", -9.0, ()).written()]))
-    return path
 
 
 @pytest.fixture(scope="module")

@@ -112,7 +112,7 @@ class TestEnrolment:
         enrol.name.setText("ana")
         enrol.enrol_file(tmp_path / "ana's voice.wav")
         assert not enrol.start.isEnabled()
-        qtbot.waitUntil(lambda: engine.told(Enrol))
+        qtbot.waitUntil(lambda: bool(engine.told(Enrol)))
         assert engine.told(Enrol)[-1].clip == "ana-s-voice.wav"
 
 
@@ -156,7 +156,7 @@ class TestAddingATarget:
         )  # fmt: skip
         dialog.clip.dropEvent(drop)
         dialog.add.click()
-        qtbot.waitUntil(lambda: engine.told(SetTarget))
+        qtbot.waitUntil(lambda: bool(engine.told(SetTarget)))
         assert engine.told(SetTarget)[-1].target == "clip:bell.wav"
 
     def test_a_file_that_is_no_sound_is_said_and_the_dialog_stays(
@@ -353,5 +353,6 @@ def test_a_clip_for_an_engine_elsewhere_is_sent_part_by_part(
     for part in parts:  # as the engine takes them
         take_part(tmp_path / "there", part)
     there, rate = soundfile.read(tmp_path / "there" / "ana.flac")
+    assert rate == 16_000
     np.testing.assert_allclose(there, heard, atol=2**-14)
     assert engine.told(Enrol)[-1].clip == "ana.flac"

@@ -4,92 +4,97 @@
 <context>
     <name>AddTarget</name>
     <message>
-        <location filename="../add_target.py" line="37" />
+        <location filename="../add_target.py" line="38" />
         <source>Add a target</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../add_target.py" line="40" />
+        <location filename="../add_target.py" line="41" />
         <source>How to ask</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../add_target.py" line="42" />
+        <location filename="../add_target.py" line="43" />
         <source>Enrolled voices</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../add_target.py" line="44" />
+        <location filename="../add_target.py" line="45" />
         <source>A &amp;voice</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../add_target.py" line="45" />
+        <location filename="../add_target.py" line="46" />
         <source>A sound, by &amp;words</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../add_target.py" line="46" />
+        <location filename="../add_target.py" line="47" />
         <source>A sound, by e&amp;xample</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../add_target.py" line="47" />
+        <location filename="../add_target.py" line="48" />
         <source>&amp;Enrol a voice</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../add_target.py" line="48" />
+        <location filename="../add_target.py" line="49" />
         <source>&amp;Keep it</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../add_target.py" line="49" />
+        <location filename="../add_target.py" line="50" />
         <source>Ask it &amp;away</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../add_target.py" line="50" />
+        <location filename="../add_target.py" line="51" />
         <source>Keep it</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../add_target.py" line="51" />
+        <location filename="../add_target.py" line="52" />
         <source>Ask it away</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../add_target.py" line="54" />
+        <location filename="../add_target.py" line="55" />
         <source>Add</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../add_target.py" line="127" />
+        <location filename="../add_target.py" line="133" />
         <source>No voice extractor is installed yet: captions will follow this voice, the sound stays as it is.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../add_target.py" line="131" />
+        <location filename="../add_target.py" line="137" />
         <source>No extractor for this is installed yet: the target is kept in the list and waits for it; nothing changes in the sound.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../add_target.py" line="142" />
+        <location filename="../add_target.py" line="147" />
+        <source>Sending the clip: {share}</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../add_target.py" line="156" />
         <source>Nobody is enrolled yet.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../add_target.py" line="145" />
+        <location filename="../add_target.py" line="159" />
         <source>Whom do you want to hear and read?</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../add_target.py" line="149" />
+        <location filename="../add_target.py" line="163" />
         <source>Enrol another…</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../add_target.py" line="163" />
+        <location filename="../add_target.py" line="177" />
         <source>Cancel</source>
         <translation type="unfinished" />
     </message>
@@ -368,62 +373,62 @@
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../device_choice.py" line="68" />
+        <location filename="../device_choice.py" line="69" />
         <source>A file…</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../device_choice.py" line="79" />
+        <location filename="../device_choice.py" line="80" />
         <source>Nothing is played</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../device_choice.py" line="80" />
+        <location filename="../device_choice.py" line="81" />
         <source>The system's output</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../device_choice.py" line="81" />
+        <location filename="../device_choice.py" line="82" />
         <source>A virtual microphone for other programs</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../device_choice.py" line="84" />
+        <location filename="../device_choice.py" line="85" />
         <source>The system's microphone</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../device_choice.py" line="85" />
+        <location filename="../device_choice.py" line="86" />
         <source>What the computer plays</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../device_choice.py" line="88" />
+        <location filename="../device_choice.py" line="89" />
         <source>The demo conversation</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../device_choice.py" line="93" />
+        <location filename="../device_choice.py" line="94" />
         <source>Chosen where the engine was started</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../device_choice.py" line="103" />
+        <location filename="../device_choice.py" line="104" />
         <source>{name} (not there now)</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../device_choice.py" line="125" />
+        <location filename="../device_choice.py" line="126" />
         <source>Play into a file</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../device_choice.py" line="130" />
+        <location filename="../device_choice.py" line="131" />
         <source>Listen to a file</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../device_choice.py" line="130" />
+        <location filename="../device_choice.py" line="131" />
         <source>Sound</source>
         <translation type="unfinished" />
     </message>
@@ -460,301 +465,308 @@
         <translation type="unfinished" />
     </message>
 </context><context>
-    <name>EnginePage</name>
+    <name>DoctorBox</name>
     <message>
-        <location filename="../engine_page.py" line="56" />
-        <source>Extractor</source>
+        <location filename="../doctor_box.py" line="23" />
+        <source>✓ ok</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="57" />
-        <source>compact, where it is installed</source>
+        <location filename="../doctor_box.py" line="24" />
+        <source>▲ warning</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="58" />
-        <source>CLAPSep, the full model for sounds</source>
+        <location filename="../doctor_box.py" line="25" />
+        <source>■ failed</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="59" />
-        <source>none: the sound stays as it is</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../engine_page.py" line="61" />
-        <source>&amp;Caption what is heard</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../engine_page.py" line="62" />
-        <source>Caption what is heard</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../engine_page.py" line="63" />
-        <source>Whisper model</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../engine_page.py" line="65" />
-        <source>Language</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../engine_page.py" line="66" />
-        <source>found out</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../engine_page.py" line="69" />
-        <source>Other voices' words</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../engine_page.py" line="70" />
-        <source>shown as “other”</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../engine_page.py" line="70" />
-        <source>hidden</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../engine_page.py" line="71" />
-        <source>shown without a name</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../engine_page.py" line="73" />
-        <source>Processor</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../engine_page.py" line="73" />
-        <source>CPU</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../engine_page.py" line="92" />
-        <source>Looking at this computer…</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../engine_page.py" line="114" />
-        <source>ok</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../engine_page.py" line="114" />
-        <source>warning</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../engine_page.py" line="114" />
-        <source>failed</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../engine_page.py" line="126" />
-        <source>Chosen where the engine was started.</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../engine_page.py" line="131" />
-        <source> and </source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../engine_page.py" line="132" />
-        <source>Not installed yet: {bundles}. Their networks are in training. Captions follow an enrolled voice without them; the sound itself stays as it is.</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../engine_page.py" line="176" />
-        <source>Engine</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../engine_page.py" line="191" />
-        <source>&amp;Extractor</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../engine_page.py" line="195" />
-        <source>&amp;Whisper model</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../engine_page.py" line="196" />
-        <source>&amp;Language</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../engine_page.py" line="197" />
-        <source>&amp;Other voices</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../engine_page.py" line="198" />
-        <source>&amp;Processor</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../engine_page.py" line="200" />
-        <source>Models run on the CPU in this version; CUDA and TensorRT do not.</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../engine_page.py" line="213" />
+        <location filename="../doctor_box.py" line="35" />
         <source>What the doctor found</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="216" />
+        <location filename="../doctor_box.py" line="38" />
         <source>Doctor</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="218" />
+        <location filename="../doctor_box.py" line="40" />
         <source>Look again</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="226" />
+        <location filename="../doctor_box.py" line="45" />
+        <source>Looking at the engine's machine…</source>
+        <translation type="unfinished" />
+    </message>
+</context><context>
+    <name>EnginePage</name>
+    <message>
+        <location filename="../engine_page.py" line="31" />
+        <source>Extractor</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="32" />
+        <source>compact, where it is installed</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="33" />
+        <source>CLAPSep, the full model for sounds</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="34" />
+        <source>none: the sound stays as it is</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="36" />
+        <source>&amp;Caption what is heard</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="37" />
+        <source>Caption what is heard</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="38" />
+        <source>Whisper model</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="40" />
+        <source>Language</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="41" />
+        <source>found out</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="44" />
+        <source>Other voices' words</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="45" />
+        <source>shown as “other”</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="45" />
+        <source>hidden</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="46" />
+        <source>shown without a name</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="49" />
+        <source>Processor</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="50" />
+        <source>the fastest that there is</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="96" />
+        <source>Where networks run is said here once it has started.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="98" />
+        <source>Not all could run where you asked: {told}. The doctor says why.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="100" />
+        <source>In use: {told}.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="106" />
+        <source>Chosen where the engine was started.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="111" />
+        <source> and </source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="112" />
+        <source>Not installed yet: {bundles}. Their networks are in training. Captions follow an enrolled voice without them; the sound itself stays as it is.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="145" />
+        <source>Engine</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="160" />
+        <source>&amp;Extractor</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="164" />
+        <source>&amp;Whisper model</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="165" />
+        <source>&amp;Language</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="166" />
+        <source>&amp;Other voices</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="167" />
+        <source>&amp;Processor</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="176" />
         <source>Models</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="230" />
+        <location filename="../engine_page.py" line="180" />
         <source>Bundles of your own training are made with `python -m tap_live.export…`, where PyTorch is installed.</source>
         <translation type="unfinished" />
     </message>
 </context><context>
     <name>EnrolBox</name>
     <message>
-        <location filename="../enrol_box.py" line="41" />
+        <location filename="../enrol_box.py" line="42" />
         <source>Name</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="42" />
+        <location filename="../enrol_box.py" line="43" />
         <source>Name of the voice</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="46" />
+        <location filename="../enrol_box.py" line="47" />
         <source>Level of the microphone</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="49" />
+        <location filename="../enrol_box.py" line="50" />
         <source>How much is recorded</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="53" />
+        <location filename="../enrol_box.py" line="54" />
         <source>Verdict</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="55" />
+        <location filename="../enrol_box.py" line="56" />
         <source>Record {s} s</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="57" />
+        <location filename="../enrol_box.py" line="58" />
         <source>From a file…</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="58" />
+        <location filename="../enrol_box.py" line="59" />
         <source>Cancel</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="59" />
+        <location filename="../enrol_box.py" line="60" />
         <source>Test it</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="68" />
+        <location filename="../enrol_box.py" line="69" />
         <source>Read the sentence aloud, as you usually speak.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="78" />
-        <source>Files cannot be sent to an engine elsewhere: use its microphone.</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../enrol_box.py" line="85" />
+        <location filename="../enrol_box.py" line="77" />
         <source>Listening to {file}…</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="127" />
+        <location filename="../enrol_box.py" line="128" />
         <source>{name} is enrolled: {speech:.0f} s of speech, {snr:.0f} dB above the noise.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="130" />
+        <location filename="../enrol_box.py" line="131" />
         <source>Could be better: {text}</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="140" />
+        <location filename="../enrol_box.py" line="141" />
         <source>That is {name}.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="143" />
+        <location filename="../enrol_box.py" line="144" />
         <source>That does not sound like {name}: record one more clip, or try again.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="148" />
+        <location filename="../enrol_box.py" line="149" />
         <source>Say something else, for five seconds.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="176" />
+        <location filename="../enrol_box.py" line="177" />
         <source>Very quiet: is the microphone on?</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="178" />
+        <location filename="../enrol_box.py" line="179" />
         <source>Too loud: turn the microphone down.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="180" />
+        <location filename="../enrol_box.py" line="181" />
         <source>The level is good.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="203" />
+        <location filename="../enrol_box.py" line="204" />
         <source>A recording of that voice alone</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="205" />
+        <location filename="../enrol_box.py" line="206" />
         <source>Sound</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="214" />
+        <location filename="../enrol_box.py" line="215" />
         <source>When the sunlight strikes raindrops in the air, they act as a prism and form a rainbow. People look, but no one ever finds the pot of gold at its end, and that is why it is told again and again.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="228" />
+        <location filename="../enrol_box.py" line="229" />
         <source>Read this aloud, alone, in a quiet place:</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="238" />
+        <location filename="../enrol_box.py" line="239" />
         <source>A voiceprint is biometric. It stays on this computer, readable by you alone, and holds no sound; you can delete it at any time.</source>
         <translation type="unfinished" />
     </message>
@@ -864,67 +876,67 @@
 </context><context>
     <name>Health</name>
     <message>
-        <location filename="../health.py" line="80" />
+        <location filename="../health.py" line="82" />
         <source>stopped</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../health.py" line="82" />
+        <location filename="../health.py" line="84" />
         <source>starting</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../health.py" line="87" />
+        <location filename="../health.py" line="89" />
         <source>keeps up</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../health.py" line="89" />
+        <location filename="../health.py" line="91" />
         <source>input gone: {why}</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../health.py" line="92" />
+        <location filename="../health.py" line="94" />
         <source>output gone: {why}</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../health.py" line="95" />
+        <location filename="../health.py" line="97" />
         <source>{count} samples were lost</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../health.py" line="109" />
+        <location filename="../health.py" line="111" />
         <source>too slow: {share} of real time is used</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../health.py" line="112" />
+        <location filename="../health.py" line="114" />
         <source>busy: {share} of real time is used</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../health.py" line="116" />
+        <location filename="../health.py" line="118" />
         <source>captions are {seconds} s behind</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../health.py" line="133" />
+        <location filename="../health.py" line="135" />
         <source>input device</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../health.py" line="135" />
+        <location filename="../health.py" line="137" />
         <source>output device</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../health.py" line="137" />
+        <location filename="../health.py" line="139" />
         <source>algorithm</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../health.py" line="138" />
+        <location filename="../health.py" line="140" />
         <source>compute</source>
         <translation type="unfinished" />
     </message>
