@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton
 
-from tap_live.ui.controls import button, tool
+from tap_live.ui.controls import button, marked, tool
 
 
 class Banner(QFrame):
@@ -36,11 +36,7 @@ class Banner(QFrame):
         names = {"bad": self.tr("Error"), "watch": self.tr("Note"), "good": ""}
         self._words.setText(f"{names[grade]}: {text}" if names[grade] else text)
         self._words.setAccessibleDescription(text)
-        self.setProperty("grade", grade)
-        style = self.style()
-        assert style is not None
-        style.unpolish(self)
-        style.polish(self)
+        marked(self, "grade", grade)
         for old in self._actions:
             self._row.removeWidget(old)
             old.hide()

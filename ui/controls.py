@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from PyQt6.QtWidgets import QComboBox, QLabel, QPushButton, QSizePolicy, QToolButton
+from PyQt6.QtWidgets import QComboBox, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
 
 
 def tool(text: str, name: str, do: Callable[..., object], *, toggle: bool = False) -> QToolButton:
@@ -54,12 +54,17 @@ def soft(text: str = "") -> QLabel:
 
 def graded(label: QLabel, grade: str) -> None:
     """Colour a label: good, watch or bad; the words say it too."""
-    if label.property("grade") != grade:
-        label.setProperty("grade", grade)
-        style = label.style()
+    marked(label, "grade", grade)
+
+
+def marked(widget: QWidget, name: str, value: str | bool) -> None:
+    """Set a property that the style sheet looks at."""
+    if widget.property(name) != value:
+        widget.setProperty(name, value)
+        style = widget.style()
         assert style is not None
-        style.unpolish(label)
-        style.polish(label)
+        style.unpolish(widget)
+        style.polish(widget)
 
 
 def choice(name: str, items: list[tuple[str, Any]]) -> QComboBox:

@@ -166,6 +166,10 @@ class EnginePage(QWidget):
         form.addRow(self.tr("&Other voices"), self.others)
         form.addRow(self.tr("&Processor"), self.device)
         form.addRow(self.placed)
+        for field in (self.extractor, self.whisper, self.language, self.others, self.device):
+            label = form.labelForField(field)
+            assert label is not None
+            label.setMinimumHeight(field.sizeHint().height())  # in the middle of its row
         return box
 
     def _models(self) -> QFrame:

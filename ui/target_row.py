@@ -19,19 +19,21 @@ class TargetRow(QFrame):
 
     def __init__(self, wish: TargetWish) -> None:
         super().__init__()
+        self.setObjectName("target")
         self.wish = wish
         self.on = QCheckBox(wish.label.replace("&", "&&"))
         self.on.setAccessibleName(self.tr("Use {name}").format(name=wish.label))
         self.on.setToolTip(wish.name)
+        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         self.state = QLabel()
         self.state.setMinimumWidth(76)
-        self.state.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.state.setAlignment(right)
         self.gain = QSlider(Qt.Orientation.Horizontal)
         self.gain.setRange(QUIETEST, LOUDEST)
         self.gain.setAccessibleName(self.tr("Gain of {name}").format(name=wish.label))
         self._gain_words = QLabel()
         self._gain_words.setMinimumWidth(56)
-        self._gain_words.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self._gain_words.setAlignment(right)
         self._remove = tool("✕", self.tr("Remove {name}").format(name=wish.label), self._gone)
         self._remove.setObjectName("small")
         self._lay_out()
@@ -93,7 +95,7 @@ class TargetRow(QFrame):
         self._kind.setProperty("soft", True)
         self._kind.setWordWrap(True)
         layout = QGridLayout(self)
-        layout.setContentsMargins(2, 4, 2, 4)
+        layout.setContentsMargins(10, 7, 8, 8)
         layout.setVerticalSpacing(2)
         layout.addWidget(self.on, 0, 0)
         layout.addWidget(self.state, 0, 1, 1, 2)
@@ -105,4 +107,4 @@ class TargetRow(QFrame):
 
 
 def _decibels(gain: Decibels) -> str:
-    return "−∞ dB" if gain is None else f"{gain:+.0f} dB"
+    return "−∞ dB" if gain is None else f"{gain:+.0f} dB" if round(gain) else "0 dB"

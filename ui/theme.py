@@ -1,10 +1,14 @@
 """Put a theme's colours on the application: palette and style sheet."""
 
+from dataclasses import asdict
+from pathlib import Path
+
 from PyQt6.QtGui import QColor, QGuiApplication, QPalette
 from PyQt6.QtWidgets import QApplication, QStyleFactory
 
 from tap_live.ui.colours import DARK, LIGHT, THEMES, Theme
 
+MARKS = Path(__file__).parent / "marks"
 _SHEET = """
 QWidget {{ color: {text}; }}
 QMainWindow, QDialog {{ background: {ground}; }}
@@ -36,6 +40,12 @@ QPushButton[main="true"] {{
 QPushButton[main="true"]:disabled {{ background: {field}; color: {muted}; border-color: {line}; }}
 QPushButton[danger="true"] {{ color: {bad}; }}
 QPushButton#start {{ font-size: 16px; padding: 9px 26px; }}
+QPushButton#start[running="true"] {{
+  background: {field}; color: {text}; border: 2px solid {accent};
+}}
+QPushButton#record:checked {{ background: {bad}; color: {on_accent}; border-color: {bad}; }}
+QPushButton#mute:checked {{ background: {watch}; color: {on_accent}; border-color: {watch}; }}
+QFrame#target {{ background: {ground}; border: 1px solid transparent; border-radius: 6px; }}
 QToolButton#page {{
   background: transparent; border: 1px solid transparent; text-align: left; padding: 9px 14px;
 }}
@@ -51,16 +61,36 @@ QComboBox::down-arrow {{
   width: 0; height: 0; margin-right: 8px;
   border-left: 4px solid {field}; border-right: 4px solid {field}; border-top: 6px solid {text};
 }}
+QCheckBox {{ spacing: 7px; }}
 QCheckBox::indicator, QRadioButton::indicator {{
-  width: 13px; height: 13px; border: 1px solid {muted}; background: {field};
+  width: 15px; height: 15px; border: 1px solid {muted}; background: {field};
 }}
-QCheckBox::indicator {{ border-radius: 3px; }}
-QRadioButton::indicator {{ border-radius: 7px; }}
-QCheckBox::indicator:checked, QRadioButton::indicator:checked {{
-  width: 7px; height: 7px; border: 4px solid {accent}; background: {on_accent};
+QCheckBox::indicator {{ border-radius: 4px; }}
+QRadioButton::indicator {{ border-radius: 8px; }}
+QCheckBox::indicator:checked {{
+  border-color: {accent}; background: {accent}; image: url("{marks}/check-{name}.svg");
 }}
-QRadioButton::indicator:checked {{ border-radius: 7px; }}
-QCheckBox::indicator:checked {{ border-radius: 3px; }}
+QRadioButton::indicator:checked {{
+  width: 7px; height: 7px; border: 5px solid {accent}; background: {on_accent};
+}}
+QCheckBox:focus, QRadioButton:focus {{ color: {accent}; }}
+QSlider {{ min-height: 22px; }}
+QSlider::groove:horizontal {{ height: 6px; background: {line}; border-radius: 3px; }}
+QSlider::sub-page:horizontal {{ height: 6px; background: {accent}; border-radius: 3px; }}
+QSlider::handle:horizontal {{
+  width: 12px; margin: -5px 0; border-radius: 8px; background: {panel}; border: 2px solid {accent};
+}}
+QSlider::handle:horizontal:hover, QSlider::handle:horizontal:focus {{ background: {accent}; }}
+QSlider::sub-page:horizontal:disabled {{ background: {line}; }}
+QSlider::handle:horizontal:disabled {{ background: {panel}; border-color: {line}; }}
+QScrollBar:vertical {{ background: transparent; width: 12px; margin: 0; }}
+QScrollBar:horizontal {{ background: transparent; height: 12px; margin: 0; }}
+QScrollBar::handle {{ background: {line}; border-radius: 4px; margin: 2px; }}
+QScrollBar::handle:vertical {{ min-height: 28px; }}
+QScrollBar::handle:horizontal {{ min-width: 28px; }}
+QScrollBar::handle:hover {{ background: {muted}; }}
+QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; }}
+QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
 QToolButton#small {{ padding: 2px 8px; }}
 QToolButton#small:focus {{ padding: 1px 7px; }}
 QPlainTextEdit, QListView, QTableWidget, QTextBrowser {{
@@ -73,7 +103,7 @@ QTableWidget {{ gridline-color: {line}; }}
 QTableWidget::item {{ padding: 4px 8px; }}
 QHeaderView::section {{
   background: {field}; color: {text}; border: none; border-bottom: 1px solid {line};
-  padding: 5px 8px;
+  padding: 5px 8px 5px 11px;
 }}
 QMenuBar {{ background: {ground}; }}
 QMenuBar::item {{ padding: 5px 10px; background: transparent; }}
@@ -112,7 +142,7 @@ def apply(theme: Theme) -> None:
     app.setStyle(QStyleFactory.create("Fusion"))
     app.setPalette(_palette(theme))
     app.setProperty("theme", theme.name)
-    app.setStyleSheet(_SHEET.format(**{n: getattr(theme, n) for n in theme.__dataclass_fields__}))
+    app.setStyleSheet(_SHEET.format(marks=MARKS.as_posix(), **asdict(theme)))
 
 
 def current() -> Theme:

@@ -3,7 +3,7 @@
 from PyQt6.QtWidgets import QGridLayout, QWidget
 
 from tap_live.events import Mute, Stop
-from tap_live.ui.controls import button, soft
+from tap_live.ui.controls import button, graded, marked, soft
 from tap_live.ui.engine import Phase
 from tap_live.ui.link import Link, is_busy
 from tap_live.ui.setup import Setup
@@ -18,14 +18,19 @@ class Transport(QWidget):
         self.begin = button(self.tr("Start"), self.start_or_stop, main=True)
         self.begin.setObjectName("start")
         self.mute = button(self.tr("&Mute"), lambda: None)
+        self.mute.setObjectName("mute")
         self.mute.setCheckable(True)
         self.mute.setToolTip(self.tr("Let nothing be heard (Ctrl+M); hold Ctrl+Space to mute"))
         self.mute.toggled.connect(self._muted)
         self.record = button(self.tr("&Record"), lambda: None)
+        self.record.setObjectName("record")
         self.record.setCheckable(True)
         self.record.setToolTip(self.tr("Keep sound and captions in a folder (Ctrl+Shift+R)"))
         self.record.toggled.connect(self._recorded)
         self.limiter = soft()
+        self.limiter.setToolTip(
+            self.tr("A limiter stands before the headset: nothing gets louder than −1 dB.")
+        )
         self.consent = soft()
         self.consent.setVisible(False)
         layout = QGridLayout(self)
@@ -34,6 +39,10 @@ class Transport(QWidget):
         layout.addWidget(self.mute, 0, 1)
         layout.addWidget(self.begin, 0, 2, 2, 1)
         layout.addWidget(self.limiter, 1, 0, 1, 2)
+        layout.setHorizontalSpacing(8)
+        layout.setVerticalSpacing(4)
+        layout.setColumnMinimumWidth(2, 150)  # its words change
+        self.show_limiter(None)
         link.phase_changed.connect(self.show_phase)
         link.setup_changed.connect(self._show_setup)
         self.show_phase(link.phase)
@@ -54,13 +63,17 @@ class Transport(QWidget):
         }.get(phase, self.tr("Start"))
         self.begin.setText(words)
         self.begin.setAccessibleName(words)
+        marked(self.begin, "running", phase is Phase.RUNNING)
         remote_over = self._link.engine.remote and phase is Phase.STOPPED
         self.begin.setEnabled(not is_busy(phase) and phase is not Phase.LOST and not remote_over)
 
     def show_limiter(self, peak: float | None) -> None:
         """Say when the limiter holds the output down; `peak` in dBFS, None if nothing is played."""
         holds = peak is not None and peak > -1.0
-        self.limiter.setText(self.tr("● limiter holds the peaks") if holds else "")
+        self.limiter.setText(
+            self.tr("● limiter at work") if holds else self.tr("○ limiter at rest")
+        )
+        graded(self.limiter, "watch" if holds else "")
 
     def _muted(self, on: bool) -> None:
         self._link.change(Mute(id=self._link.new_id(), on=on))

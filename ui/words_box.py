@@ -25,6 +25,7 @@ class WordsBox(QWidget):
         self._model = QStringListModel()
         self.list = QListView()
         self.list.setModel(self._model)
+        self.list.setSpacing(3)
         self.list.setAccessibleName(self.tr("Suggestions"))
         self.list.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
         self.list.clicked.connect(lambda index: self.line.setText(index.data()))

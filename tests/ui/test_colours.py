@@ -12,6 +12,7 @@ from tap_live.ui.colours import (
     readable,
     speaker_colours,
 )
+from tap_live.ui.theme import MARKS
 
 THEMES = pytest.mark.parametrize("theme", [DARK, LIGHT], ids=lambda theme: theme.name)
 GROUNDS = ("ground", "panel", "field")
@@ -32,7 +33,8 @@ def test_all_text_can_be_read_on_all_grounds(theme, ground, text):
 
 @THEMES
 def test_what_is_chosen_or_found_can_be_read(theme):
-    assert contrast(theme.on_accent, theme.accent) >= AA_TEXT
+    for ground in (theme.accent, theme.bad, theme.watch):  # chosen, recording, muted
+        assert contrast(theme.on_accent, ground) >= AA_TEXT
     assert contrast(theme.on_mark, theme.mark) >= AA_TEXT
     assert contrast(theme.accent, theme.ground) >= AA_LARGE  # the frame of what has the focus
 
@@ -48,3 +50,8 @@ def test_speakers_colours_can_be_read_and_differ(theme):
 
 def test_a_colour_that_can_be_read_stays_as_it_is():
     assert readable("#e69f00", "#000000") == "#e69f00"
+
+
+@THEMES
+def test_the_tick_of_a_box_is_in_the_colour_that_can_be_read_on_it(theme):
+    assert f'stroke="{theme.on_accent}"' in (MARKS / f"check-{theme.name}.svg").read_text()

@@ -210,9 +210,9 @@ def test_the_limiter_has_a_light(window, engine, say):
     window.link.change(SetDevice(id=window.link.new_id(), role="output", name=None))
     engine.hello()
     poll(window, say.level(-20.0, -6.5))
-    assert "limiter" in window.listen.transport.limiter.text()
+    assert window.listen.transport.limiter.text() == "● limiter at work"
     poll(window, say.level(-20.0, -30.0))
-    assert window.listen.transport.limiter.text() == ""
+    assert window.listen.transport.limiter.text() == "○ limiter at rest"
 
 
 def test_errors_and_warnings_are_said_with_words(window, engine):

@@ -467,37 +467,37 @@
 </context><context>
     <name>DoctorBox</name>
     <message>
-        <location filename="../doctor_box.py" line="23" />
+        <location filename="../doctor_box.py" line="22" />
         <source>✓ ok</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../doctor_box.py" line="24" />
+        <location filename="../doctor_box.py" line="23" />
         <source>▲ warning</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../doctor_box.py" line="25" />
+        <location filename="../doctor_box.py" line="24" />
         <source>■ failed</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../doctor_box.py" line="35" />
+        <location filename="../doctor_box.py" line="34" />
         <source>What the doctor found</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../doctor_box.py" line="38" />
+        <location filename="../doctor_box.py" line="37" />
         <source>Doctor</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../doctor_box.py" line="40" />
+        <location filename="../doctor_box.py" line="39" />
         <source>Look again</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../doctor_box.py" line="45" />
+        <location filename="../doctor_box.py" line="43" />
         <source>Looking at the engine's machine…</source>
         <translation type="unfinished" />
     </message>
@@ -639,12 +639,12 @@
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="176" />
+        <location filename="../engine_page.py" line="180" />
         <source>Models</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="180" />
+        <location filename="../engine_page.py" line="184" />
         <source>Bundles of your own training are made with `python -m tap_live.export…`, where PyTorch is installed.</source>
         <translation type="unfinished" />
     </message>
@@ -1243,57 +1243,57 @@
 </context><context>
     <name>TargetRow</name>
     <message>
-        <location filename="../target_row.py" line="24" />
+        <location filename="../target_row.py" line="25" />
         <source>Use {name}</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="31" />
+        <location filename="../target_row.py" line="33" />
         <source>Gain of {name}</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="35" />
+        <location filename="../target_row.py" line="37" />
         <source>Remove {name}</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="63" />
+        <location filename="../target_row.py" line="65" />
         <source>off</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="68" />
+        <location filename="../target_row.py" line="70" />
         <source>● present</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="68" />
+        <location filename="../target_row.py" line="70" />
         <source>○ absent</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="72" />
+        <location filename="../target_row.py" line="74" />
         <source>voice</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="72" />
+        <location filename="../target_row.py" line="74" />
         <source>sound</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="74" />
+        <location filename="../target_row.py" line="76" />
         <source>, asked away</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="78" />
+        <location filename="../target_row.py" line="80" />
         <source>: its words only; no extractor is installed for its sound</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="79" />
+        <location filename="../target_row.py" line="81" />
         <source>: waits for the bundle {bundle}, which is not installed</source>
         <translation type="unfinished" />
     </message>
@@ -1318,7 +1318,7 @@
 </context><context>
     <name>Transport</name>
     <message>
-        <location filename="../transport.py" line="54" />
+        <location filename="../transport.py" line="63" />
         <location filename="../transport.py" line="18" />
         <source>Start</source>
         <translation type="unfinished" />
@@ -1329,52 +1329,62 @@
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../transport.py" line="22" />
+        <location filename="../transport.py" line="23" />
         <source>Let nothing be heard (Ctrl+M); hold Ctrl+Space to mute</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../transport.py" line="24" />
+        <location filename="../transport.py" line="25" />
         <source>&amp;Record</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../transport.py" line="26" />
+        <location filename="../transport.py" line="28" />
         <source>Keep sound and captions in a folder (Ctrl+Shift+R)</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../transport.py" line="50" />
+        <location filename="../transport.py" line="32" />
+        <source>A limiter stands before the headset: nothing gets louder than −1 dB.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../transport.py" line="59" />
         <source>Stop</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../transport.py" line="51" />
+        <location filename="../transport.py" line="60" />
         <source>Starting…</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../transport.py" line="52" />
+        <location filename="../transport.py" line="61" />
         <source>Stopping…</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../transport.py" line="53" />
+        <location filename="../transport.py" line="62" />
         <source>Not connected</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../transport.py" line="63" />
-        <source>● limiter holds the peaks</source>
+        <location filename="../transport.py" line="74" />
+        <source>● limiter at work</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../transport.py" line="75" />
+        <location filename="../transport.py" line="74" />
+        <source>○ limiter at rest</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../transport.py" line="88" />
         <source>Recording is on: everybody who can be heard should know and agree. Sound and captions stay on this computer, in the folder “recordings” of TAP Live's data.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../transport.py" line="80" />
+        <location filename="../transport.py" line="93" />
         <source>Recording is on: everybody who can be heard should know and agree. Sound and captions are kept on the engine's machine.</source>
         <translation type="unfinished" />
     </message>
@@ -1520,12 +1530,12 @@
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../words_box.py" line="28" />
+        <location filename="../words_box.py" line="29" />
         <source>Suggestions</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../words_box.py" line="34" />
+        <location filename="../words_box.py" line="35" />
         <source>Describe the sound in a few English words.</source>
         <translation type="unfinished" />
     </message>
