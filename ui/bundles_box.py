@@ -23,8 +23,8 @@ class BundlesBox(QWidget):
         self._link = link
         self._task: str | None = None
         self.rows: list[dict[str, Any]] = []
-        columns = [self.tr("Model"), self.tr("Kind"), self.tr("Licence"), self.tr("Size")]
-        self.table = Table(self.tr("Models"), [*columns, self.tr("State")], wide=2)
+        columns = [self.tr("Model"), self.tr("Kind"), self.tr("Size"), self.tr("State")]
+        self.table = Table(self.tr("Models"), columns, wide=1)
         self.table.itemSelectionChanged.connect(self._show_card)
         self.card = QTextBrowser()
         self.card.setAccessibleName(self.tr("Card of the model"))
@@ -65,11 +65,10 @@ class BundlesBox(QWidget):
         }
         self.table.show_rows(
             [
-                (row["name"], row["kind"], row["licence"], f"{row['bytes'] / 1e6:.1f} MB",
-                 states[row["state"]])
+                (row["name"], row["kind"], f"{row['bytes'] / 1e6:.1f} MB", states[row["state"]])
                 for row in rows
             ]
-        )  # fmt: skip
+        )
         self.listed.emit()
         if rows and self.table.currentRow() < 0:
             self.table.selectRow(0)
@@ -96,9 +95,11 @@ class BundlesBox(QWidget):
         self._link.send(command, self._take_card, self.card.setPlainText)
 
     def _take_card(self, card: dict[str, Any]) -> None:
+        row = self._chosen()
         sources = "".join(f"\n- {source}" for source in card["sources"])
-        made = self.tr("made by")
-        self.card.setMarkdown(f"{card['card']}\n\n{made}: `{card['made_by']}`\n{sources}")
+        made, licence = self.tr("made by"), self.tr("licence")
+        under = f"{licence}: {row['licence']}\n\n" if row and row["name"] == card["name"] else ""
+        self.card.setMarkdown(f"{card['card']}\n\n{under}{made}: `{card['made_by']}`\n{sources}")
 
     def _pull(self) -> None:
         row = self._chosen()

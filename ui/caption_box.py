@@ -37,7 +37,7 @@ class CaptionBox(QFrame):
         self.search.setPlaceholderText(self.tr("Search"))
         self.search.setAccessibleName(self.tr("Search in the captions"))
         self.search.setClearButtonEnabled(True)
-        self.search.setMinimumWidth(110)
+        self.search.setMinimumWidth(90)
         self.search.setMaximumWidth(220)
         self.search.textChanged.connect(lambda text: self._search(text))
         self.search.returnPressed.connect(lambda: self._search(self.search.text()))

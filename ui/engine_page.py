@@ -29,7 +29,7 @@ class EnginePage(QWidget):
         self.bundles, self.doctor = BundlesBox(link), DoctorBox(link)
         self.extractor = choice(
             self.tr("Extractor"),
-            [(self.tr("compact, where it is installed"), "compact"),
+            [(self.tr("compact, if installed"), "compact"),
              (self.tr("CLAPSep, the full model for sounds"), "clapsep"),
              (self.tr("none: the sound stays as it is"), "none")],
         )  # fmt: skip

@@ -7,6 +7,7 @@ levels, five partials, a final every three seconds. Nothing else runs in the pro
 """
 
 import argparse
+import json
 import tempfile
 import time
 from collections import deque
@@ -129,6 +130,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--size", default="1280x860", help="of the window")
+    parser.add_argument("--json", action="store_true")
     wanted = parser.parse_args()
     app = QApplication([])
     setup = Setup(targets=tuple(TargetWish(name=name) for name in _NAMES))
@@ -139,7 +141,11 @@ def main() -> None:
         window.resize(width, height)
         window.show()
         fps, share = measure(window, wanted.seconds)
-        print(f"{app.platformName()}: {fps:.1f} frames a second, {share:.3f} of one core")
+        platform = app.platformName()
+        if wanted.json:
+            print(json.dumps({"platform": platform, "frames": fps, "share": share}))
+        else:
+            print(f"{platform}: {fps:.1f} frames a second, {share:.3f} of one core")
         window.close()
 
 

@@ -8,6 +8,7 @@ from tap_live.ui.controls import graded, tool
 from tap_live.ui.setup import TargetWish
 
 QUIETEST, LOUDEST = -40, 12  # dB; the slider's left end is minus infinity
+LONGEST = 20  # letters of a name
 
 
 class TargetRow(QFrame):
@@ -21,15 +22,16 @@ class TargetRow(QFrame):
         super().__init__()
         self.setObjectName("target")
         self.wish = wish
-        self.on = QCheckBox(wish.label.replace("&", "&&"))
+        self.on = QCheckBox(_short(wish.label).replace("&", "&&"))
         self.on.setAccessibleName(self.tr("Use {name}").format(name=wish.label))
-        self.on.setToolTip(wish.name)
+        self.on.setToolTip(wish.name)  # whole
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         self.state = QLabel()
-        self.state.setMinimumWidth(76)
+        self.state.setMinimumWidth(70)
         self.state.setAlignment(right)
         self.gain = QSlider(Qt.Orientation.Horizontal)
         self.gain.setRange(QUIETEST, LOUDEST)
+        self.gain.setMinimumWidth(80)
         self.gain.setAccessibleName(self.tr("Gain of {name}").format(name=wish.label))
         self._gain_words = QLabel()
         self._gain_words.setMinimumWidth(56)
@@ -97,13 +99,17 @@ class TargetRow(QFrame):
         layout = QGridLayout(self)
         layout.setContentsMargins(10, 7, 8, 8)
         layout.setVerticalSpacing(2)
-        layout.addWidget(self.on, 0, 0)
-        layout.addWidget(self.state, 0, 1, 1, 2)
+        layout.addWidget(self.on, 0, 0, 1, 3)
         layout.addWidget(self._remove, 0, 3)
-        layout.addWidget(self._kind, 1, 0, 1, 4)
+        layout.addWidget(self._kind, 1, 0, 1, 2)
+        layout.addWidget(self.state, 1, 2, 1, 2)
         layout.addWidget(self.gain, 2, 0, 1, 2)
         layout.addWidget(self._gain_words, 2, 2, 1, 2)
         layout.setColumnStretch(0, 1)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
 
 
 def _decibels(gain: Decibels) -> str:

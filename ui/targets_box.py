@@ -10,6 +10,8 @@ from tap_live.ui.mix_slider import MixSlider
 from tap_live.ui.setup import Setup
 from tap_live.ui.target_row import TargetRow
 
+NARROWEST = 248  # pixels for a row with its gain, and the scroll bar
+
 
 class TargetsBox(QFrame):
     """The list of targets, and the mix."""
@@ -40,6 +42,7 @@ class TargetsBox(QFrame):
         area.setWidgetResizable(True)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setAccessibleName(self.tr("Targets"))
+        area.setMinimumWidth(NARROWEST)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(10, 8, 10, 10)
         layout.addWidget(title(self.tr("Targets")))

@@ -15,13 +15,15 @@ from tap_live.bench import repeated
 from tap_live.captions.vad import RATE
 from tap_live.commands.bench_captions import LANGUAGE, compare, measure_captions
 from tap_live.commands.bench_extraction import measure_extraction
+from tap_live.commands.bench_panel import measure_panel
 from tap_live.commands.bench_result import Result
 from tap_live.commands.captioning import captioning
 from tap_live.commands.demo import BUNDLE
 from tap_live.commands.options import DEFAULT_WHISPER, Json, Whisper
 from tap_live.processor import Audio
 
-Part = Literal["captions", "extraction"]
+Part = Literal["captions", "extraction", "panel"]
+PANEL_S = 20.0
 
 
 def bench(
@@ -37,7 +39,7 @@ def bench(
     runs: Annotated[int, typer.Option(help="Runs of a comparison.", min=1)] = 3,
     only: Annotated[
         Part | None,
-        typer.Option(help="Measure one part alone. [default: both, extraction beside captions]"),
+        typer.Option(help="Measure one part alone. [default: all, extraction beside captions]"),
     ] = None,
     hops: Annotated[int, typer.Option(help="Hops of extraction, each rate.", min=1000)] = 60_000,
     extractor: Annotated[
@@ -45,18 +47,20 @@ def bench(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Measure extraction and captions against real time and, when asked, against a peer.
+    """Measure captions, extraction and the panel against real time, and captions against a peer.
 
     Exit code 1 if a budget is not kept.
     """
     name = whisper or DEFAULT_WHISPER
     recording = _recording(audio)
     results = []
-    listener = captioning(name, LANGUAGE) if only != "extraction" else None
+    listener = captioning(name, LANGUAGE) if only in (None, "captions") else None
     if listener:
         results += measure_captions(listener, repeated(recording, seconds))
-    if only != "captions":
+    if only in (None, "extraction"):
         results += measure_extraction(extractor, recording, hops, listener)
+    if only in (None, "panel"):
+        results += measure_panel(PANEL_S)
     if peer is not None:
         results.append(compare(name, recording, peer, runs))
     if json:

@@ -1,7 +1,7 @@
 """The engine page: where networks run, and what the doctor finds there."""
 
 import pytest
-from PyQt6.QtWidgets import QLabel
+from PyQt6.QtWidgets import QApplication, QLabel
 
 from tap_live.events import Doctor, GetState, Start
 from tap_live.ui.engine import Phase
@@ -21,6 +21,7 @@ def choose(box, value):
 
 
 def words(box):
+    QApplication.processEvents()
     return [label.text() for label in box.findChildren(QLabel) if label.isVisible()]
 
 

@@ -1,7 +1,7 @@
 """How pages look: nothing is cut off, nothing lies over anything else, in any theme and size."""
 
 import pytest
-from PyQt6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QWidget
+from PyQt6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QScrollArea, QWidget
 
 from tap_live.events import Doctor, ListBundles, ListVoices, SetTarget, ShowBundle
 from tap_live.ui.add_target import AddTarget
@@ -17,7 +17,10 @@ BUNDLE = {
     "state": "shipped", "bytes": 700_000,
 }  # fmt: skip
 WEIGHTS = BUNDLE | {"name": "base.en", "kind": "whisper weights", "state": "to be fetched"}
-CARD = {"card": "# whisper-base\n\nGraphs.", "made_by": "python -m x", "sources": ["OpenAI"]}
+CARD = {
+    "name": "whisper-base", "card": "# whisper-base\n\nGraphs.", "made_by": "python -m x",
+    "sources": ["OpenAI"],
+}  # fmt: skip
 FINDINGS = [
     {"what": "processor", "state": "ok", "text": "2 cores", "cure": ""},
     {"what": "sound", "state": "warning", "text": "no input", "cure": "connect a microphone"},
@@ -34,7 +37,7 @@ def filled(window, engine, say):
         Doctor: FINDINGS,
         SetTarget: {"waiting": {"text:rain on a tin roof": "sound-compact"}},
     }
-    for name in ("voice:Maya", "text:rain on a tin roof"):
+    for name in ("voice:Maya", "text:rain on a tin roof", "clip:a long-name-of-a-clip.wav"):
         window.link.change(SetTarget(id=window.link.new_id(), target=name))
     engine.hello()
     engine.say(say.level(), say.stats(), say.caption("hello there.", speaker="Maya"))
@@ -61,6 +64,10 @@ def cut_off(widget):
         elif control.width() < control.minimumSizeHint().width():
             hint = control.minimumSizeHint().width()
             found.append((getattr(control, "text", str)(), "width", control.width(), hint))
+    for area in widget.findChildren(QScrollArea):
+        inside, view = area.widget(), area.viewport()
+        if area.isVisible() and inside.minimumSizeHint().width() > view.width():
+            found.append((area.accessibleName(), "inside", view.width(), inside.minimumSizeHint()))
     return found
 
 

@@ -134,22 +134,17 @@
     </message>
     <message>
         <location filename="../bundles_box.py" line="26" />
-        <source>Licence</source>
+        <source>Size</source>
         <translation type="unfinished" />
     </message>
     <message>
         <location filename="../bundles_box.py" line="26" />
-        <source>Size</source>
+        <source>State</source>
         <translation type="unfinished" />
     </message>
     <message>
         <location filename="../bundles_box.py" line="27" />
         <source>Models</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../bundles_box.py" line="27" />
-        <source>State</source>
         <translation type="unfinished" />
     </message>
     <message>
@@ -188,7 +183,7 @@
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../bundles_box.py" line="89" />
+        <location filename="../bundles_box.py" line="88" />
         <source>**Whisper {name}**: OpenAI's weights, {licence}. They are read from CTranslate2 folders and made ready once; they are not part of TAP Live.</source>
         <translation type="unfinished" />
     </message>
@@ -198,7 +193,12 @@
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../bundles_box.py" line="117" />
+        <location filename="../bundles_box.py" line="100" />
+        <source>licence</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../bundles_box.py" line="118" />
         <source>Ready in {folder}</source>
         <translation type="unfinished" />
     </message>
@@ -510,7 +510,7 @@
     </message>
     <message>
         <location filename="../engine_page.py" line="32" />
-        <source>compact, where it is installed</source>
+        <source>compact, if installed</source>
         <translation type="unfinished" />
     </message>
     <message>
@@ -1248,70 +1248,70 @@
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="33" />
+        <location filename="../target_row.py" line="34" />
         <source>Gain of {name}</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="37" />
+        <location filename="../target_row.py" line="38" />
         <source>Remove {name}</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="65" />
+        <location filename="../target_row.py" line="66" />
         <source>off</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="70" />
+        <location filename="../target_row.py" line="71" />
         <source>● present</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="70" />
+        <location filename="../target_row.py" line="71" />
         <source>○ absent</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="74" />
+        <location filename="../target_row.py" line="75" />
         <source>voice</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="74" />
+        <location filename="../target_row.py" line="75" />
         <source>sound</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="76" />
+        <location filename="../target_row.py" line="77" />
         <source>, asked away</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="80" />
+        <location filename="../target_row.py" line="81" />
         <source>: its words only; no extractor is installed for its sound</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="81" />
+        <location filename="../target_row.py" line="82" />
         <source>: waits for the bundle {bundle}, which is not installed</source>
         <translation type="unfinished" />
     </message>
 </context><context>
     <name>TargetsBox</name>
     <message>
-        <location filename="../targets_box.py" line="25" />
+        <location filename="../targets_box.py" line="27" />
         <source>Everything is heard and captioned. Add a voice or a sound to ask for it alone.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../targets_box.py" line="29" />
+        <location filename="../targets_box.py" line="31" />
         <source>Add a &amp;target…</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../targets_box.py" line="45" />
-        <location filename="../targets_box.py" line="42" />
+        <location filename="../targets_box.py" line="48" />
+        <location filename="../targets_box.py" line="44" />
         <source>Targets</source>
         <translation type="unfinished" />
     </message>

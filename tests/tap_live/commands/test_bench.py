@@ -1,5 +1,7 @@
 import json
 
+import pytest
+
 
 def test_extraction_is_measured_at_both_rates(tap_live, voice_bundle):
     words = ("bench", "--only", "extraction", "--hops", 1000, "--extractor", voice_bundle)
@@ -17,3 +19,27 @@ def test_without_an_extractor_that_is_said_and_left_out(tap_live, monkeypatch):
     code, out, err = tap_live("bench", "--only", "extraction", "--json")
     assert (code, json.loads(out)) == (0, [])
     assert "voice-compact is not installed" in err
+
+
+def test_the_panel_is_measured_in_a_process_of_its_own(tap_live, monkeypatch):
+    monkeypatch.setattr("tap_live.commands.bench.PANEL_S", 0.5)
+    _, out, err = tap_live("bench", "--only", "panel", "--json")
+    assert err == ""
+    frame, share = json.loads(out)
+    assert (frame["what"], share["what"]) == ("panel (offscreen), ms a frame", "  share of a core")
+    assert frame["budget"] == pytest.approx(1000 / 30) and share["budget"] == 0.15
+    assert frame["value"] > 30 and share["value"] > 0
+
+
+def test_without_the_panel_that_is_said_and_left_out(tap_live, monkeypatch):
+    monkeypatch.setattr("tap_live.commands.bench_panel.find_spec", lambda name: None)
+    code, out, err = tap_live("bench", "--only", "panel", "--json")
+    assert (code, json.loads(out)) == (0, [])
+    assert "PyQt6 and pyqtgraph are not installed" in err
+
+
+def test_a_panel_that_does_not_start_says_why(tap_live, monkeypatch):
+    monkeypatch.setattr("tap_live.commands.bench_panel._MODULE", "no_such_module")
+    code, _, err = tap_live("bench", "--only", "panel")
+    assert code == 1
+    assert "the panel did not start" in err and "no_such_module" in err
