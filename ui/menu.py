@@ -9,6 +9,7 @@ from PyQt6.QtWidgets import QInputDialog, QMenu
 
 from tap_live.errors import TapError
 from tap_live.ui.colours import DARK, LIGHT
+from tap_live.ui.global_key import KEYS, why_not
 
 if TYPE_CHECKING:
     from tap_live.ui.window import Window
@@ -30,6 +31,7 @@ class Menu(QObject):
         transport = window.listen.transport
         self._add(menu, self.tr("&Start or stop"), "F5", transport.start_or_stop)
         self._add(menu, self.tr("&Mute"), "Ctrl+M", transport.mute.toggle)
+        self.everywhere = self._everywhere(menu)
         self._add(menu, self.tr("&Record"), "Ctrl+Shift+R", transport.record.toggle)
         menu.addSeparator()
         self._profiles = menu.addMenu(self.tr("&Profiles"))
@@ -37,6 +39,17 @@ class Menu(QObject):
         self._profiles.aboutToShow.connect(self._list_profiles)
         menu.addSeparator()
         self._add(menu, self.tr("&Quit"), "Ctrl+Q", window.close)
+
+    def _everywhere(self, menu: QMenu) -> QAction:
+        """Mute in any program, or why that cannot be on this platform."""
+        words, why = self.tr("Hold {keys} in any program to mute"), why_not()
+        action = QAction(words.format(keys=KEYS) + (f" ({why})" if why else ""), self._window)
+        action.setCheckable(True)
+        action.setEnabled(not why)
+        action.toggled.connect(self._window.push_everywhere)
+        menu.addAction(action)
+        self.actions.append(action)
+        return action
 
     def _targets(self) -> None:
         window = self._window

@@ -34,11 +34,11 @@ from tap_live.ui.listen_page import ListenPage
 from tap_live.ui.menu import Menu
 from tap_live.ui.moments import Moments
 from tap_live.ui.profiles import Profiles
+from tap_live.ui.push_to_mute import PushToMute
 from tap_live.ui.transcript import Transcript
 from tap_live.ui.voices_page import VoicesPage
 
 DEMO = Path(bundles.__file__).parent / "demo" / "conversation.ogg"
-_PUSH_KEYS = (Qt.Key.Key_Space, Qt.Key.Key_Control)
 
 
 class Window(QMainWindow):
@@ -55,7 +55,6 @@ class Window(QMainWindow):
         link.setParent(self)
         self.transcript = Transcript(time.monotonic)
         self._closed = False
-        self._pushed = False  # whether it is muted for as long as a key is held
         self.banner = Banner()
         self.health_line = HealthLine()
         self.listen = ListenPage(link, self.transcript, DEMO)
@@ -83,6 +82,7 @@ class Window(QMainWindow):
         self.listen.captions.strip_wanted.connect(self._show_strip)
         self.strip.closed.connect(lambda: self.listen.captions.strip.setChecked(False))
         self.listen.targets.add_wanted.connect(self.add_target)
+        self.push = PushToMute(self.listen.transport.mute, self)
         self.menu = Menu(self)
         self.theme = THEMES.get(str(settings.value("theme", ""))) or themes.of_the_system()
         self.set_theme(self.theme)
@@ -134,6 +134,7 @@ class Window(QMainWindow):
         except TapError as error:
             self.banner.say(str(error))
         self.hide()
+        self.push.everywhere.turn(False)
         self.strip.deleteLater()
         self.link.stop()
         self.devices.stop()
@@ -146,22 +147,24 @@ class Window(QMainWindow):
         geometry = self.settings.value("geometry")
         if geometry is not None:
             self.restoreGeometry(geometry)
+        if self.settings.value("push-everywhere", False, bool) and self.menu.everywhere.isEnabled():
+            self.menu.everywhere.setChecked(True)
 
     def keyPressEvent(self, a0: QKeyEvent | None) -> None:
-        """Hold Ctrl+Space to mute."""
-        if a0 is not None and _is_push_to_mute(a0) and not a0.isAutoRepeat():
-            self._pushed = not self.link.setup.muted
-            if self._pushed:
-                self.listen.transport.mute.setChecked(True)
-            return
-        super().keyPressEvent(a0)
+        if not self.push.key(a0, down=True):
+            super().keyPressEvent(a0)
 
     def keyReleaseEvent(self, a0: QKeyEvent | None) -> None:
-        if a0 is not None and a0.key() in _PUSH_KEYS and not a0.isAutoRepeat() and self._pushed:
-            self._pushed = False
-            self.listen.transport.mute.setChecked(False)
-            return
-        super().keyReleaseEvent(a0)
+        if not self.push.key(a0, down=False):
+            super().keyReleaseEvent(a0)
+
+    def push_everywhere(self, on: bool) -> None:
+        """Hear the key for muting in other programs too, or no more; it is remembered."""
+        why = self.push.everywhere.turn(on)
+        self.settings.setValue("push-everywhere", on and not why)
+        if why:
+            self.banner.say(self.tr("Push to mute everywhere: {why}.").format(why=why), "watch")
+            self.menu.everywhere.setChecked(False)
 
     def add_target(self) -> None:
         _open(AddTarget(self.link, self))
@@ -213,8 +216,3 @@ class Window(QMainWindow):
 def _open(dialog: QDialog) -> None:
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     dialog.open()
-
-
-def _is_push_to_mute(event: QKeyEvent) -> bool:
-    held = event.modifiers() & Qt.KeyboardModifier.ControlModifier
-    return event.key() == Qt.Key.Key_Space and bool(held)

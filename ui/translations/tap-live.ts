@@ -771,6 +771,33 @@
         <translation type="unfinished" />
     </message>
 </context><context>
+    <name>GlobalKey</name>
+    <message>
+        <location filename="../global_key.py" line="46" />
+        <source>the display lets nobody in: {why}</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../global_key.py" line="57" />
+        <source>another program has {keys}</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../global_key.py" line="94" />
+        <source>python-xlib is not installed</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../global_key.py" line="97" />
+        <source>Wayland gives keys to the program in front only</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../global_key.py" line="98" />
+        <source>this system is not supported</source>
+        <translation type="unfinished" />
+    </message>
+</context><context>
     <name>Guide</name>
     <message>
         <location filename="../guide.py" line="35" />
@@ -1024,147 +1051,152 @@
 </context><context>
     <name>Menu</name>
     <message>
-        <location filename="../menu.py" line="29" />
+        <location filename="../menu.py" line="30" />
         <source>&amp;Stream</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../menu.py" line="31" />
+        <location filename="../menu.py" line="32" />
         <source>&amp;Start or stop</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../menu.py" line="32" />
+        <location filename="../menu.py" line="33" />
         <source>&amp;Mute</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../menu.py" line="33" />
+        <location filename="../menu.py" line="35" />
         <source>&amp;Record</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../menu.py" line="35" />
+        <location filename="../menu.py" line="37" />
         <source>&amp;Profiles</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../menu.py" line="39" />
+        <location filename="../menu.py" line="41" />
         <source>&amp;Quit</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../menu.py" line="43" />
-        <source>&amp;Targets</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../menu.py" line="44" />
-        <source>&amp;Add a target…</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
         <location filename="../menu.py" line="45" />
-        <source>&amp;Mark the newest sound</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../menu.py" line="49" />
-        <source>&amp;Captions</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../menu.py" line="50" />
-        <source>&amp;Search</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../menu.py" line="51" />
-        <source>&amp;Next match</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../menu.py" line="52" />
-        <source>&amp;Previous match</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../menu.py" line="54" />
-        <source>&amp;Copy</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../menu.py" line="55" />
-        <source>Sa&amp;ve…</source>
+        <source>Hold {keys} in any program to mute</source>
         <translation type="unfinished" />
     </message>
     <message>
         <location filename="../menu.py" line="56" />
-        <source>&amp;Forget all</source>
+        <source>&amp;Targets</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../menu.py" line="57" />
+        <source>&amp;Add a target…</source>
         <translation type="unfinished" />
     </message>
     <message>
         <location filename="../menu.py" line="58" />
-        <source>&amp;Large type</source>
+        <source>&amp;Mark the newest sound</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../menu.py" line="59" />
-        <source>S&amp;trip on top</source>
+        <location filename="../menu.py" line="62" />
+        <source>&amp;Captions</source>
         <translation type="unfinished" />
     </message>
     <message>
         <location filename="../menu.py" line="63" />
-        <source>&amp;View</source>
+        <source>&amp;Search</source>
         <translation type="unfinished" />
     </message>
     <message>
         <location filename="../menu.py" line="64" />
-        <source>&amp;Listen</source>
+        <source>&amp;Next match</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../menu.py" line="64" />
-        <source>&amp;Voices</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../menu.py" line="64" />
-        <source>&amp;Engine</source>
+        <location filename="../menu.py" line="65" />
+        <source>&amp;Previous match</source>
         <translation type="unfinished" />
     </message>
     <message>
         <location filename="../menu.py" line="67" />
-        <source>&amp;Dark</source>
+        <source>&amp;Copy</source>
         <translation type="unfinished" />
     </message>
     <message>
         <location filename="../menu.py" line="68" />
-        <source>L&amp;ight</source>
+        <source>Sa&amp;ve…</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../menu.py" line="69" />
+        <source>&amp;Forget all</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../menu.py" line="71" />
+        <source>&amp;Large type</source>
         <translation type="unfinished" />
     </message>
     <message>
         <location filename="../menu.py" line="72" />
-        <source>&amp;Help</source>
+        <source>S&amp;trip on top</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../menu.py" line="73" />
-        <source>&amp;First steps…</source>
+        <location filename="../menu.py" line="76" />
+        <source>&amp;View</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../menu.py" line="77" />
+        <source>&amp;Listen</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../menu.py" line="77" />
+        <source>&amp;Voices</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../menu.py" line="77" />
+        <source>&amp;Engine</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../menu.py" line="80" />
+        <source>&amp;Dark</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../menu.py" line="81" />
+        <source>L&amp;ight</source>
         <translation type="unfinished" />
     </message>
     <message>
         <location filename="../menu.py" line="85" />
+        <source>&amp;Help</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../menu.py" line="86" />
+        <source>&amp;First steps…</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../menu.py" line="98" />
         <source>&amp;Save as…</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../menu.py" line="91" />
+        <location filename="../menu.py" line="104" />
         <source>Profile</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../menu.py" line="91" />
+        <location filename="../menu.py" line="104" />
         <source>Name:</source>
         <translation type="unfinished" />
     </message>
@@ -1243,57 +1275,57 @@
 </context><context>
     <name>TargetRow</name>
     <message>
-        <location filename="../target_row.py" line="25" />
+        <location filename="../target_row.py" line="26" />
         <source>Use {name}</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="34" />
+        <location filename="../target_row.py" line="35" />
         <source>Gain of {name}</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="38" />
+        <location filename="../target_row.py" line="39" />
         <source>Remove {name}</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="66" />
+        <location filename="../target_row.py" line="67" />
         <source>off</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="71" />
+        <location filename="../target_row.py" line="72" />
         <source>● present</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="71" />
+        <location filename="../target_row.py" line="72" />
         <source>○ absent</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="75" />
+        <location filename="../target_row.py" line="76" />
         <source>voice</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="75" />
+        <location filename="../target_row.py" line="76" />
         <source>sound</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="77" />
+        <location filename="../target_row.py" line="78" />
         <source>, asked away</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="81" />
+        <location filename="../target_row.py" line="82" />
         <source>: its words only; no extractor is installed for its sound</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="82" />
+        <location filename="../target_row.py" line="83" />
         <source>: waits for the bundle {bundle}, which is not installed</source>
         <translation type="unfinished" />
     </message>
@@ -1493,23 +1525,28 @@
 </context><context>
     <name>Window</name>
     <message>
-        <location filename="../window.py" line="67" />
+        <location filename="../window.py" line="66" />
         <source>Listen</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../window.py" line="68" />
+        <location filename="../window.py" line="67" />
         <source>Voices</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../window.py" line="69" />
+        <location filename="../window.py" line="68" />
         <source>Engine</source>
         <translation type="unfinished" />
     </message>
     <message>
         <location filename="../window.py" line="97" />
         <source>Page {name}</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../window.py" line="166" />
+        <source>Push to mute everywhere: {why}.</source>
         <translation type="unfinished" />
     </message>
 </context><context>
