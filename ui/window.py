@@ -6,7 +6,6 @@ from pathlib import Path
 from PyQt6.QtCore import QSettings, Qt
 from PyQt6.QtGui import QCloseEvent, QKeyEvent
 from PyQt6.QtWidgets import (
-    QButtonGroup,
     QDialog,
     QHBoxLayout,
     QMainWindow,
@@ -60,7 +59,7 @@ class Window(QMainWindow):
         self.listen = ListenPage(link, self.transcript, DEMO)
         self.pages = QStackedWidget()
         self._rail = QVBoxLayout()
-        self._page_buttons = QButtonGroup(self)
+        self._page_buttons: list[QToolButton] = []  # no group: each is reached with Tab
         self.voices, self.engine = VoicesPage(link), EnginePage(link)
         self.strip = CaptionStrip(self.transcript, self.listen.captions.view)
         self.add_page(self.tr("Listen"), self.listen)
@@ -100,7 +99,7 @@ class Window(QMainWindow):
         button.setMinimumWidth(96)
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
         button.clicked.connect(lambda: self.show_page(number))
-        self._page_buttons.addButton(button, number)
+        self._page_buttons.append(button)
         self._rail.insertWidget(number, button)
 
     def show_page(self, number: int) -> None:
@@ -108,9 +107,8 @@ class Window(QMainWindow):
         page = self.pages.widget(number)
         if isinstance(page, (VoicesPage, EnginePage)):
             page.refresh()
-        chosen = self._page_buttons.button(number)
-        if chosen is not None:
-            chosen.setChecked(True)
+        for button in self._page_buttons:
+            button.setChecked(button is self._page_buttons[number])
 
     def set_theme(self, theme: Theme) -> None:
         """Dress everything, and remember it."""
