@@ -7,12 +7,13 @@ text-cue    tokens (1, 77), counts (1, 77) -> cue (1, 512)
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
+from torch.export import Dim
 from torch.nn import functional as F
 
 from tap_live.models.clap import BANDS, HOP, PADDING, SAMPLES, TOKENS, Clap
@@ -20,6 +21,7 @@ from tap_live.models.clapsep import BINS, RATE, Separator
 
 OPSET = 18
 FRAMES_S = 100
+LONGEST = 4000
 _KINDS = {torch.float32: TensorProto.FLOAT, torch.int64: TensorProto.INT64}
 
 
@@ -68,21 +70,35 @@ class TextCue(nn.Module):
 
 
 class Traceable:
-    """A module with named inputs and outputs, and inputs to trace it with."""
+    """A module with named inputs and outputs, and inputs to trace it with.
+
+    Args:
+        axes: of inputs and outputs, that may have any length from 2 to `LONGEST`: their names.
+    """
 
     def __init__(
-        self, module: nn.Module, inputs: dict[str, Tensor], outputs: Sequence[str]
+        self,
+        module: nn.Module,
+        inputs: dict[str, Tensor],
+        outputs: Sequence[str],
+        axes: Mapping[str, Mapping[int, str]] | None = None,
     ) -> None:
         self.module = module.eval()
         self.inputs = inputs
         self.outputs = tuple(outputs)
+        self.axes = axes or {}
 
     @torch.no_grad()
-    def shapes(self) -> dict[str, tuple[int, ...]]:
+    def shapes(self) -> dict[str, tuple[int | str, ...]]:
         """The shapes of the outputs."""
         given = self.module(*self.inputs.values())
         parts = given if isinstance(given, tuple) else (given,)
-        return {n: tuple(part.shape) for n, part in zip(self.outputs, parts, strict=True)}
+        return {n: self.shape(n, part) for n, part in zip(self.outputs, parts, strict=True)}
+
+    def shape(self, name: str, value: Tensor) -> tuple[int | str, ...]:
+        """The shape of an input or output, with the names of its axes of any length."""
+        named = self.axes.get(name, {})
+        return tuple(named.get(axis, size) for axis, size in enumerate(value.shape))
 
     def build(self) -> onnx.ModelProto:
         """Trace it; the tracer's notes, which name files of the machine, are left out."""
@@ -96,6 +112,7 @@ class Traceable:
                 opset_version=OPSET,
                 dynamo=True,
                 verbose=False,
+                dynamic_shapes=self._lengths() if self.axes else None,
             )
         assert program is not None
         traced = program.model_proto
@@ -106,7 +123,7 @@ class Traceable:
         graph = helper.make_graph(
             traced.graph.node,
             "clapsep",
-            [_value(n, kinds[n], tuple(v.shape)) for n, v in self.inputs.items()],
+            [_value(n, kinds[n], self.shape(n, v)) for n, v in self.inputs.items()],
             [_value(n, TensorProto.FLOAT, shape) for n, shape in self.shapes().items()],
             [
                 numpy_helper.from_array(numpy_helper.to_array(t), t.name)
@@ -117,6 +134,15 @@ class Traceable:
             graph, ir_version=10, opset_imports=[helper.make_opsetid("", OPSET)]
         )
 
+    def _lengths(self) -> tuple[dict[int, Dim] | None, ...]:
+        names = {name for named in self.axes.values() for name in named.values()}
+        dims = {name: Dim(name, min=2, max=LONGEST) for name in names}
+        return tuple(
+            {axis: dims[name] for axis, name in self.axes[one].items()}
+            if one in self.axes else None
+            for one in self.inputs
+        )  # fmt: skip
+
 
 def separator_graphs(separator: Separator) -> dict[str, Traceable]:
     """The graphs that run on every context, ready to be traced."""
@@ -125,7 +151,9 @@ def separator_graphs(separator: Separator) -> dict[str, Traceable]:
     frames = 1 + dims.samples * FRAMES_S // RATE
     names = [f"stage{number}" for number in range(len(dims.htsat.depths) + 1)]
     hear = Traceable(Hear(separator), {"mel": mel}, names)
-    features = {name: torch.zeros(shape) for name, shape in hear.shapes().items()}
+    features = {
+        name: torch.zeros([int(size) for size in shape]) for name, shape in hear.shapes().items()
+    }
     asked = {"magnitude": torch.zeros(1, frames, BINS), "cue": torch.ones(1, 2 * dims.cue)}
     return {"hear": hear, "find": Traceable(Find(separator), asked | features, ["mask"])}
 
@@ -152,5 +180,5 @@ def halved(model: onnx.ModelProto) -> onnx.ModelProto:
     return half
 
 
-def _value(name: str, kind: int, shape: tuple[int, ...]) -> onnx.ValueInfoProto:
+def _value(name: str, kind: int, shape: tuple[int | str, ...]) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, kind, shape)

@@ -152,9 +152,10 @@ class GenTSE(nn.Module):
             enrolment: (B, 320 E) speech of the voice; rows of zeros have none.
         """
         with torch.autocast(mixture.device.type, enabled=False):
-            there = enrolment.abs().amax(-1) > 0
-            enrolled = self.loud(enrolment) * there[:, None, None]
-            mel = self.loud(mixture)
+            mel = enrolled = self.loud(mixture)
+            if self.dims.enrolment:
+                there = enrolment.ne(0).any(-1)
+                enrolled = self.loud(enrolment) * there[:, None, None]
         heard: Tensor = self.encoder(mel, self.standard(speaker), enrolled)
         return heard
 

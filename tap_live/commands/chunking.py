@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Self
 
 from tap_live.bundle import MANIFEST, Bundle, open_bundle, read_manifest
+from tap_live.commands.generating import hop_of
 from tap_live.cues.clap import ClapCues
 from tap_live.errors import ConfigError
 from tap_live.extractors.chunked import ChunkConfig, ChunkedExtractor
 from tap_live.extractors.context import KIND, NAME, ContextNetwork, full_bundle
+from tap_live.processor import TargetKind
 from tap_live.providers import CPU, Where
 from tap_live.targets import Asked, Cues, EmbeddedCue
 
@@ -27,6 +29,7 @@ class Chunking:
     bundle: Bundle
     config: ChunkConfig
     where: Where = CPU
+    kinds: tuple[TargetKind, ...] = ("sound",)
 
     @classmethod
     def parse(cls, extractor: str | None, where: Where = CPU) -> Self | None:
@@ -41,7 +44,7 @@ class Chunking:
                 return None
         else:
             folder = full_bundle()
-        return cls(open_bundle(folder, KIND), _config(hop) if at else ChunkConfig(), where)
+        return cls(open_bundle(folder, KIND), hop_of(hop, NAME) if at else ChunkConfig(), where)
 
     @cached_property
     def network(self) -> ContextNetwork:
@@ -65,12 +68,3 @@ class Chunking:
 
     def make(self, rate: int) -> ChunkedExtractor:
         return ChunkedExtractor(self.network, rate, self.config)
-
-
-def _config(hop: str) -> ChunkConfig:
-    try:
-        return ChunkConfig(hop_s=float(hop.removesuffix("s")))
-    except ValueError as error:
-        if isinstance(error, ConfigError):
-            raise
-        raise ConfigError(f"wanted --extractor {NAME}@SECONDS, found '@{hop}'") from None

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tap_live.commands.chunking import Chunking
+from tap_live.commands.generating import Generating
 from tap_live.errors import BundleError, ConfigError
 from tap_live.extraction import Extraction, TellTrouble, Wanted
 from tap_live.extractors.compact import CompactExtractor
@@ -22,7 +23,7 @@ class Extracting:
     networks: dict[TargetKind, Network]
     wanted: tuple[Wanted, ...]
     rest_gain: float
-    full: Chunking | None = None
+    full: Chunking | Generating | None = None
 
     @property
     def bundles(self) -> tuple[str, ...]:
@@ -39,7 +40,7 @@ class Extracting:
     @property
     def kinds(self) -> tuple[TargetKind, ...]:
         """What can be extracted."""
-        return ("sound",) if self.full else tuple(self.networks)
+        return self.full.kinds if self.full else tuple(self.networks)
 
     @property
     def embed(self) -> Callable[[Sequence[Asked]], list[EmbeddedCue]]:
@@ -80,7 +81,10 @@ class Asking:
             if self.rest is not None:
                 raise ConfigError("--rest says how loud all else is: add --target or --suppress")
             return None
-        if full := Chunking.parse(self.extractor, self.where):
+        full = Chunking.parse(self.extractor, self.where) or Generating.parse(
+            self.extractor, self.where
+        )
+        if full:
             wanted = self._wanted(full.cues(self.asked))
             return Extracting({}, wanted, self._rest_gain(), full.loaded())
         cues = Cues().of(self.asked)
