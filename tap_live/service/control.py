@@ -50,7 +50,6 @@ _NOT_YET = {
     "start": "the stream runs already; it begins with `tap-live run` and ends with `stop`",
     "set_device": "devices are chosen when a stream starts: `tap-live run --input --output`",
     "set_extractor": "the extractor is chosen when a stream starts",
-    "export": "bundles are made with `python -m tap_live.export`, where torch is installed",
 }
 
 

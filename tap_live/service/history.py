@@ -13,10 +13,11 @@ from tap_live.events import (
     Stats,
     Target,
     Warned,
+    decode_event,
 )
 from tap_live.service.outbox import Message
 
-FINALS = 10_000  # held; some five hours of speech without a pause
+FINALS = 30_000  # held, some 20 MB; six hours of speech without a pause
 FORGET = 1_000  # at a time, when there are more
 PARTIALS = 16  # one of a captioner that began anew never turns final
 
@@ -48,7 +49,7 @@ class History:
         self._most = most
         self._forgotten_seq = 0
         self._seqs: list[int] = []
-        self._finals: list[tuple[Message, Caption]] = []
+        self._finals: list[Message] = []  # as they were sent: events would be five times as large
         self._partials: dict[Hashable, tuple[int, Message]] = {}
         self._last: dict[Hashable, tuple[int, Message]] = {}
 
@@ -69,11 +70,11 @@ class History:
     def captions(self, skip: int = 0) -> list[Caption]:
         """Return the finals that are held, without the first `skip` of the stream."""
         forgotten = self.finals - len(self._finals)
-        return [caption for _, caption in self._finals[max(0, skip - forgotten) :]]
+        return [_caption(message) for message in self._finals[max(0, skip - forgotten) :]]
 
     def since(self, after: int) -> list[Message]:
         """Return the finals after an event's `seq`, then the last of everything else."""
-        finals = [message for message, _ in self._finals[bisect_right(self._seqs, after) :]]
+        finals = self._finals[bisect_right(self._seqs, after) :]
         rest = sorted([*self._last.values(), *self._partials.values()], key=lambda item: item[0])
         return finals + [message for seq, message in rest if seq > after]
 
@@ -84,9 +85,15 @@ class History:
     def _keep(self, caption: Caption, message: Message) -> None:
         self.finals += 1
         self._seqs.append(caption.seq)
-        self._finals.append((message, caption))
+        self._finals.append(message)
         if len(self._finals) >= self._most + min(FORGET, self._most):
             drop = len(self._finals) - self._most
-            last = self._finals[drop - 1][1]
+            last = _caption(self._finals[drop - 1])
             self._forgotten_seq, self.forgotten_until = last.seq, last.end
             del self._finals[:drop], self._seqs[:drop]
+
+
+def _caption(message: Message) -> Caption:
+    event = decode_event(message.payload)
+    assert isinstance(event, Caption), "only finals are asked for"
+    return event

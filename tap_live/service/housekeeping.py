@@ -22,6 +22,7 @@ from tap_live.events import (
     DeleteVoice,
     Doctor,
     Enrol,
+    Export,
     ListBundles,
     ListDevices,
     ListVoices,
@@ -31,14 +32,16 @@ from tap_live.events import (
     SendClip,
     ShowBundle,
 )
+from tap_live.export.exporters import module_of
 from tap_live.processor import Audio
 from tap_live.service.clips import data_folder, inside, take_part
 from tap_live.service.commands import Tell
+from tap_live.service.exporting import make_bundle
 from tap_live.voices.enrolment import Enroller
 from tap_live.voices.recognition import compare
 from tap_live.voices.store import STORED, VoiceStore, check_name
 from tap_live.whisper.assemble import assembled
-from tap_live.whisper.sources import entry_of
+from tap_live.whisper.sources import entry_of, index
 
 MOST_OF_A_CLIP_S = 300.0
 CARDS = ("card.md", "README.md")
@@ -53,6 +56,7 @@ class Housekeeping:
     Args:
         folder: what clips are kept below; no message names any other.
         listen: records from the microphone. Raises: NotPossibleError where it cannot.
+        trusted: whether commands come from this process: then a checkpoint lies anywhere.
     """
 
     def __init__(
@@ -62,7 +66,9 @@ class Housekeeping:
         store: VoiceStore | None = None,
         enroller: Callable[[], Enroller] = Enroller.open,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        trusted: bool = False,
     ) -> None:
+        self._trusted = trusted
         self.folder = folder or data_folder()
         self.store = store or VoiceStore()
         self._listen, self._enroller, self._now = listen, enroller, now
@@ -93,6 +99,8 @@ class Housekeeping:
                 return self._check(command, tell)
             case Pull():
                 return self._pull(command, tell)
+            case Export():
+                return self._export(command, tell)
             case Cancel(task=task):
                 return self._cancel(task)
         raise NotPossibleError(f"{command.__struct_config__.tag} is not possible without a stream")
@@ -154,6 +162,16 @@ class Housekeeping:
                 tell(Progress(id=command.id, done=done, total=total, text=what))
 
             return {"folder": str(assembled(command.bundle, progress=progress))}
+
+    def _export(self, command: Export, tell: Tell) -> dict[str, Any]:
+        """Make a bundle below `bundles`, from a file of `checkpoints` or weights with a name."""
+        checkpoint = command.checkpoint
+        if not self._trusted and checkpoint not in index():
+            checkpoint = str(inside(self.folder / "checkpoints", checkpoint))
+        module_of(command.model)  # a name that we know, never a path
+        out = self.folder / "bundles" / f"{command.model}-{command.precision}"
+        with self._task(command.id) as cancelled:
+            return make_bundle(command, checkpoint, out, tell, cancelled)
 
     @contextmanager
     def _task(self, id: CommandId) -> Iterator[Event]:

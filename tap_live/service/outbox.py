@@ -18,6 +18,11 @@ class Message:
     key: Hashable = None  # a newer message of this key makes this one obsolete; None: nothing does
     lasting: bool = True  # never left out
 
+    @property
+    def payload(self) -> bytes:
+        """What the frame carries: after its length in 0, 2 or 8 bytes (RFC 6455, 5.2)."""
+        return self.frame[{126: 4, 127: 10}.get(self.frame[1], 2) :]
+
 
 class Outbox:
     """A queue that leaves out what is obsolete when it is full, and nothing else.

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tap_live.bench import memory_mb
-from tap_live.events import AnyEvent, Caption, Failed, Stats, Warned
+from tap_live.events import AnyEvent, Caption, Failed, Stats, Warned, decode_event, encode
 
 SAMPLE_S = 5.0  # of the stream, between two looks at the memory
 
@@ -17,7 +17,7 @@ class Evidence:
     """Take every event of a stream."""
 
     def __init__(self) -> None:
-        self.finals: list[Caption] = []
+        self._finals: list[bytes] = []
         self.incidents: list[Warned | Failed] = []
         self.lost = 0  # samples, as the engine says
         self.memory: list[tuple[float, float]] = []  # seconds of the stream, MB
@@ -27,7 +27,7 @@ class Evidence:
     def take(self, event: AnyEvent) -> None:
         match event:
             case Caption(state="final"):
-                self.finals.append(event)
+                self._finals.append(encode(event))
             case Warned() | Failed():
                 self.incidents.append(event)
             case Stats():
@@ -35,6 +35,12 @@ class Evidence:
                 if event.at >= self._sample_at:
                     self._sample_at = event.at + SAMPLE_S
                     self.memory.append((event.at, resident_mb()))
+
+    @property
+    def finals(self) -> list[Caption]:
+        """All finals so far."""
+        events = map(decode_event, self._finals)
+        return [event for event in events if isinstance(event, Caption)]
 
     @contextmanager
     def watching(self) -> Iterator[None]:

@@ -147,7 +147,6 @@ def test_a_stream_that_is_recorded_anyway_is_recorded_once(stream, tmp_path, on)
         SetDevice(id=1, role="input", name=None),
         SetExtractor(id=1, extractor="gentse"),
         SetCaptions(id=1, on=True, others="hide"),
-        Export(id=1, model="x", checkpoint="/etc/passwd"),
         SetCaptions(id=1, on=True, whisper="/etc/passwd"),
     ],
     ids=lambda command: type(command).__name__,
@@ -163,6 +162,7 @@ def test_every_command_is_answered_somehow(control):
     done = {"stop", "mute", "set_captions", "record", "get_state", "list_voices", "delete_voice"}
     done |= {"set_mix", "set_target", "remove_target"}
     done |= {"list_devices", "list_bundles", "enrol", "pull", "cancel", "subscribe", "authenticate"}
+    done |= {"export"}
     done |= {"rename_voice", "check_voice", "show_bundle", "cue_from_span", "doctor", "send_clip"}
     assert tags == done | set(control_module._NOT_YET)
 
@@ -276,6 +276,17 @@ def test_the_doctor_looks_at_the_engines_machine(control):
     findings = do(control, Doctor(id=1))
     assert {"what", "state", "text", "cure"} == set(findings[0])
     assert "ONNX Runtime" in [finding["what"] for finding in findings]
+
+
+@pytest.mark.parametrize("checkpoint", ["/etc/passwd", "../voices/ana.json", ".hidden"])
+def test_no_checkpoint_leads_out_of_its_folder(control, checkpoint):
+    with pytest.raises(ConfigError, match="wanted the name of a file"):
+        do(control, Export(id=1, model="compact", checkpoint=checkpoint))
+
+
+def test_only_known_models_are_exported(control):
+    with pytest.raises(ConfigError, match=r"no exporter for '\.\./x'"):
+        do(control, Export(id=1, model="../x", checkpoint="base.en"))
 
 
 def test_a_bundle_shows_its_card(control):

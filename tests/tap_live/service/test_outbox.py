@@ -1,7 +1,9 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_live.service.outbox import Message, Outbox
+from tap_live.service.protocol import text_frame
 
 
 def message(text, key=None, lasting=True):
@@ -107,3 +109,9 @@ def test_memory_is_bounded_and_nothing_that_lasts_is_lost_before_the_cut(steps):
     assert [text for text in sent if text not in got] == []
     numbers = [int(part.partition(":")[0]) for part in got.split("<")[1:]]
     assert numbers == sorted(numbers)
+
+
+@pytest.mark.parametrize("length", [0, 123, 125, 126, 65_535, 65_536])
+def test_a_message_gives_back_what_its_frame_carries(length):
+    payload = b"{" * length  # 123 is also the code of this letter
+    assert Message(text_frame(payload), "caption").payload == payload
