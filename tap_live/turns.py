@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from tap_live.errors import DeviceError
 
-TICKS, TICK_S = 12, 0.25  # a machine that stood still as a whole has lost one tick
+TICKS, TICK_S = 24, 0.25  # a wireless headset takes seconds; a standstill of all is one tick
 Answer = TypeVar("Answer")
 
 
