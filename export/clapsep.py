@@ -36,7 +36,7 @@ from tap_live.export.verify import Parity, verify
 from tap_live.extractors.context import KIND
 from tap_live.models.clap import Clap
 from tap_live.models.clap_files import open_tokenizer
-from tap_live.models.clapsep import RATE, Separator, load
+from tap_live.models.clapsep import RATE, Dims, Separator, load
 from tap_live.models.training.clapsep_files import open_separator
 from tap_live.runtime import Engine, State, Tensors
 
@@ -104,17 +104,52 @@ def export(
         tokenizer: for words, as in `models.clapsep.load`.
     Raises: ParityError if a graph computes something else; FileNotFoundError without tokenizer.
     """
+    content = begin(separator, folder, clap, tokenizer, precision, sources, made_by)
+    for name, traceable in content.graphs.items():
+        model = traceable.build()
+        onnx.save(model if precision == "fp32" else halved(model), folder / f"{name}.onnx")
+    parity = prove(content.graphs, content.write(folder), precision)
+    worst = {name: max(one.largest for one in its) for name, its in parity.items()}
+    return Exported(content.seal(folder, worst), parity)
+
+
+def begin(
+    separator: Separator,
+    folder: Path,
+    clap: Clap | None,
+    tokenizer: str | Path | None,
+    precision: str,
+    sources: tuple[str, ...],
+    made_by: str,
+) -> "Content":
+    """Make the folder, with all but the graphs. Raises: FileNotFoundError without tokenizer."""
     folder.mkdir(parents=True, exist_ok=True)
     extra = _write_tokenizer(tokenizer, folder) if clap else []
     graphs = separator_graphs(separator) | (cue_graphs(clap) if clap else {})
-    for name, traceable in graphs.items():
-        model = traceable.build()
-        onnx.save(model if precision == "fp32" else halved(model), folder / f"{name}.onnx")
-    dims = separator.dims
-    files = [*(f"{name}.onnx" for name in graphs), "README.md", *extra]
-    (folder / "README.md").write_text("")
+    cues = "own" if clap else "compact"
+    return Content(graphs, separator.dims, precision, cues, tuple(extra), sources, made_by)
 
-    def write() -> Bundle:
+
+@dataclass(frozen=True)
+class Content:
+    """What goes into the bundle beside the graphs themselves."""
+
+    graphs: Mapping[str, Traceable]
+    dims: Dims
+    precision: str
+    cues: str  # "own" or "compact"
+    extra: tuple[str, ...]
+    sources: tuple[str, ...]
+    made_by: str
+
+    @property
+    def _files(self) -> list[str]:
+        return [*(f"{name}.onnx" for name in self.graphs), "README.md", *self.extra]
+
+    def write(self, folder: Path, card: str = "") -> Bundle:
+        """Write card and manifest beside graphs that are there."""
+        (folder / "README.md").write_text(card, encoding="utf-8")
+        dims = self.dims
         write_manifest(
             folder,
             Manifest(
@@ -122,36 +157,35 @@ def export(
                 name="clapsep",
                 kind=KIND,
                 licence="that of the weights",
-                made_by=made_by,
-                sources=sources,
-                files={file: file_spec(folder / file) for file in files},
-                graphs={name: _spec(name, traceable) for name, traceable in graphs.items()},
+                made_by=self.made_by,
+                sources=self.sources,
+                files={file: file_spec(folder / file) for file in self._files},
+                graphs={name: _spec(name, traceable) for name, traceable in self.graphs.items()},
                 rate=RATE,
                 settings={
                     "seconds": dims.seconds,
                     "frames": dims.htsat.frames,
                     "cue": dims.cue,
-                    "cues": "own" if clap else "compact",
-                    "precision": precision,
+                    "cues": self.cues,
+                    "precision": self.precision,
                     "dims": json.loads(json.dumps(asdict(dims))),
                 },
             ),
         )
         return open_bundle(folder, KIND)
 
-    parity = prove(graphs, write(), precision)
-    worst = {name: max(one.largest for one in its) for name, its in parity.items()}
-    card = CARD.format(
-        seconds=dims.seconds,
-        precision=precision,
-        made_by=made_by,
-        sources="; ".join(sources),
-        graphs=", ".join(graphs),
-        parity=", ".join(f"{name} {largest:.1e}" for name, largest in worst.items()),
-        size=sum((folder / file).stat().st_size for file in files) / 1e6,
-    )
-    (folder / "README.md").write_text(card, encoding="utf-8")
-    return Exported(write(), parity)
+    def seal(self, folder: Path, worst: Mapping[str, float]) -> Bundle:
+        """Write the card, with the largest difference of each graph."""
+        card = CARD.format(
+            seconds=self.dims.seconds,
+            precision=self.precision,
+            made_by=self.made_by,
+            sources="; ".join(self.sources),
+            graphs=", ".join(self.graphs),
+            parity=", ".join(f"{name} {largest:.1e}" for name, largest in worst.items()),
+            size=sum((folder / file).stat().st_size for file in self._files) / 1e6,
+        )
+        return self.write(folder, card)
 
 
 def prove(

@@ -12,7 +12,6 @@ of rounding is measured on real audio and told in the card.
 """
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -35,7 +34,7 @@ from tap_live.bundle import (
     write_manifest,
 )
 from tap_live.commands.demo import BUNDLE as DEMO
-from tap_live.export.compact_card import NOT_MEASURED, Proof, Recipe, card, recipe_of
+from tap_live.export.compact_card import NOT_MEASURED, Proof, card, recipe_of
 from tap_live.export.compact_graph import build
 from tap_live.export.verify import verify
 from tap_live.models.compact import CompactExtractor, Dims
@@ -96,28 +95,47 @@ def export(
         captions: whether captions may hear what it extracts; see `main`.
     Raises: ParityError if the graph computes something else than the network.
     """
-    recipe, rounded = recipe_of(net.dims), round_to_half(net)
-    folder.mkdir(parents=True, exist_ok=True)
-    graph = folder / GRAPH
-    onnx.save(build(rounded), graph)
-    (folder / "README.md").write_text("")
+    rounded = round_to_half(net)
     made_by = f"python -m tap_live.export.compact {made_from} {folder.name}"
     made_by += " --captions" if captions else ""
-    manifest = partial(_manifest, folder, net.dims, recipe, made_by, captions)
-    write_manifest(folder, manifest())
-    proof = prove(net, rounded, Engine(open_bundle(folder, recipe.kind), "step"))
+    bundle = write(folder, build(rounded), net.dims, made_by, captions)
+    proof = prove(net, rounded, Engine(bundle, "step"))
+    return Exported(seal(folder, net, proof, figures, made_by, captions), proof)
+
+
+def write(folder: Path, graph: onnx.ModelProto, dims: Dims, made_by: str, captions: bool) -> Bundle:
+    """Write a bundle that lacks its card."""
+    folder.mkdir(parents=True, exist_ok=True)
+    onnx.save(graph, folder / GRAPH)
+    (folder / "README.md").write_text("")
+    write_manifest(folder, _manifest(folder, dims, made_by, captions))
+    return open_bundle(folder, recipe_of(dims).kind)
+
+
+def seal(
+    folder: Path,
+    net: CompactExtractor,
+    proof: Proof,
+    figures: str,
+    made_by: str,
+    captions: bool,
+    *,
+    precision: str = "fp32",
+) -> Bundle:
+    """Write the card of a bundle that was proved."""
     text = card(
-        recipe,
+        recipe_of(net.dims),
         net.dims,
         proof,
         parameters=sum(weight.numel() for weight in net.parameters()),
-        size=graph.stat().st_size,
+        size=(folder / GRAPH).stat().st_size,
         made_by=made_by,
         figures=figures,
+        precision=precision,
     )
     (folder / "README.md").write_text(text, encoding="utf-8")
-    write_manifest(folder, manifest())
-    return Exported(open_bundle(folder, recipe.kind), proof)
+    write_manifest(folder, _manifest(folder, net.dims, made_by, captions))
+    return open_bundle(folder, recipe_of(net.dims).kind)
 
 
 def prove(net: CompactExtractor, rounded: CompactExtractor, engine: Engine) -> Proof:
@@ -125,7 +143,7 @@ def prove(net: CompactExtractor, rounded: CompactExtractor, engine: Engine) -> P
     audio, cue = real_speech(net.dims)
     stream = hops(net.dims, audio, cue)
     parity = verify(TorchBackend(rounded), engine, stream, tolerance=TOLERANCE)
-    return Proof(parity, _difference_db(net, rounded, audio, cue))
+    return Proof(parity, difference_db(net, rounded, audio, cue))
 
 
 def round_to_half(net: CompactExtractor) -> CompactExtractor:
@@ -135,12 +153,12 @@ def round_to_half(net: CompactExtractor) -> CompactExtractor:
     return rounded.eval()
 
 
-def real_speech(dims: Dims) -> tuple[Audio, Audio]:
-    """The demo's conversation, (T,) at the network's rate, and an embedding of its first voice.
+def real_speech(dims: Dims, file: str = "conversation.ogg") -> tuple[Audio, Audio]:
+    """One of the demo's recordings, (T,) at the network's rate, and an embedding of its begin.
 
     A sound's cue is as long: the graph does not mind whose it is.
     """
-    samples, rate = read_audio(DEMO / "conversation.ogg", lambda warning: None)
+    samples, rate = read_audio(DEMO / file, lambda warning: None)
     audio, speech = (_resampled(samples, rate, to) for to in (recipe_of(dims).rate, SPEECH_RATE))
     cue = SpeakerEncoder.open().embed(speech[: CUE_S * SPEECH_RATE])
     return audio[: PROOF_S * recipe_of(dims).rate], np.resize(cue, dims.cue)
@@ -159,7 +177,7 @@ def hops(dims: Dims, audio: Audio, cue: Audio) -> list[dict[str, Audio]]:
 
 
 @torch.no_grad()
-def _difference_db(
+def difference_db(
     net: CompactExtractor, rounded: CompactExtractor, audio: Audio, cue: Audio
 ) -> float:
     """How far below the output the change lies that rounding made."""
@@ -171,7 +189,8 @@ def _difference_db(
     return float(-10 * torch.log10(change + 1e-12))
 
 
-def _manifest(folder: Path, dims: Dims, recipe: Recipe, made_by: str, captions: bool) -> Manifest:
+def _manifest(folder: Path, dims: Dims, made_by: str, captions: bool) -> Manifest:
+    recipe = recipe_of(dims)
     shapes = {
         "band_h": (dims.blocks, dims.band_count, dims.band_width),
         "band_c": (dims.blocks, dims.band_count, dims.band_width),

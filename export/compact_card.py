@@ -69,6 +69,7 @@ class Proof:
 
     parity: list[Parity]
     rounding: float  # dB, the output over the difference that fp16 makes
+    allowed: float = 1e-4
 
     @property
     def worst(self) -> float:
@@ -80,6 +81,10 @@ def recipe_of(dims: Dims) -> Recipe:
     return VOICE if dims.bins / (2 * dims.hop_s) <= VOICE.rate / 2 else SOUND
 
 
+def _kept_as(precision: str) -> str:
+    return "fp16 on disk, fp32 when run" if precision == "fp32" else f"computed in {precision}"
+
+
 def card(
     recipe: Recipe,
     dims: Dims,
@@ -89,6 +94,7 @@ def card(
     size: int,
     made_by: str,
     figures: str,
+    precision: str = "fp32",
 ) -> str:
     """Write the model card; `size` is the graph's, in bytes, `figures` is Markdown."""
     top_khz = dims.bins / (2 * dims.hop_s) / 1000
@@ -102,14 +108,14 @@ A causal network for a CPU: every {1000 * dims.hop_s:g} ms it looks at a short-t
 {dims.bins} bins below {top_khz:g} kHz at any stream rate, and gives a complex mask. Latency
 {1000 * (dims.hop_s + dims.fade_s):g} ms. State goes in and out.
 
-- **Size:** {parameters:,} parameters, {size:,} bytes, fp16 on disk, fp32 when run.
+- **Size:** {parameters:,} parameters, {size:,} bytes, {_kept_as(precision)}.
 - **Made by:** `{made_by}`, from a checkpoint of
   `python -m tap_live.models.training` (`models/training/README.md`).
 - **From:** our own weights, trained from nothing on mixtures made of
 {sources}
 - **Checked:** this graph against PyTorch over {proof.parity[0].steps} hops of real speech, all
-  outputs and states: {proof.worst:.1e} apart at most (1e-4 allowed). What rounding to fp16 changed
-  in the output lies {proof.rounding:.0f} dB below it.
+  outputs and states: {proof.worst:.1e} apart at most ({proof.allowed:.0e} allowed).
+  What rounding to fp16 changed in the output lies {proof.rounding:.0f} dB below it.
 - **Limits:** {recipe.limits}
 
 ## Figures

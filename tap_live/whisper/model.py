@@ -9,11 +9,11 @@ Letters in shapes: B rows, A rows of audio, F mel frames, T = F / 2 positions, N
 S columns in the cache, P prompt length, W width, H heads, D = W / H, V vocabulary.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
 import numpy as np
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from tap_live.errors import BundleError, ConfigError
 from tap_live.providers import CPU, Where, place
 
-Precision: TypeAlias = Literal["int8", "fp32"]
+Precision: TypeAlias = Literal["int8", "fp16", "fp32"]
 Float32: TypeAlias = NDArray[np.float32]
 Int64: TypeAlias = NDArray[np.int64]
 Progress: TypeAlias = Callable[[str, int, int], None]
@@ -109,26 +109,47 @@ class DecoderState:
         return replace(self, cache=cache, length=length)
 
 
+class Session(Protocol):
+    """What runs a graph: ONNX Runtime's session, or PyTorch in `export`."""
+
+    def run(self, results: Sequence[str], feeds: Mapping[str, Any]) -> list[Any]: ...
+
+
 class Whisper:
     """One model in one precision; calls on several threads must be kept apart by the caller.
 
     `device` says where it runs.
     """
 
-    def __init__(self, folder: Path, *, threads: int = 1, where: Where = CPU) -> None:
-        """Load an assembled folder. Raises: BundleError if it is incomplete."""
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        threads: int = 1,
+        where: Where = CPU,
+        sessions: "tuple[Session, Session] | None" = None,
+    ) -> None:
+        """Load an assembled folder.
+
+        Args:
+            sessions: encoder and decoder where they are others than the folder's graphs.
+        Raises: BundleError if it is incomplete.
+        """
         self.folder = folder
         try:
             self.dims = msgspec.json.decode((folder / DIMS).read_bytes(), type=WhisperDims)
         except (OSError, msgspec.DecodeError) as error:
             raise BundleError(f"no assembled Whisper at {folder}: {error}") from error
-        # Not `whole`: what computes the lengths of free axes belongs on the CPU.
-        encoder, decoder = (
-            place(folder / file, where.device, threads=threads, strict=where.strict, whole=False)
-            for file in ("encoder.onnx", "decoder.onnx")
-        )
-        self.device = decoder.device
-        self._encoder, self._decoder = encoder.session, decoder.session
+        self.device = "cpu"
+        if sessions is None:
+            # Not `whole`: what computes the lengths of free axes belongs on the CPU.
+            encoder, decoder = (
+                place(graph, where.device, threads=threads, strict=where.strict, whole=False)
+                for graph in (folder / "encoder.onnx", folder / "decoder.onnx")
+            )
+            self.device = decoder.device
+            sessions = encoder.session, decoder.session
+        self._encoder, self._decoder = sessions
         layers = range(self.dims.decoder_layers)
         self._cache_names = [f"self_{kind}.{layer}" for layer in layers for kind in "kv"]
         self._cross_names = [f"cross_{kind}.{layer}" for layer in layers for kind in "kv"]

@@ -1,0 +1,124 @@
+"""The models that `tap-live export` knows: the one place where another is added.
+
+Nothing here needs torch; what a model's exporter needs is imported when it is asked for.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+
+from tap_live.errors import ConfigError
+
+if TYPE_CHECKING:
+    from tap_live.export.export_report import Task
+    from tap_live.export.verify import Compared
+
+Target: TypeAlias = Literal["onnx", "tensorrt"]
+Precision: TypeAlias = Literal["fp32", "fp16", "bf16", "int8"]
+Tell: TypeAlias = Callable[[str, int, int], None]
+"""Told the stage, how much of it is done, and how much there is."""
+
+EXPORTERS = {
+    "clapsep": "tap_live.export.of_clapsep",
+    "compact": "tap_live.export.of_compact",
+    "ts-whisper": "tap_live.export.of_prompts",
+    "whisper": "tap_live.export.of_whisper",
+}
+"""Where `open_subject(job) -> Subject` of each model lies."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What is to be made of what; `options` are those of one model, by their names."""
+
+    model: str
+    checkpoint: str
+    out: Path
+    to: Target = "onnx"
+    precision: Precision = "fp32"
+    options: Mapping[str, str] = field(default_factory=dict)
+    threads: int = 1
+
+    @property
+    def scratch(self) -> Path:
+        """A folder for what is needed on the way; gone afterwards."""
+        return self.out.with_name(f".{self.out.name}-scratch")
+
+    @property
+    def command(self) -> str:
+        """What makes it again, without the folders of this machine."""
+        name = Path(self.checkpoint).name
+        words = [self.model, "--checkpoint", name, "--to", self.to, "--precision", self.precision]
+        words += [word for key, value in self.options.items() for word in _option(key, value)]
+        return " ".join(["tap-live export", *words, "--out", self.out.name])
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What an export may lose, by precision.
+
+    Attributes:
+        parity: largest difference of any output, over its largest magnitude.
+        task: change of the task's figure for the worse.
+    """
+
+    parity: Mapping[Precision, float]
+    task: Mapping[Precision, float]
+
+
+class Subject(Protocol):
+    """An opened checkpoint: what differs from one model to the next.
+
+    Attributes:
+        parameters: of the network.
+        bounds: what may be lost; its precisions are those that can be made.
+        kept: operators that stayed in fp32, after `write`.
+    """
+
+    parameters: int
+    bounds: Bounds
+    kept: tuple[str, ...]
+
+    def write(self, folder: Path, job: Job, tell: Tell) -> Mapping[str, Path]:
+        """Write everything but the card; return the graphs by their names."""
+        ...
+
+    def compare(self, folder: Path, job: Job) -> "Mapping[str, Compared]":
+        """Run what was written beside PyTorch, on real audio, graph by graph."""
+        ...
+
+    def task(self, folder: Path, job: Job) -> "Task | None":
+        """The task's figure of both; None where there is none."""
+        ...
+
+    def seal(self, folder: Path, job: Job, compared: "Mapping[str, Compared]") -> None:
+        """Write the card, and the manifest that covers all files."""
+        ...
+
+
+def open_subject(job: Job) -> Subject:
+    """Load a job's checkpoint.
+
+    Raises: ConfigError if there is no such model, or not in that precision; what opening raises.
+    """
+    module = import_module(module_of(job.model))
+    subject: Subject = module.open_subject(job)
+    if job.precision not in subject.bounds.parity:
+        raise ConfigError(
+            f"wanted {job.model} in {', '.join(subject.bounds.parity)}, found {job.precision!r}"
+        )
+    return subject
+
+
+def module_of(model: str) -> str:
+    """Raises: ConfigError naming the models that there are."""
+    try:
+        return EXPORTERS[model]
+    except KeyError:
+        raise ConfigError(f"no exporter for {model!r}: there are {', '.join(EXPORTERS)}") from None
+
+
+def _option(key: str, value: str) -> list[str]:
+    return ["--option", f"{key}={Path(value).name}"]

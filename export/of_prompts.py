@@ -1,0 +1,128 @@
+"""`tap-live export ts-whisper`: prompts that tell a Whisper whom to transcribe.
+
+Options: `whisper=NAME`, the model that they are for (tiny.en unless said), `figures=FILE`
+(Markdown for the card). The prompts are data, kept in fp16; what --precision names are the
+Whisper graphs that they are proved with.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from tap_live.captions.recogniser import Request
+from tap_live.captions.whisper import WhisperRecogniser
+from tap_live.errors import BundleError, ConfigError
+from tap_live.export import prompts
+from tap_live.export.export_report import Task
+from tap_live.export.exporters import Bounds, Job, Tell
+from tap_live.export.prompts import NOT_MEASURED, logits_of_both
+from tap_live.export.task import clip, conversation
+from tap_live.export.verify import Compared, Parity
+from tap_live.export.whisper_sessions import in_pytorch
+from tap_live.export.word_errors import errors
+from tap_live.models.training.prompt_files import whisper_folder
+from tap_live.models.ts_whisper import TargetSpeakerWhisper, open_whisper
+from tap_live.processor import Audio
+from tap_live.voices.encoder import SpeakerEncoder
+from tap_live.whisper.features import RATE
+from tap_live.whisper.model import Precision, Whisper
+from tap_live.whisper.prompts import VoicePrompts
+
+BOUNDS = Bounds(parity={"fp32": 1e-4, "int8": 3e-1}, task={"fp32": 0.7, "int8": 10.0})
+GRAPHS: dict[str, Precision] = {"fp32": "fp32", "int8": "int8"}
+
+
+def open_subject(job: Job) -> "PromptSubject":
+    """Raises: ConfigError for TensorRT: prompts are no graph."""
+    if job.to == "tensorrt":
+        raise ConfigError(
+            "prompts are data for a Whisper, no graph of their own: make the engine with "
+            "`tap-live export whisper --to tensorrt`, which takes them as they are"
+        )
+    return PromptSubject(job)
+
+
+class PromptSubject:
+    """A `Subject`."""
+
+    bounds = BOUNDS
+    kept: tuple[str, ...] = ()
+
+    def __init__(self, job: Job) -> None:
+        self._name, self._source = job.options.get("whisper", "tiny.en"), Path(job.checkpoint)
+        self._figures = job.options.get("figures")
+        try:
+            folder = whisper_folder(self._name, job.scratch, job.scratch)
+            self._network = open_whisper(folder)
+        except (FileNotFoundError, ValueError) as error:
+            raise BundleError(str(error)) from error
+        self.parameters = 0
+
+    def write(self, folder: Path, job: Job, tell: Tell) -> Mapping[str, Path]:
+        tell("graphs", 0, 1)
+        try:
+            self._manifest, self._rounded = prompts.write(
+                self._source, self._name, self._network, folder, job.command
+            )
+        except (OSError, RuntimeError, ValueError) as error:
+            raise BundleError(f"wanted prompts for Whisper, {self._source}: {error}") from error
+        self.parameters = sum(part.numel() for part in self._rounded.settled().values())
+        tell("graphs", 1, 1)
+        return {}
+
+    def compare(self, folder: Path, job: Job) -> Mapping[str, Compared]:
+        network = TargetSpeakerWhisper(self._network, self._rounded)
+        live, voices = self._live(job), VoicePrompts.open(folder)
+        both = logits_of_both(network, live, voices)
+        found, expected = (np.stack(side) for side in zip(*both, strict=True))
+        scale, apart = float(np.abs(expected).max()), np.abs(found - expected)
+        parity = Parity(
+            "logits", len(both), float(apart.max()) / scale, float(apart.mean()) / scale, scale, 0
+        )
+        return {"prompted": Compared([parity], 0.0, 0.0)}
+
+    def task(self, folder: Path, job: Job) -> Task:
+        voices = VoicePrompts.open(folder)
+        encoder = SpeakerEncoder.open()
+        prompt = voices.of([encoder.embed(clip("maya.ogg", RATE))])
+        said, audio = _talked_over()
+        live = self._live(job)
+        network, engine = (
+            errors(said, _heard(WhisperRecogniser(model, prompt), audio))
+            for model in (in_pytorch(self._network, live.folder), live)
+        )
+        before, after = (100 * one.count / one.words for one in (network, engine))
+        return Task("words of one of two voices wrong", "%", before, after, False)
+
+    def seal(self, folder: Path, job: Job, compared: Mapping[str, Compared]) -> None:
+        text = NOT_MEASURED
+        if self._figures:
+            text = Path(self._figures).read_text(encoding="utf-8")
+        (parity,) = compared["prompted"].parities
+        prompts.seal(
+            folder,
+            self._manifest,
+            self._source.name,
+            self._rounded,
+            parity.largest,
+            text,
+            BOUNDS.parity[job.precision],
+        )
+
+    def _live(self, job: Job) -> Whisper:
+        return Whisper.open(self._name, precision=GRAPHS[job.precision], threads=job.threads)
+
+
+def _talked_over() -> tuple[str, Audio]:
+    """The demo's first turn, which is Maya's, with Ben reading something else over it."""
+    said = conversation(RATE, seconds=7.0)
+    other = clip("ben.ogg", RATE)[: len(said.audio)]
+    level = np.std(said.audio[: len(other)]) / np.std(other)
+    over = np.pad(other * level, (0, len(said.audio) - len(other)))
+    return said.text, (said.audio + over).astype(np.float32)
+
+
+def _heard(recogniser: WhisperRecogniser, audio: Audio) -> str:
+    found = recogniser.recognise(Request(audio=audio, language="en"))
+    return "".join(word.text for word in found.words)

