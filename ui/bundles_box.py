@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from PyQt6.QtCore import pyqtSignal
+from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import QHBoxLayout, QProgressBar, QTextBrowser, QVBoxLayout, QWidget
 
 from tap_live.events import Cancel, ListBundles, Progress, Pull, ShowBundle
 from tap_live.ui.controls import button, soft
+from tap_live.ui.export_dialog import ExportDialog
 from tap_live.ui.link import Link
 from tap_live.ui.table import Table
 
@@ -41,6 +42,7 @@ class BundlesBox(QWidget):
         for control in (self.pull, self.cancel, self.bar):
             row.addWidget(control)
         row.addWidget(self.words, 1)
+        row.addWidget(button(self.tr("Make a bundle…"), self.make))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.table, 3)
@@ -50,6 +52,12 @@ class BundlesBox(QWidget):
     def refresh(self) -> None:
         """Ask the engine for the list."""
         self._link.send(ListBundles(id=self._link.new_id()), self._show)
+
+    def make(self) -> None:
+        """Ask for a checkpoint to make a bundle of."""
+        dialog = ExportDialog(self._link, self.window())
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
 
     def names(self) -> list[str]:
         """Of the Whisper models that can be chosen, those that are here first."""

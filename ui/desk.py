@@ -70,7 +70,7 @@ class Desk:
         self.setup = Setup()
         self._builder = builder or Builder(folder)
         self._folder = folder
-        self._house = Housekeeping(self._listen, folder)
+        self._house = Housekeeping(self._listen, folder, trusted=True)
         self._running: Running | None = None
         self._untaken: tuple[Running, ...] = ()  # streams whose events are not all taken
         self._recording: dict[str, Any] | None = None  # where, once there is a stream

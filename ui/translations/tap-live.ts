@@ -123,82 +123,87 @@
 </context><context>
     <name>BundlesBox</name>
     <message>
-        <location filename="../bundles_box.py" line="26" />
+        <location filename="../bundles_box.py" line="27" />
         <source>Model</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../bundles_box.py" line="26" />
+        <location filename="../bundles_box.py" line="27" />
         <source>Kind</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../bundles_box.py" line="26" />
+        <location filename="../bundles_box.py" line="27" />
         <source>Size</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../bundles_box.py" line="26" />
+        <location filename="../bundles_box.py" line="27" />
         <source>State</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../bundles_box.py" line="27" />
+        <location filename="../bundles_box.py" line="28" />
         <source>Models</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../bundles_box.py" line="30" />
+        <location filename="../bundles_box.py" line="31" />
         <source>Card of the model</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../bundles_box.py" line="33" />
+        <location filename="../bundles_box.py" line="34" />
         <source>How much is fetched</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../bundles_box.py" line="36" />
+        <location filename="../bundles_box.py" line="37" />
         <source>Fetch</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../bundles_box.py" line="37" />
+        <location filename="../bundles_box.py" line="38" />
         <source>Cancel</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../bundles_box.py" line="62" />
+        <location filename="../bundles_box.py" line="45" />
+        <source>Make a bundle…</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../bundles_box.py" line="70" />
         <source>shipped</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../bundles_box.py" line="63" />
+        <location filename="../bundles_box.py" line="71" />
         <source>here</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../bundles_box.py" line="64" />
+        <location filename="../bundles_box.py" line="72" />
         <source>to be fetched</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../bundles_box.py" line="88" />
+        <location filename="../bundles_box.py" line="96" />
         <source>**Whisper {name}**: OpenAI's weights, {licence}. They are read from CTranslate2 folders and made ready once; they are not part of TAP Live.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../bundles_box.py" line="100" />
+        <location filename="../bundles_box.py" line="108" />
         <source>made by</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../bundles_box.py" line="100" />
+        <location filename="../bundles_box.py" line="108" />
         <source>licence</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../bundles_box.py" line="118" />
+        <location filename="../bundles_box.py" line="126" />
         <source>Ready in {folder}</source>
         <translation type="unfinished" />
     </message>
@@ -643,11 +648,6 @@
         <source>Models</source>
         <translation type="unfinished" />
     </message>
-    <message>
-        <location filename="../engine_page.py" line="184" />
-        <source>Bundles of your own training are made with `python -m tap_live.export…`, where PyTorch is installed.</source>
-        <translation type="unfinished" />
-    </message>
 </context><context>
     <name>EnrolBox</name>
     <message>
@@ -768,6 +768,108 @@
     <message>
         <location filename="../enrol_box.py" line="239" />
         <source>A voiceprint is biometric. It stays on this computer, readable by you alone, and holds no sound; you can delete it at any time.</source>
+        <translation type="unfinished" />
+    </message>
+</context><context>
+    <name>ExportDialog</name>
+    <message>
+        <location filename="../export_dialog.py" line="32" />
+        <source>Make a bundle</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../export_dialog.py" line="35" />
+        <source>Model</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../export_dialog.py" line="37" />
+        <source>Checkpoint</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../export_dialog.py" line="38" />
+        <source>a file or folder of weights</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../export_dialog.py" line="39" />
+        <source>Choose…</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../export_dialog.py" line="40" />
+        <source>For</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../export_dialog.py" line="42" />
+        <source>Precision</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../export_dialog.py" line="45" />
+        <source>How far it is</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../export_dialog.py" line="49" />
+        <source>What came of it</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../export_dialog.py" line="50" />
+        <source>Make it</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../export_dialog.py" line="51" />
+        <source>Give up</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../export_dialog.py" line="68" />
+        <source>Beginning…</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../export_dialog.py" line="83" />
+        <source>The bundle is in {folder}. It computes what PyTorch does.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../export_dialog.py" line="112" />
+        <source>A checkpoint</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../export_dialog.py" line="122" />
+        <source>&amp;Model</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../export_dialog.py" line="123" />
+        <source>&amp;Checkpoint</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../export_dialog.py" line="124" />
+        <source>&amp;For</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../export_dialog.py" line="125" />
+        <source>&amp;Precision</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../export_dialog.py" line="127" />
+        <source>Close</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../export_dialog.py" line="136" />
+        <source>A checkpoint becomes a bundle that runs without PyTorch, and is compared with it. PyTorch has to be installed where the engine runs.</source>
         <translation type="unfinished" />
     </message>
 </context><context>
@@ -1525,27 +1627,27 @@
 </context><context>
     <name>Window</name>
     <message>
-        <location filename="../window.py" line="66" />
+        <location filename="../window.py" line="65" />
         <source>Listen</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../window.py" line="67" />
+        <location filename="../window.py" line="66" />
         <source>Voices</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../window.py" line="68" />
+        <location filename="../window.py" line="67" />
         <source>Engine</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../window.py" line="97" />
+        <location filename="../window.py" line="96" />
         <source>Page {name}</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../window.py" line="166" />
+        <location filename="../window.py" line="164" />
         <source>Push to mute everywhere: {why}.</source>
         <translation type="unfinished" />
     </message>
