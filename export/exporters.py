@@ -17,9 +17,12 @@ if TYPE_CHECKING:
 
 Target: TypeAlias = Literal["onnx", "tensorrt"]
 Precision: TypeAlias = Literal["fp32", "fp16", "bf16", "int8"]
+Ranges: TypeAlias = Mapping[str, tuple[int, int, int]]
+"""Axes of any length by their names: the least, the usual and the most that an engine takes."""
 Tell: TypeAlias = Callable[[str, int, int], None]
 """Told the stage, how much of it is done, and how much there is."""
 
+FIXED: Ranges = {}
 EXPORTERS = {
     "clapsep": "tap_live.export.of_clapsep",
     "compact": "tap_live.export.of_compact",
@@ -75,11 +78,13 @@ class Subject(Protocol):
         parameters: of the network.
         bounds: what may be lost; its precisions are those that can be made.
         kept: operators that stayed in fp32, after `write`.
+        ranges: of axes that have no fixed length.
     """
 
     parameters: int
     bounds: Bounds
     kept: tuple[str, ...]
+    ranges: Ranges
 
     def write(self, folder: Path, job: Job, tell: Tell) -> Mapping[str, Path]:
         """Write everything but the card; return the graphs by their names."""

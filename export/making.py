@@ -10,11 +10,14 @@ from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 
+import msgspec
 import torch
 
+from tap_live.engine_cache import this_machine
 from tap_live.errors import ConfigError, StorageError
 from tap_live.export.export_report import Report, graph_of, outputs_of, speeds_of
 from tap_live.export.exporters import Job, Subject, Tell, open_subject
+from tap_live.export.tensorrt_build import build_engines, tensorrt
 from tap_live.providers import Where
 
 STAGES = ("opening", "graphs", "parity", "task", "engines")
@@ -40,12 +43,17 @@ def make(job: Job, tell: Tell) -> Report:
 
 
 def check(job: Job) -> None:
-    """Raises: ConfigError if this machine cannot make it, or the folder is not a bundle's."""
+    """Raises: ConfigError if this machine cannot make it, or the folder is not a bundle's;
+    RuntimeMissingError without TensorRT; BundleError without a card.
+    """
     if job.precision == "bf16" and Where("cuda").first() == "cpu":
         raise ConfigError(
             "bf16 is for GPUs: ONNX Runtime multiplies no bf16 matrices on a CPU, so nothing "
             "could be proved here; take fp32 or int8 for a CPU, fp16 for any GPU"
         )
+    if job.to == "tensorrt":
+        tensorrt()
+        this_machine()
     if job.out.exists() and not _is_made(job.out):
         raise ConfigError(
             f"wanted a new folder or one that holds an export, found others' files in {job.out}"
@@ -76,9 +84,14 @@ def _made(subject: Subject, folder: Path, job: Job, tell: Tell) -> Report:
         kept_in_fp32=list(subject.kept),
         versions=dict(_versions()),
     )
-    if not report.faults:
-        subject.seal(folder, job, compared)
-    return report
+    if report.faults:
+        return report
+    subject.seal(folder, job, compared)
+    if job.to == "onnx":
+        return report
+    engines = build_engines(graphs, folder, subject.ranges, tell)
+    names = [str(job.out / engine.relative_to(folder)) for engine in engines]
+    return msgspec.structs.replace(report, engines=names)
 
 
 def _versions() -> Iterator[tuple[str, str]]:

@@ -18,7 +18,7 @@ from tap_live.export import clapsep
 from tap_live.export.clapsep import TorchBackend
 from tap_live.export.clapsep_graphs import Traceable
 from tap_live.export.export_report import Task
-from tap_live.export.exporters import Bounds, Job, Tell
+from tap_live.export.exporters import FIXED, Bounds, Job, Tell
 from tap_live.export.precision import brained, calibrated, feeds_of, half, quantised
 from tap_live.export.task import clip, si_sdr, two_voices
 from tap_live.export.verify import Compared, compare
@@ -57,6 +57,7 @@ class ClapsepSubject:
     """A `Subject`."""
 
     bounds = BOUNDS
+    ranges = FIXED
 
     def __init__(
         self,

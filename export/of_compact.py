@@ -17,7 +17,7 @@ from tap_live.export import compact
 from tap_live.export.compact_card import NOT_MEASURED, Proof, recipe_of
 from tap_live.export.compact_graph import build
 from tap_live.export.export_report import Task
-from tap_live.export.exporters import Bounds, Job, Tell
+from tap_live.export.exporters import FIXED, Bounds, Job, Tell
 from tap_live.export.precision import brained, calibrated, feeds_of, half, quantised
 from tap_live.export.task import si_sdr, two_voices
 from tap_live.export.verify import Compared, compare
@@ -50,6 +50,7 @@ class CompactSubject:
     """A `Subject`."""
 
     bounds = BOUNDS
+    ranges = FIXED
 
     def __init__(self, net: CompactExtractor) -> None:
         self.net, self.rounded = net, compact.round_to_half(net)

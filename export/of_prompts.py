@@ -15,7 +15,7 @@ from tap_live.captions.whisper import WhisperRecogniser
 from tap_live.errors import BundleError, ConfigError
 from tap_live.export import prompts
 from tap_live.export.export_report import Task
-from tap_live.export.exporters import Bounds, Job, Tell
+from tap_live.export.exporters import FIXED, Bounds, Job, Tell
 from tap_live.export.prompts import NOT_MEASURED, logits_of_both
 from tap_live.export.task import clip, conversation
 from tap_live.export.verify import Compared, Parity
@@ -47,6 +47,7 @@ class PromptSubject:
     """A `Subject`."""
 
     bounds = BOUNDS
+    ranges = FIXED
     kept: tuple[str, ...] = ()
 
     def __init__(self, job: Job) -> None:

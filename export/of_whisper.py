@@ -13,7 +13,7 @@ import numpy as np
 
 from tap_live.errors import BundleError, ConfigError
 from tap_live.export.export_report import Task
-from tap_live.export.exporters import Bounds, Job, Tell
+from tap_live.export.exporters import Bounds, Job, Ranges, Tell
 from tap_live.export.task import conversation
 from tap_live.export.verify import Compared, compare
 from tap_live.export.wer import score
@@ -42,6 +42,14 @@ BOUNDS = Bounds(
 )
 PRECISIONS: dict[str, Precision] = {"fp32": "fp32", "fp16": "fp16", "int8": "int8"}
 SPAN_S, SPANS, STEPS = 5.0, 3, 24
+RANGES: Ranges = {
+    "A": (1, 1, 16),  # stretches of audio
+    "F": (2 * 17, 1000, 3000),  # mel frames
+    "T": (17, 500, 1500),  # positions of them
+    "B": (1, 5, 64),  # hypotheses
+    "N": (1, 1, 128),  # tokens at once
+    "S": (0, 64, 448),  # and before
+}
 
 
 def open_subject(job: Job) -> "WhisperSubject":
@@ -58,6 +66,7 @@ class WhisperSubject:
     """A `Subject`; what it makes is an assembled folder."""
 
     bounds = BOUNDS
+    ranges = RANGES
     kept: tuple[str, ...] = ()  # what stays in fp32 is written into the graphs, node by node
 
     def __init__(self, job: Job) -> None:

@@ -8,6 +8,7 @@ outputs, state = engine.step({"block": block}, state)
 On a GPU the state stays there between steps; inputs and outputs are numpy arrays everywhere.
 """
 
+import logging
 import time
 from collections.abc import Mapping
 from typing import Any, Protocol, TypeAlias
@@ -16,12 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tap_live.bundle import Bundle, GraphSpec, TensorSpec
-from tap_live.errors import BundleError
+from tap_live.errors import BundleError, RuntimeMissingError
+from tap_live.native import NativeEngine, check_engine, engine_folder
 from tap_live.providers import Device, place
 
 Tensors: TypeAlias = Mapping[str, NDArray[Any]]
 State: TypeAlias = Mapping[str, Any]
 """Arrays, or what an engine keeps on its device: to be handed back to it as it is."""
+
+
+_log = logging.getLogger(__name__)
 
 
 class Backend(Protocol):
@@ -55,10 +60,13 @@ class Engine:
     ) -> None:
         self.spec: GraphSpec = bundle.graph(graph)
         file = bundle.path(self.spec.file)
-        placed = place(file, device, threads=threads, strict=strict, optimise=optimise)
-        self.device = placed.device
         self.step_s = 0.0  # the last step took so long
-        self._session = placed.session
+        self._native = _native(bundle, graph, device, strict)
+        if self._native:
+            self.device = "tensorrt"
+        else:
+            placed = place(file, device, threads=threads, strict=strict, optimise=optimise)
+            self.device, self._session = placed.device, placed.session
         self._outputs = [spec.name for spec in self.spec.outputs]
         self._kept = [spec.output for spec in self.spec.state]
 
@@ -84,7 +92,8 @@ class Engine:
             does not take.
         """
         begun = time.perf_counter()
-        run = self._run if self.device == "cpu" else self._run_bound
+        plain = self._run if self.device == "cpu" else self._run_bound
+        run = self._native.run if self._native else plain
         try:
             outputs, kept = run(inputs, state)
         except Exception as error:  # ONNX Runtime's own exceptions share no base
@@ -118,6 +127,25 @@ class Engine:
     def _memory(self) -> str:
         """Where the state is kept; TensorRT's memory is CUDA's."""
         return "cuda" if self.device == "tensorrt" else self.device
+
+
+def _native(bundle: Bundle, graph: str, device: Device, strict: bool) -> NativeEngine | None:
+    """The engine that was built for a graph on this machine, if there is one and it is wanted.
+
+    Raises: BundleError with `strict` if it is another machine's or broken: else it is told, and
+        ONNX Runtime takes the graph.
+    """
+    folder = engine_folder(bundle.folder, graph)
+    if device not in ("auto", "tensorrt") or not folder.is_dir():
+        return None
+    spec = bundle.graph(graph)
+    try:
+        return NativeEngine(spec, check_engine(folder, bundle.path(spec.file)))
+    except (BundleError, RuntimeMissingError) as error:
+        if strict:
+            raise
+        _log.warning("%s; ONNX Runtime is taken", error)
+        return None
 
 
 def _zeros(spec: TensorSpec, lengths: Mapping[str, int]) -> NDArray[Any]:

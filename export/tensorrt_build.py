@@ -1,0 +1,207 @@
+"""Build native TensorRT engines of a bundle's graphs.
+
+Networks are strongly typed: what a graph says is what is computed (TensorRT 11 knows nothing
+else). Shapes that are fixed stay so; the others get one explicit profile. An engine lies with
+its key in a folder of its own: another card, driver or version refuses it.
+
+Written against NVIDIA's documentation of TensorRT 10 and 11, tested with a made-up `tensorrt`;
+not yet run on a card.
+"""
+
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import onnx
+
+from tap_live.bundle import file_spec
+from tap_live.engine_cache import KEY, SEAL, Key, this_machine
+from tap_live.errors import BundleError, CancelledError, ConfigError, RuntimeMissingError
+from tap_live.export.exporters import Ranges, Tell
+from tap_live.native import ENGINE, engine_folder
+from tap_live.providers import GPU_INSTALL
+
+WORKSPACE = 4 << 30  # bytes of the card that building may use
+TIMINGS = "timing.cache"
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """What one input may be: at least, usually, at most."""
+
+    least: tuple[int, ...]
+    usual: tuple[int, ...]
+    most: tuple[int, ...]
+
+    @property
+    def fixed(self) -> bool:
+        return self.least == self.most
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One engine that is to be built."""
+
+    graph: Path
+    folder: Path
+    inputs: Mapping[str, Shapes]
+
+    @classmethod
+    def of(cls, graph: Path, folder: Path, ranges: Ranges) -> "Plan":
+        """Read a graph's inputs. Raises: ConfigError naming an axis that has no range."""
+        model = onnx.load(graph, load_external_data=False)
+        inputs = {
+            value.name: _shapes(value.name, value.type.tensor_type.shape.dim, ranges)
+            for value in model.graph.input
+        }
+        return cls(graph, folder, inputs)
+
+    @property
+    def engine(self) -> Path:
+        return self.folder / ENGINE
+
+    @property
+    def command(self) -> str:
+        """The same with NVIDIA's own program: to look at, or to build where Python is not."""
+        words = ["trtexec", f"--onnx={self.graph}", f"--saveEngine={self.engine}"]
+        words += ["--stronglyTyped", f"--timingCacheFile={self.folder / TIMINGS}"]
+        words.append(f"--memPoolSize=workspace:{WORKSPACE >> 20}M")
+        free = {name: shapes for name, shapes in self.inputs.items() if not shapes.fixed}
+        for flag, which in (("min", "least"), ("opt", "usual"), ("max", "most")):
+            if free:
+                given = (f"{n}:{'x'.join(map(str, getattr(s, which)))}" for n, s in free.items())
+                words.append(f"--{flag}Shapes={','.join(given)}")
+        return shlex.join(words)
+
+
+def build_engines(
+    graphs: Mapping[str, Path], bundle: Path, ranges: Ranges, tell: Tell
+) -> list[Path]:
+    """Build an engine of every graph, below the bundle.
+
+    Raises: as `build`.
+    """
+    plans = [Plan.of(graph, engine_folder(bundle, name), ranges) for name, graph in graphs.items()]
+    trt = tensorrt()
+    for plan in plans:
+        build(trt, plan, tell)
+    return [plan.engine for plan in plans]
+
+
+def tensorrt() -> Any:
+    """TensorRT's own package, which has no types. Raises: RuntimeMissingError."""
+    try:
+        import tensorrt as trt
+    except ImportError as error:
+        raise RuntimeMissingError(f"wanted TensorRT, found none: {GPU_INSTALL}") from error
+    return trt
+
+
+def build(trt: Any, plan: Plan, tell: Tell) -> None:
+    """Build one engine and put its key beside it; takes minutes.
+
+    Raises: BundleError if TensorRT cannot take the graph, or there is no card; CancelledError
+        if the user stopped it.
+    """
+    key = Key(this_machine(), file_spec(plan.graph).sha256)
+    logger = trt.Logger(trt.Logger.WARNING)
+    builder = trt.Builder(logger)
+    # On 10 asked for, on 11 always so, where the flag is taken and means nothing.
+    strongly = 1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
+    network = builder.create_network(strongly)
+    parser = trt.OnnxParser(network, logger)
+    if not parser.parse_from_file(str(plan.graph)):
+        errors = "; ".join(str(parser.get_error(n)) for n in range(parser.num_errors))
+        raise BundleError(f"TensorRT {trt.__version__} cannot take {plan.graph}: {errors}")
+    watch = Watch(plan.folder.name, tell)
+    config = builder.create_builder_config()
+    config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, WORKSPACE)
+    config.add_optimization_profile(_profile(builder, plan.inputs))
+    monitor = _monitor(trt, watch)  # has to live as long as the configuration
+    config.progress_monitor = monitor
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    timings = plan.folder / TIMINGS
+    known = timings.read_bytes() if timings.is_file() else b""
+    config.set_timing_cache(config.create_timing_cache(known), ignore_mismatch=False)
+    made = builder.build_serialized_network(network, config)
+    if watch.cancelled:
+        raise CancelledError(f"building {plan.engine} was cancelled: nothing is kept")
+    if made is None:
+        raise BundleError(f"TensorRT {trt.__version__} built nothing of {plan.graph}")
+    plan.engine.write_bytes(bytes(made))
+    timings.write_bytes(bytes(config.get_timing_cache().serialize()))
+    _seal(plan, key)
+
+
+def _seal(plan: Plan, key: Key) -> None:
+    """Say for which machine it is, and that it is whole."""
+    files = {path.name: file_spec(path) for path in (plan.engine, plan.folder / TIMINGS)}
+    (plan.folder / KEY).write_bytes(msgspec.json.encode(key))
+    (plan.folder / SEAL).write_bytes(msgspec.json.encode(files))
+
+
+class Watch:
+    """What TensorRT tells while it builds, from any of its threads; and what stops it."""
+
+    def __init__(self, name: str, tell: Tell) -> None:
+        self.cancelled = False
+        self._name, self._tell = name, tell
+        self._steps: dict[str, int] = {}
+
+    def phase_start(self, phase: str, parent: str | None, steps: int) -> None:
+        self._steps[phase] = steps
+        self._say(phase, 0)
+
+    def step_complete(self, phase: str, step: int) -> bool:
+        """Whether to go on. Ctrl-C reaches Python here, and ends the build, not TensorRT."""
+        try:
+            self._say(phase, step + 1)
+        except (KeyboardInterrupt, CancelledError):
+            self.cancelled = True
+        return not self.cancelled
+
+    def phase_finish(self, phase: str) -> None:
+        steps = self._steps.pop(phase, 0)
+        self._say(phase, steps, steps)
+
+    def _say(self, phase: str, done: int, steps: int | None = None) -> None:
+        if not self.cancelled:
+            total = self._steps.get(phase, done) if steps is None else steps
+            self._tell(f"engine {self._name}: {phase}", done, total)
+
+
+def _monitor(trt: Any, watch: Watch) -> Any:
+    """A watch as TensorRT wants it; its base class is known only where TensorRT is."""
+    names = ("phase_start", "step_complete", "phase_finish")
+    calls = {name: _passed_on(getattr(watch, name)) for name in names}
+    return type("Monitor", (trt.IProgressMonitor,), calls)()
+
+
+def _passed_on(method: Any) -> Any:
+    return lambda self, *given: method(*given)
+
+
+def _profile(builder: Any, inputs: Mapping[str, Shapes]) -> Any:
+    profile = builder.create_optimization_profile()
+    for name, shapes in inputs.items():
+        profile.set_shape(name, shapes.least, shapes.usual, shapes.most)
+    return profile
+
+
+def _shapes(name: str, axes: Iterable[Any], ranges: Ranges) -> Shapes:
+    lengths = [_range(name, axis, ranges) for axis in axes]
+    return Shapes(*(tuple(lengths_of) for lengths_of in zip(*lengths, strict=True)))
+
+
+def _range(name: str, axis: Any, ranges: Ranges) -> Sequence[int]:
+    if not axis.dim_param:
+        return (axis.dim_value,) * 3
+    try:
+        return ranges[axis.dim_param]
+    except KeyError:
+        raise ConfigError(
+            f"axis {axis.dim_param!r} of {name!r} may have any length, and no range was given"
+        ) from None
