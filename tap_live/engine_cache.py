@@ -25,6 +25,7 @@ from tap_live.bundle import FileSpec, file_spec
 from tap_live.errors import BundleError
 
 KEY, SEAL = "key.json", "files.json"
+TENSORRT = ("tensorrt-cu13", "tensorrt-cu12", "tensorrt")  # the last names no CUDA
 ASK_S = 10  # for the driver's own tool
 
 Tell: TypeAlias = Callable[[str], None]
@@ -152,7 +153,13 @@ def this_machine() -> Machine:
         raise BundleError(
             f"wanted an NVIDIA card and its driver, nvidia-smi says: {error}"
         ) from error
-    return Machine(gpu, compute, driver, _version("tensorrt"), _version("onnxruntime-gpu"))
+    return Machine(gpu, compute, driver, tensorrt()[1] or "none", _version("onnxruntime-gpu"))
+
+
+def tensorrt() -> tuple[str, str]:
+    """The installed distribution of TensorRT and its version; two empty words if there is none."""
+    found = ((name, _version(name)) for name in TENSORRT)
+    return next(((name, version) for name, version in found if version != "none"), ("", ""))
 
 
 def _version(distribution: str) -> str:

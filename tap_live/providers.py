@@ -13,12 +13,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import metadata, util
+from importlib import util
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from tap_live import INSTALL
-from tap_live.engine_cache import EngineCache
+from tap_live.engine_cache import EngineCache, tensorrt
 from tap_live.errors import BundleError, RuntimeMissingError
 
 Device: TypeAlias = Literal["auto", "cpu", "cuda", "tensorrt"]
@@ -33,7 +33,10 @@ NAMES = {
 }
 ORDER = tuple(NAMES)  # of falling back
 GPU_INSTALL = "pip uninstall onnxruntime && pip install 'tap-live[gpu]'"
-_TENSORRT_LIBRARY = re.compile(rb"libnvinfer\.so\.(\d+)")
+_LIBRARIES = {
+    "TensorRT": re.compile(rb"libnvinfer\.so\.(\d+)"),
+    "CUDA": re.compile(rb"libcudart\.so\.(\d+)"),
+}
 
 _log = logging.getLogger(__name__)
 
@@ -192,18 +195,33 @@ def _providers(device: str, whole: bool, cache: EngineCache | None) -> list[Any]
 
 def mismatch() -> str | None:
     """Say it if the installed TensorRT is not the one that ONNX Runtime's provider links."""
-    linked, installed = linked_tensorrt(), _installed_tensorrt()
-    if linked is None or installed == linked:
+    linked, cuda = linked_tensorrt(), linked_cuda()
+    if linked is None:
         return None
-    found = "none is installed" if installed is None else f"TensorRT {installed} is installed"
+    package, version = tensorrt()
+    known, of_cuda = version.partition(".")[0], package.partition("-cu")[2]
+    if known == str(linked) and (not of_cuda or not cuda or of_cuda == str(cuda)):
+        return None
+    found = f"{package} {version} is installed" if package else "none is installed"
+    wanted = f"TensorRT {linked}" + (f" for CUDA {cuda}" if cuda else "")
+    named = f"tensorrt-cu{cuda}" if cuda else "tensorrt"
     return (
-        f"this onnxruntime-gpu links TensorRT {linked} and {found}: "
-        f"pip install 'tensorrt>={linked},<{linked + 1}'"
+        f"this onnxruntime-gpu links {wanted} and {found}: "
+        f"pip install '{named}>={linked},<{linked + 1}'"
     )
 
 
 def linked_tensorrt() -> int | None:
     """Return the major version that the wheel's provider wants, read from the library itself."""
+    return _linked("TensorRT")
+
+
+def linked_cuda() -> int | None:
+    """Likewise of CUDA."""
+    return _linked("CUDA")
+
+
+def _linked(what: str) -> int | None:
     spec = util.find_spec("onnxruntime")
     if spec is None or not spec.submodule_search_locations:
         return None
@@ -211,12 +229,5 @@ def linked_tensorrt() -> int | None:
     library = folder / "libonnxruntime_providers_tensorrt.so"
     if not library.is_file():
         return None
-    found = _TENSORRT_LIBRARY.search(library.read_bytes())
+    found = _LIBRARIES[what].search(library.read_bytes())
     return int(found[1]) if found else None
-
-
-def _installed_tensorrt() -> int | None:
-    try:
-        return int(metadata.version("tensorrt").partition(".")[0])
-    except metadata.PackageNotFoundError:
-        return None

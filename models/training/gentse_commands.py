@@ -50,6 +50,7 @@ def fit_vocoder(
     data: Annotated[Path, typer.Argument(help="folder with speech")],
     out: Annotated[Path, typer.Argument(help="folder of this run; resumed if it has a last.pt")],
     size: Annotated[Size, typer.Option(help="16 kHz, or as the universal checkpoint")] = "small",
+    channels: Annotated[int | None, typer.Option(help="width [default: the size's]")] = None,
     adversary_from: Annotated[
         int, typer.Option(help="step from which discriminators are heard")
     ] = VocoderConfig.adversary_from,
@@ -69,6 +70,7 @@ def fit_vocoder(
     """Train, or go on training, a vocoder; `torchrun` for several GPUs."""
     torch.set_num_threads(threads)
     dims = VOCODERS[size]
+    dims = replace(dims, channels=channels or dims.channels)
     config = VocoderConfig(
         dims=dims,
         schedule=Schedule(steps=steps, minutes=minutes, batch=batch, rate=rate),
@@ -86,6 +88,8 @@ def fit_gentse(
     size: Annotated[
         Size, typer.Option(help="16 kHz and small, or mel frames of the public vocoders")
     ] = "small",
+    width: Annotated[int | None, typer.Option(help="of the flow [default: the size's]")] = None,
+    layers: Annotated[int | None, typer.Option(help="of the flow [default: the size's]")] = None,
     distil: Annotated[
         Path | None, typer.Option(help="best.pt of a teacher: train a one-step student of it")
     ] = None,
@@ -129,8 +133,15 @@ def fit_gentse(
         lengths=(seconds,), group=batch * place.processes, mixing=replace(MIXING, ramp=ramp)
     )
     course = Material(data, speaker, folder, labels, cache).course(recipe, seed, place)
-    dims = replace(MODELS[size], mixture=mixture, lora=lora)
-    dims = dims if enrolment else replace(dims, enrolment=0)
+    plain = MODELS[size]
+    dims = replace(
+        plain,
+        width=width or plain.width,
+        layers=layers or plain.layers,
+        enrolment=plain.enrolment if enrolment else 0,
+        mixture=mixture,
+        lora=lora,
+    )
     schedule = Schedule(
         steps=steps, minutes=minutes, batch=batch, rate=rate, clip=1.0, average=0.995
     )

@@ -117,13 +117,14 @@ class MelStream:
 
 def loud(mel: NDArray[np.float32]) -> NDArray[np.float32]:
     """Whisper's (80, F) log-mel frames, their loudest value always the same."""
-    return mel + np.float32(min(LOUDEST - float(mel.max()), RAISED))
+    levelled: NDArray[np.float32] = mel + np.float32(min(LOUDEST - float(mel.max()), RAISED))
+    return levelled
 
 
 def places(first: int, count: int, form: MelForm) -> NDArray[np.float64]:
     """At which of Whisper's positions frames lie, `count` of them from frame `first` on."""
-    place: NDArray[np.float64] = (first + 0.5 + np.arange(count)) * (form.seconds / POSITION_S)
-    return place
+    middles = first + 0.5 + np.arange(count, dtype=np.float64)
+    return np.asarray(middles * (form.seconds / POSITION_S), np.float64)
 
 
 def frames_before(position: int, form: MelForm) -> int:

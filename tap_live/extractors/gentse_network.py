@@ -116,9 +116,9 @@ class GenNetwork:
         x = noise[None]
         for step in range(steps):
             given = {"x": x, "time": np.full(1, step / steps, np.float32), **fixed}
-            x = x + self._flow.step(given, {})[0]["velocity"] / np.float32(steps)
+            x = np.asarray(x + self._flow.step(given, {})[0]["velocity"] / steps, np.float32)
         mel = x[0] * self._scale + self._mean + level[:, None]
-        return np.maximum(mel, np.log(QUIETEST)).astype(np.float32)
+        return np.asarray(np.maximum(mel, np.log(QUIETEST)), np.float32)
 
     def silence(self) -> State:
         """The vocoder's state before a stream begins."""

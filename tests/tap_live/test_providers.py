@@ -10,7 +10,7 @@ import pytest
 from tap_live import providers
 from tap_live.engine_cache import Machine
 from tap_live.errors import BundleError, RuntimeMissingError
-from tap_live.providers import NAMES, Where, linked_tensorrt, place
+from tap_live.providers import NAMES, Where, linked_cuda, linked_tensorrt, place
 
 CARD = Machine("H200", "9.0", "570.86", "10.9.0", "1.31.1")
 
@@ -181,17 +181,24 @@ def test_without_a_driver_tensorrt_is_left_out(ort, graph, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("linked", "installed", "text"),
+    ("linked", "cuda", "installed", "text"),
     [
-        (10, 10, None),
-        (None, 11, None),
-        (10, 11, r"links TensorRT 10 and TensorRT 11 is installed: .*'tensorrt>=10,<11'"),
-        (10, None, "links TensorRT 10 and none is installed"),
+        (10, 13, ("tensorrt-cu13", "10.16.1.11"), None),
+        (10, 13, ("tensorrt", "10.16.1.11"), None),
+        (10, None, ("tensorrt-cu12", "10.9.0"), None),
+        (None, None, ("tensorrt", "11.4.0"), None),
+        (10, None, ("tensorrt", "11.4.0"), r"tensorrt 11\.4\.0 is installed: .*'tensorrt>=10,<11'"),
+        (10, 13, ("tensorrt-cu13", "11.4.0"), r"'tensorrt-cu13>=10,<11'"),
+        (10, 13, ("tensorrt-cu12", "10.9.0"), "links TensorRT 10 for CUDA 13 and tensorrt-cu12 10"),
+        (10, 13, ("", ""), "links TensorRT 10 for CUDA 13 and none is installed"),
     ],
 )
-def test_a_tensorrt_that_the_provider_does_not_link_is_named(monkeypatch, linked, installed, text):
+def test_a_tensorrt_that_the_provider_does_not_link_is_named(
+    monkeypatch, linked, cuda, installed, text
+):
     monkeypatch.setattr(providers, "linked_tensorrt", lambda: linked)
-    monkeypatch.setattr(providers, "_installed_tensorrt", lambda: installed)
+    monkeypatch.setattr(providers, "linked_cuda", lambda: cuda)
+    monkeypatch.setattr(providers, "tensorrt", lambda: installed)
     found = providers.mismatch()
     assert (found is None) == (text is None)
     assert re.search(text or "", found or "")
@@ -201,10 +208,12 @@ def test_the_wanted_tensorrt_is_read_from_the_wheel(tmp_path, monkeypatch):
     capi = tmp_path / "onnxruntime" / "capi"
     capi.mkdir(parents=True)
     (tmp_path / "onnxruntime" / "__init__.py").touch()
-    library = b"\x7fELF" + np.random.default_rng(0).bytes(500) + b"\0libnvinfer.so.10\0libc.so.6"
+    library = (
+        b"\x7fELF" + np.random.default_rng(0).bytes(500) + b"\0libnvinfer.so.10\0libcudart.so.13"
+    )
     (capi / "libonnxruntime_providers_tensorrt.so").write_bytes(library)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "onnxruntime", raising=False)
-    assert linked_tensorrt() == 10
+    assert (linked_tensorrt(), linked_cuda()) == (10, 13)
     (capi / "libonnxruntime_providers_tensorrt.so").unlink()
     assert linked_tensorrt() is None

@@ -121,29 +121,6 @@ def test_large_type_is_larger(view):
     assert view.font().pointSizeF() > 1.5 * small
 
 
-@pytest.mark.slow
-def test_four_hours_of_captions_are_drawn_at_the_pace_of_the_first_minutes(view, transcript, say):
-    """Finals every three seconds with a partial before each, drawn as they come."""
-
-    def hour(number):
-        began = time.process_time()
-        for step in range(1200):
-            id, start = number * 1200 + step, (number * 1200 + step) * 3.0
-            words = "so this is what was said about it just now."
-            transcript.take(say.caption(words[:20], id=id, state="partial", start=start))
-            view.draw()
-            transcript.take(say.caption(words, id=id, start=start))
-            view.draw()
-        return time.process_time() - began
-
-    spent = [hour(number) for number in range(4)]
-    assert transcript.count == 4799
-    assert view.document().blockCount() == 4800
-    assert spent[3] < 4 * spent[0]  # no worse than a constant cost on a busy machine
-    view.verticalScrollBar().setValue(0)
-    assert view.firstVisibleBlock().text().startswith("00:00")
-
-
 def test_more_than_it_holds_drops_the_oldest_blocks(qtbot, say):
     transcript = Transcript(time.monotonic, most=50)
     view = CaptionView(transcript)

@@ -60,7 +60,7 @@ def room(sound_server, tmp_path):
     bundle = open_bundle(BUNDLE, "demo")
     alone, rate = soundfile.read(bundle.path("maya.ogg"), dtype="float32")
     path = tmp_path / "maya.wav"
-    soundfile.write(path, np.tile(alone, 6), rate)
+    soundfile.write(path, np.tile(alone, 60), rate)
     return sound_server, path
 
 
