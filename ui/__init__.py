@@ -15,6 +15,8 @@ What is behind the widgets, without Qt:
     scroll      pictures that scroll, preallocated
     presence    when each target was there
     words       which sounds can be asked for by words
+    clips       a user's file, as an engine takes it
+    networks    which extractors there are here
     colours     themes, speakers' colours, contrast
     playback    a moment of a recording, heard again
 
@@ -22,8 +24,10 @@ What is drawn:
     app, window the program and its frame: menu, pages, banner, health line
     link        the one timer, signals, answers to commands
     director    gives every event to those who draw it
-    device_watch, moments, background, loop: what goes on beside
+    device_watch, moments, background, bringing, loop: what goes on beside
+    push_to_mute, global_key: a key that is held, in any program where the platform allows it
     listen_page devices, transport, targets, mix, pictures, captions
-    voices_page, engine_page, guide, enrol_dialog, add_target, caption_strip
+    voices_page, engine_page (doctor_box, bundles_box, export_dialog), guide, enrol_box,
+                add_target, caption_strip
     measure     frames a second, and what they cost
 """
