@@ -90,7 +90,7 @@ def gen_course(
 
 
 class GenTrainer(Runner[GenBatch]):
-    """Run, save, resume; best.pt is what `gentse.load` reads."""
+    """Run, save, resume; best.pt, in fp16, is what `gentse.load` reads."""
 
     config: GenConfig
     net: GenTSE
@@ -169,7 +169,9 @@ class GenTrainer(Runner[GenBatch]):
         return -figures["mel"]
 
     def kept(self, figures: dict[str, Any]) -> dict[str, Any]:
-        return {**content_of(self.average), "figures": figures}
+        content = content_of(self.average)
+        halves = {name: part.half() for name, part in content["weights"].items()}
+        return {**content, "weights": halves, "figures": figures}
 
 
 def begin(dims: GenDims, whisper: Whisper, course: GenCourse, seed: int) -> GenTSE:

@@ -143,7 +143,7 @@ def fit_gentse(
         lora=lora,
     )
     schedule = Schedule(
-        steps=steps, minutes=minutes, batch=batch, rate=rate, clip=1.0, average=0.995
+        steps=steps, minutes=minutes, batch=batch, rate=rate, clip=1.0, average=0.995, warmup=50
     )
     config = GenConfig(
         dims=dims, schedule=schedule, seed=seed, workers=workers, check_s=check_s, bf16=bf16,
