@@ -41,7 +41,7 @@ def test_missing_sound_is_a_warning_with_its_cure(tap_live, monkeypatch):
 
 def test_a_tensorrt_that_is_never_found_is_a_finding_with_its_cure(tap_live, monkeypatch):
     monkeypatch.setattr("tap_live.providers.linked_tensorrt", lambda: 10)
-    monkeypatch.setattr("tap_live.providers._installed_tensorrt", lambda: 11)
+    monkeypatch.setattr("tap_live.providers.tensorrt", lambda: ("tensorrt", "11.4.0"))
     _, out, _ = tap_live("doctor", "--json")
     (finding,) = [one for one in json.loads(out) if one["what"] == "TensorRT"]
     assert (finding["state"], finding["cure"]) == ("warning", "pip install 'tensorrt>=10,<11'")
