@@ -215,10 +215,17 @@ class Live:
 
     def _run(self) -> None:
         """The extraction thread."""
-        for part in (self._extract, self._close_devices, self._end_captions, self._end_recordings):
+        for part in (
+            self._extract,
+            self._close_devices,
+            self._do_requests,
+            self._end_captions,
+            self._do_requests,  # what came since: a recording ends at once
+            self._recordings.close,
+            lambda: self._publish(self._stats()),
+        ):
             with self._guarded():
                 part()
-        self._publish(self._stats())
         self._publish(Bye(reason="stopped" if self._stopping else "end of the input"))
 
     @contextmanager
@@ -319,16 +326,11 @@ class Live:
 
     def _end_captions(self) -> None:
         """Caption the rest of what was given, then what had to be skipped."""
-        self._do_requests()
         if self._transcription:
             self._transcription.end()
             while self._transcription.worker.alive:
                 self._wait(HOP_MS / 1000)
             self._caption_late(self._transcription)
-
-    def _end_recordings(self) -> None:
-        self._do_requests()  # what came since: a recording ends at once
-        self._recordings.close()
 
     def _caption_late(self, transcription: Transcription) -> None:
         """Caption from the recording what captions had to skip."""

@@ -18,18 +18,18 @@ class Taps:
 
     def __init__(self, publish: Callable[[AnyEvent], None]) -> None:
         self._publish = publish
-        self._taps: tuple[Tap, ...] = ()
+        self._taps: list[Tap] = []
 
     def add(self, tap: Tap) -> None:
-        self._taps += (tap,)
+        self._taps.append(tap)
 
     def push(self, mixed: Mixed) -> None:
         """Show a block; who fails gets no more."""
-        for tap in self._taps:
+        for tap in tuple(self._taps):
             try:
                 tap(mixed)
             except Exception as error:  # it is no part of the path: the stream goes on
                 logger.exception("a tap failed")
-                self._taps = tuple(other for other in self._taps if other != tap)
+                self._taps.remove(tap)
                 text = f"one who looks on failed and is shown no more: {error!r}"
                 self._publish(Failed(code="tap-stopped", text=text))

@@ -524,3 +524,43 @@ def test_a_fault_of_the_program_ends_the_stream_and_keeps_what_was_captured(clip
     np.testing.assert_allclose(kept, AUDIO[: len(kept)], atol=2**-23)
     (said,) = [e.text for e in events if isinstance(e, Caption)]
     assert said in (tmp_path / "kept" / "captions.txt").read_text()
+
+
+def test_a_fault_in_what_was_asked_for_last_still_ends_captions_and_recordings(clip, tmp_path):
+    class Faulty(Extraction):
+        def set_targets(self, wanted, rest_gain):
+            if hasattr(self, "made"):
+                raise ZeroDivisionError("not what an extraction may raise")
+            super().set_targets(wanted, rest_gain)
+            self.made = True
+
+    class Asking(NullOutput):
+        def __exit__(self, *error):
+            live.set_targets([], 1.0)  # when the source has ended
+
+    before = threading.active_count()
+    live = Live(
+        Parts(
+            source=FileSource(clip),
+            make_output=lambda rate, tell: Asking(),
+            make_extraction=lambda rate, tell: Faulty(),
+            make_captioner=Length,
+            record=tmp_path / "kept",
+        )
+    )
+    with live:
+        events = list(live.events)
+    assert isinstance(live.error, StreamError) and isinstance(events[-1], Bye)
+    assert [e.text for e in events if isinstance(e, Caption)] == ["48000"]
+    assert "48000" in (tmp_path / "kept" / "captions.txt").read_text()
+    assert threading.active_count() == before
+
+
+def test_a_stream_whose_figures_fail_still_says_bye(clip):
+    class Faulty(NullOutput):
+        @property
+        def delay(self):
+            raise ZeroDivisionError("not what an output may raise")
+
+    live, events = run(Parts(source=FileSource(clip), make_output=lambda rate, tell: Faulty()))
+    assert isinstance(live.error, StreamError) and isinstance(events[-1], Bye)
