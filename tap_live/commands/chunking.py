@@ -37,7 +37,9 @@ class Chunking:
 
         Raises: ConfigError if the hop is none; BundleError if the bundle is not installed.
         """
-        name, at, hop = (extractor or "").partition("@")
+        if not extractor:
+            return None
+        name, at, hop = extractor.partition("@")
         folder = Path(name)
         if name != NAME:
             if not (folder / MANIFEST).is_file() or read_manifest(folder).kind != KIND:

@@ -130,7 +130,8 @@ class Asking:
         folder = Path(str(self.extractor))
         if not folder.is_dir():
             raise BundleError(
-                f"wanted --extractor compact, clapsep, none or a bundle's folder, found '{folder}'"
+                "wanted --extractor compact, clapsep, gentse, none or a bundle's folder, "
+                f"found '{folder}'"
             )
         return folder if kind_of(folder) == kind else installed(kind)
 

@@ -36,8 +36,10 @@ class Generating:
 
         Raises: ConfigError if the hop is none; BundleError if the bundle is not installed.
         """
-        name, _, rest = (extractor or "").partition("@")
-        if name == NAME and _is_gentse(Path(rest)):
+        if not extractor:
+            return None
+        name, _, rest = extractor.partition("@")
+        if name == NAME and rest and _is_gentse(Path(rest)):
             name, rest = rest, ""
         if name != NAME and not _is_gentse(Path(name)):
             return None
