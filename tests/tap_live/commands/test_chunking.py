@@ -14,7 +14,8 @@ def test_without_the_bundle_one_line_says_how_to_get_it(tmp_path, monkeypatch):
 
 
 def test_a_folder_that_is_no_bundle_is_refused(tmp_path):
-    with pytest.raises(BundleError, match="wanted --extractor compact, clapsep, gentse, none or a bundle"):
+    wanted = "wanted --extractor compact, clapsep, gentse, none or a bundle"
+    with pytest.raises(BundleError, match=wanted):
         asking(["text:a dog"], extractor=str(tmp_path / "nowhere")).extracting()
 
 
