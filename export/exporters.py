@@ -26,6 +26,7 @@ FIXED: Ranges = {}
 EXPORTERS = {
     "clapsep": "tap_live.export.of_clapsep",
     "compact": "tap_live.export.of_compact",
+    "gentse": "tap_live.export.of_gentse",
     "ts-whisper": "tap_live.export.of_prompts",
     "whisper": "tap_live.export.of_whisper",
 }

@@ -4,17 +4,20 @@
 
 Whisper's encoder with its low-rank changes merged, the flow, and the vocoder are graphs; mel
 frames, noise and Euler's steps are outside (`tap_live/extractors/gentse_network.py`). fp16 graphs
-are for GPUs.
+are for GPUs. `tap-live export gentse` does the same.
 """
 
 import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, NamedTuple, cast
 
 import numpy as np
 import onnx
 import torch
 import typer
+from numpy.typing import NDArray
 
 from tap_live.bundle import (
     FORMAT,
@@ -31,7 +34,7 @@ from tap_live.export.clapsep import TOLERANCES, Precision
 from tap_live.export.clapsep_graphs import Traceable, halved
 from tap_live.export.gentse_graphs import STATE, TorchStream, graphs_of
 from tap_live.export.verify import Parity, verify
-from tap_live.extractors.gentse_network import FILTERS, KIND
+from tap_live.extractors.gentse_network import FILTERS, KIND, NAME
 from tap_live.models.gentse import POSITIONS_S, GenTSE, load, merge_lora
 from tap_live.models.training.prompt_files import whisper_folder
 from tap_live.models.vocoder import Generator, open_vocoder
@@ -46,7 +49,7 @@ SOURCES = (
 CARD = """\
 # gentse
 
-Re-makes an enrolled voice from a mixture, {seconds:g} s of context at a time, in {steps} steps of
+Re-makes an enrolled voice from a mixture, {seconds} s of context at a time, in {steps} steps of
 flow matching; its vocoder runs at {rate} Hz. {precision}.
 
 - **Made by:** `{made_by}`.
@@ -72,77 +75,127 @@ class Exported(NamedTuple):
         return max(one.largest for its in self.parity.values() for one in its)
 
 
-def export_gentse(
-    net: GenTSE,
-    vocoder: Generator,
-    folder: Path,
-    precision: Precision = "fp32",
-    *,
-    seconds: float = CONTEXT_S,
-    steps: int = 2,
-    made_by: str = "python -m tap_live.export.gentse",
-    figures: str = NOT_MEASURED,
-) -> Exported:
-    """Write the bundle into `folder` and prove it.
+@dataclass(frozen=True)
+class Content:
+    """What goes into the bundle beside the graphs themselves."""
 
-    Args:
+    graphs: Mapping[str, Traceable]
+    settings: Mapping[str, object]
+    filters: NDArray[np.float32]
+    rate: int
+    made_by: str
+    figures: str = NOT_MEASURED
+
+    @property
+    def _files(self) -> list[str]:
+        return [*(f"{name}.onnx" for name in self.graphs), FILTERS, "README.md"]
+
+    def write(self, folder: Path, card: str = "") -> Bundle:
+        """Write filters, card and manifest beside graphs that are there."""
+        np.save(folder / FILTERS, self.filters)
+        (folder / "README.md").write_text(card, encoding="utf-8")
+        manifest = Manifest(
+            format=FORMAT, name=NAME, kind=KIND, licence="that of the weights",
+            made_by=self.made_by, sources=SOURCES, rate=self.rate, settings=dict(self.settings),
+            files={file: file_spec(folder / file) for file in self._files},
+            graphs={name: _spec(name, traceable) for name, traceable in self.graphs.items()},
+        )  # fmt: skip
+        write_manifest(folder, manifest)
+        return open_bundle(folder, KIND)
+
+    def seal(self, folder: Path, worst: Mapping[str, float]) -> Bundle:
+        """Write the card, with the largest difference of each graph."""
+        card = CARD.format(
+            **self.settings, rate=self.rate, made_by=self.made_by, sources="; ".join(SOURCES),
+            seconds=f"{cast(int, self.settings['positions']) / POSITIONS_S:g}",
+            graphs=", ".join(self.graphs), figures=self.figures,
+            parity=", ".join(f"{name} {largest:.1e}" for name, largest in worst.items()),
+            size=sum((folder / file).stat().st_size for file in self._files) / 1e6,
+        )  # fmt: skip
+        return self.write(folder, card)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be made.
+
+    Attributes:
         seconds: of a context; that of the training.
         steps: of the flow; 1 for a student.
-    Raises: ValueError if the vocoder hears other mel frames; ParityError if a graph computes
-        something else.
+    """
+
+    precision: str = "fp32"
+    seconds: float = CONTEXT_S
+    steps: int = 2
+
+
+def begin(net: GenTSE, vocoder: Generator, wanted: Wanted, made_by: str, figures: str) -> Content:
+    """Merge the low-rank changes and say what the bundle holds.
+
+    Raises: ValueError if the vocoder hears other mel frames.
     """
     if net.dims.mel != vocoder.dims.mel:
         raise ValueError(
             f"wanted a vocoder for mel frames {net.dims.mel}, found one for {vocoder.dims.mel}"
         )
-    folder.mkdir(parents=True, exist_ok=True)
     merged = copy.deepcopy(net).eval().requires_grad_(False)
     merge_lora(merged.encoder.encoder)
-    positions = round(seconds * POSITIONS_S)
-    graphs = graphs_of(merged, vocoder.eval().requires_grad_(False), positions)
-    for name, traceable in graphs.items():
-        model = traceable.build()
-        onnx.save(model if precision == "fp32" else halved(model), folder / f"{name}.onnx")
-    np.save(folder / FILTERS, net.mel.filters.numpy())
-    files = [*(f"{name}.onnx" for name in graphs), FILTERS, "README.md"]
-    (folder / "README.md").write_text("")
-    settings = _settings(net, vocoder, positions, steps) | {"precision": precision}
-
-    def write() -> Bundle:
-        manifest = Manifest(
-            format=FORMAT, name="gentse", kind=KIND, licence="that of the weights",
-            made_by=made_by, sources=SOURCES, rate=net.dims.mel.rate, settings=settings,
-            files={file: file_spec(folder / file) for file in files},
-            graphs={name: _spec(name, traceable) for name, traceable in graphs.items()},
-        )  # fmt: skip
-        write_manifest(folder, manifest)
-        return open_bundle(folder, KIND)
-
-    parity = prove(graphs, write(), precision)
-    worst = {name: max(one.largest for one in its) for name, its in parity.items()}
-    card = CARD.format(
-        seconds=seconds, steps=steps, rate=net.dims.mel.rate, precision=precision,
-        made_by=made_by, sources="; ".join(SOURCES), graphs=", ".join(graphs), figures=figures,
-        parity=", ".join(f"{name} {largest:.1e}" for name, largest in worst.items()),
-        size=sum((folder / file).stat().st_size for file in files) / 1e6,
+    positions = round(wanted.seconds * POSITIONS_S)
+    return Content(
+        graphs=graphs_of(merged, vocoder.eval().requires_grad_(False), positions),
+        settings=_settings(net, vocoder, positions) | {
+            "steps": wanted.steps, "precision": wanted.precision,
+        },
+        filters=net.mel.filters.numpy(),
+        rate=net.dims.mel.rate,
+        made_by=made_by,
+        figures=figures,
     )  # fmt: skip
-    (folder / "README.md").write_text(card, encoding="utf-8")
-    return Exported(write(), parity)
+
+
+def export_gentse(
+    net: GenTSE,
+    vocoder: Generator,
+    folder: Path,
+    wanted: Wanted | None = None,
+    *,
+    made_by: str = "python -m tap_live.export.gentse",
+    figures: str = NOT_MEASURED,
+) -> Exported:
+    """Write the bundle into `folder` and prove it.
+
+    Raises: as `begin`; ParityError if a graph computes something else.
+    """
+    wanted = wanted or Wanted()
+    content = begin(net, vocoder, wanted, made_by, figures)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, traceable in content.graphs.items():
+        model = traceable.build()
+        whole = wanted.precision == "fp32"
+        onnx.save(model if whole else halved(model), folder / f"{name}.onnx")
+    parity = prove(content.graphs, content.write(folder), TOLERANCES[wanted.precision])
+    worst = {name: max(one.largest for one in its) for name, its in parity.items()}
+    return Exported(content.seal(folder, worst), parity)
 
 
 def prove(
-    graphs: dict[str, Traceable], bundle: Bundle, precision: Precision
+    graphs: Mapping[str, Traceable], bundle: Bundle, tolerance: float
 ) -> dict[str, list[Parity]]:
     """Run both backends on the same stream, in steps of several lengths. Raises: ParityError."""
     return {
         name: verify(
             TorchStream(traceable),
             Engine(bundle, name),
-            [_inputs(traceable, frames, seed) for seed, frames in enumerate((24, 7, 50))],
-            tolerance=TOLERANCES[precision],
+            stream_of(traceable),
+            tolerance=tolerance,
         )
         for name, traceable in graphs.items()
     }
+
+
+def stream_of(traceable: Traceable) -> list[Tensors]:
+    """What a graph might be given, step by step."""
+    return [_inputs(traceable, frames, seed) for seed, frames in enumerate((24, 7, 50))]
 
 
 def _inputs(traceable: Traceable, frames: int, seed: int) -> Tensors:
@@ -160,7 +213,7 @@ def _inputs(traceable: Traceable, frames: int, seed: int) -> Tensors:
     return made
 
 
-def _settings(net: GenTSE, vocoder: Generator, positions: int, steps: int) -> dict[str, object]:
+def _settings(net: GenTSE, vocoder: Generator, positions: int) -> dict[str, object]:
     mel = net.dims.mel
     before, after = net.flow.dims.reach
     return {
@@ -172,7 +225,6 @@ def _settings(net: GenTSE, vocoder: Generator, positions: int, steps: int) -> di
         "before": before,
         "after": after,
         "reach": vocoder.reach,
-        "steps": steps,
         "mel_mean": float(net.mel_mean),
         "mel_scale": float(net.mel_scale),
     }
@@ -219,10 +271,8 @@ def main(
     )
     net = load(checkpoint, whisper_folder(whisper, cache, cache))
     text = figures.read_text(encoding="utf-8") if figures else NOT_MEASURED
-    made = export_gentse(
-        net, open_vocoder(vocoder), out, precision,
-        seconds=seconds, steps=steps, made_by=made_by, figures=text,
-    )  # fmt: skip
+    wanted = Wanted(precision, seconds, steps)
+    made = export_gentse(net, open_vocoder(vocoder), out, wanted, made_by=made_by, figures=text)
     typer.echo(f"{out}: parity {made.worst:.1e}")
 
 

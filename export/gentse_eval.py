@@ -15,6 +15,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -207,9 +208,8 @@ def main(
         compact = Network.open(extractor)
         ways["compact extractor"] = through(lambda: CompactExtractor({"voice": compact}, RATE))
     for count in map(int, steps.split(",")):
-        ways[f"gentse, {count} steps"] = through(
-            lambda count=count: GenExtractor(network, RATE, config, count)
-        )
+        make = partial(GenExtractor, network, RATE, config, count)
+        ways[f"gentse, {count} steps"] = through(make)
     if student:
         one = GenNetwork.open(student, threads=1)
         ways["student, 1 step"] = through(lambda: GenExtractor(one, RATE, config, 1))
@@ -219,14 +219,14 @@ def main(
     out.mkdir(parents=True, exist_ok=True)
     lines: list[str] = []
     with (out / "cases.jsonl").open("w", encoding="utf-8") as file:
-        for name in names.split(","):
+        for chosen in names.split(","):
             heard: list[Heard] = []
-            for listed in track(render.rows(name)[:first], description=name, transient=True):
+            for listed in track(render.rows(chosen)[:first], description=chosen, transient=True):
                 case = render.voice_case(listed)
-                its = [judge.hear(listed["id"], case, way, make) for way, make in ways.items()]
+                its = [judge.hear(listed["id"], case, name, way) for name, way in ways.items()]
                 file.writelines(json.dumps(asdict(found)) + "\n" for found in its)
                 heard += its
-            lines += [f"{name}, {len(heard) // len(ways)} cases", "", HEADING]
+            lines += [f"{chosen}, {len(heard) // len(ways)} cases", "", HEADING]
             lines += [row(way, [found for found in heard if found.way == way]) for way in ways]
     text = "\n".join(lines)
     (out / "gentse.md").write_text(text + "\n", encoding="utf-8")

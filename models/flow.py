@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+MASKED = -1e4  # a score that gives no weight, and that fp16 can hold
 SIGMA = 1e-4  # what is left of the noise at the end
 
 Velocity: TypeAlias = Callable[[Tensor, Tensor], Tensor]
@@ -98,19 +99,20 @@ class FlowLayer(nn.Module):
         nn.init.zeros_(self.modulation.weight)  # a layer begins as doing nothing
         nn.init.zeros_(self.modulation.bias)
 
-    def forward(self, x: Tensor, about: Tensor, turns: Tensor, mask: Tensor) -> Tensor:
-        """(B, F, W) -> the same; `about` (B, 1, W), `turns` (F, D) angles, `mask` (F, F) bool."""
+    def forward(self, x: Tensor, about: Tensor, turns: Tensor, bias: Tensor) -> Tensor:
+        """(B, F, W) -> the same; `about` (B, 1, W), `turns` (F, D) angles, `bias` (F, F)."""
         shift, scale, gate, shift2, scale2, gate2 = self.modulation(about).chunk(6, dim=-1)
-        heard = self._attend(self.norms[0](x) * (1 + scale) + shift, turns, mask)
+        heard = self._attend(self.norms[0](x) * (1 + scale) + shift, turns, bias)
         x = x + gate * heard
-        thought: Tensor = self.perceptron(self.norms[1](x) * (1 + scale2) + shift2)
-        return x + gate2 * thought
+        thought = self.perceptron(self.norms[1](x) * (1 + scale2) + shift2)
+        done: Tensor = x + gate2 * thought
+        return done
 
-    def _attend(self, x: Tensor, turns: Tensor, mask: Tensor) -> Tensor:
+    def _attend(self, x: Tensor, turns: Tensor, bias: Tensor) -> Tensor:
         parts = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         query, key, value = parts  # (B, H, F, D)
         mixed = F.scaled_dot_product_attention(
-            _turned(query, turns), _turned(key, turns), value, attn_mask=mask
+            _turned(query, turns), _turned(key, turns), value, attn_mask=bias.to(value.dtype)
         )
         attended: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
         return attended
@@ -142,17 +144,19 @@ class FlowDecoder(nn.Module):
         """
         about = F.silu(self.time(waves(time, self.dims.width)) + self.speaker(speaker))[:, None]
         turns = rotations(x.shape[1], self.dims.width // self.dims.heads, x)
-        mask = self._within(x.shape[1], x.device)
+        bias = self._bias(x)
         x = self.enter(torch.cat([x, condition], dim=-1))
         for layer in self.layers:
-            x = layer(x, about, turns, mask)
+            x = layer(x, about, turns, bias)
         velocity: Tensor = self.leave(self.norm(x))
         return velocity
 
-    def _within(self, frames: int, device: torch.device) -> Tensor:
-        place = torch.arange(frames, device=device)
+    def _bias(self, x: Tensor) -> Tensor:
+        """Added to the scores of (F, F) queries and keys: `MASKED` out of reach."""
+        place = torch.arange(x.shape[1], device=x.device)
         apart = place[None] - place[:, None]  # of a key from its query
-        return (apart >= -self.dims.before) & (apart <= self.dims.after)
+        within = (apart >= -self.dims.before) & (apart <= self.dims.after)
+        return torch.where(within, 0.0, MASKED).to(x.dtype)
 
 
 def waves(time: Tensor, width: int) -> Tensor:

@@ -138,7 +138,7 @@ class GeneratorObjective(nn.Module):
         made = self.net(mel).float()
         mel_weight, spectra, passing, alike = self._weights
         with torch.autocast(real.device.type, enabled=False):
-            loss = mel_weight * (self.log_mel(made) - mel).abs().mean()
+            loss: Tensor = mel_weight * (self.log_mel(made) - mel).abs().mean()
             loss = loss + spectra * spectral_distance(made, real, WINDOWS).mean()
         for judge in self.judges:
             heard = judge(made)

@@ -40,7 +40,8 @@ class PeriodDiscriminator(nn.Module):
         """(B, T) -> what every layer makes of it, the verdict last."""
         short = -audio.shape[-1] % self.period
         x = F.pad(audio[:, None], (0, short), mode="reflect")
-        return _heard(x.unflatten(-1, (-1, self.period)), self.convs, self.post)
+        side_by_side = x.reshape(*x.shape[:2], -1, self.period)
+        return _heard(side_by_side, self.convs, self.post)
 
 
 class ScaleDiscriminator(nn.Module):

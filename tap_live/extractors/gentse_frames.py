@@ -112,7 +112,7 @@ class MelStream:
         first = np.maximum(0, last - window)
         self._amplitudes = known[max(0, len(known) - window + 1) :]
         means = (sums[last] - sums[first]) / (last - first)
-        return np.log(np.maximum(means, QUIETEST)).astype(np.float32)
+        return np.asarray(np.log(np.maximum(means, QUIETEST)), np.float32)
 
 
 def loud(mel: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,6 +1,7 @@
 """The generative voice model as its bundle holds it: three graphs, and what lies between them."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,12 +15,13 @@ from tap_live.extractors.gentse_frames import FLOOR, QUIETEST, Frames, MelForm, 
 from tap_live.extractors.network import BUNDLES
 from tap_live.processor import Audio, Cue
 from tap_live.providers import CPU, Where
-from tap_live.runtime import Engine, State
+from tap_live.runtime import Backend, Engine, State
 from tap_live.whisper.features import log_mel
 
 KIND = "gentse"
 NAME = "gentse"
 FILTERS = "filters.npy"
+GRAPHS = ("encode", "flow", "vocoder")
 POSITION = 320  # samples at 16 kHz
 
 
@@ -35,7 +37,14 @@ class GenNetwork:
         device: where it runs.
     """
 
-    def __init__(self, bundle: Bundle, threads: int = 2, where: Where = CPU) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        threads: int = 2,
+        where: Where = CPU,
+        backends: Mapping[str, Backend] | None = None,
+    ) -> None:
+        """`backends` run instead of the bundle's graphs, to compare."""
         settings = cast(dict[str, Any], bundle.manifest.settings)
         self.name, self.folder = bundle.manifest.name, bundle.folder
         try:
@@ -49,11 +58,16 @@ class GenNetwork:
             self._mean, self._scale = float(settings["mel_mean"]), float(settings["mel_scale"])
         except (KeyError, TypeError, ValueError, OSError) as error:
             raise BundleError(f"the settings of bundle {self.name!r} lack {error}") from error
-        self._hear, self._flow, self._speak = (
-            Engine(bundle, graph, threads=threads, device=where.device, strict=where.strict)
-            for graph in ("encode", "flow", "vocoder")
-        )
-        self.device = self._flow.device
+        self.device = "cpu"
+        if backends is None:
+            engines = {
+                graph: Engine(
+                    bundle, graph, threads=threads, device=where.device, strict=where.strict
+                )
+                for graph in GRAPHS
+            }
+            backends, self.device = engines, engines["flow"].device
+        self._hear, self._flow, self._speak = (backends[graph] for graph in GRAPHS)
         self.compute_s = 0.0
 
     @classmethod

@@ -1,23 +1,29 @@
 """The bundle of the generative model: what PyTorch computes, through every way it is run."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from tap_live.bundle import open_bundle
 from tap_live.commands.extracting import asking
 from tap_live.errors import BundleError, ConfigError
-from tap_live.export.gentse import Exported, export_gentse
+from tap_live.export.exporters import Job
+from tap_live.export.gentse import Exported, Wanted, export_gentse
+from tap_live.export.making import make
 from tap_live.extractors.chunked import ChunkConfig
 from tap_live.extractors.gentse import SEED, GenExtractor
 from tap_live.extractors.gentse_frames import noise_at
 from tap_live.extractors.gentse_network import KIND, GenNetwork
 from tap_live.models.gentse import GenDims, GenTSE, at_frames, levels
-from tap_live.models.vocoder import Generator, MelDims, VocoderDims
+from tap_live.models.gentse import content_of as gentse_content
+from tap_live.models.vocoder import Generator, MelDims, VocoderDims, normed
+from tap_live.models.vocoder import content_of as vocoder_content
 from tap_live.models.whisper import Dims, Whisper
 from tap_live.targets import EmbeddedCue
 
@@ -25,7 +31,7 @@ pytestmark = pytest.mark.slow  # tracing takes a minute
 
 RATE = 16_000
 MEL = MelDims(rate=RATE, bands=20)
-WHISPER = Dims(80, 200, 64, 1, 2, 50, 16, 64, 1, 2)
+WHISPER = Dims(80, 1500, 64, 1, 2, 50, 16, 64, 1, 2)
 DIMS = GenDims(mel=MEL, width=16, layers=2, heads=2, before=4, after=1, enrolment=25, lora=2)
 VOCODER = VocoderDims(
     mel=MEL, rates=(8, 8, 4), kernels=(16, 16, 8), channels=16, pairs=False,
@@ -61,7 +67,7 @@ def vocoder() -> Generator:
 @pytest.fixture(scope="module")
 def exported(net: GenTSE, vocoder: Generator, tmp_path_factory: pytest.TempPathFactory) -> Exported:
     folder = tmp_path_factory.mktemp("bundles") / "gentse"
-    return export_gentse(net, vocoder, folder, seconds=SECONDS, steps=2)
+    return export_gentse(net, vocoder, folder, Wanted(seconds=SECONDS))
 
 
 @pytest.fixture(scope="module")
@@ -215,6 +221,33 @@ def test_the_command_line_takes_the_folder_of_a_bundle(
         asking(["text:a dog"], extractor=str(exported.bundle.folder)).extracting()
     with pytest.raises(BundleError, match="'gentse', which is not installed: train and make it"):
         asking(["voice:ana"], extractor="gentse").extracting()
+
+
+def test_the_export_command_makes_and_proves_the_bundle(net: GenTSE, tmp_path: Path) -> None:
+    whisper = tmp_path / "whisper"
+    whisper.mkdir()
+    torch.manual_seed(0)
+    state = {name: part.contiguous() for name, part in Whisper(WHISPER).state_dict().items()}
+    save_file(state, whisper / "model.safetensors")
+    (whisper / "tokenizer.json").write_text("{}")
+    torch.manual_seed(1)
+    torch.save(gentse_content(net), tmp_path / "best.pt")
+    torch.save(vocoder_content(normed(Generator(VOCODER))), tmp_path / "vocoder.pt")
+    options = {"whisper": str(whisper), "seconds": "2", "steps": "1"}
+    job = Job(
+        model="gentse", checkpoint=str(tmp_path / "best.pt"), out=tmp_path / "made",
+        precision="fp16", options=options | {"vocoder": str(tmp_path / "vocoder.pt")},
+    )  # fmt: skip
+    report = make(job, lambda stage, done, total: None)
+    assert not report.faults
+    assert report.task is not None and report.task.unit == "nats"
+    made = GenNetwork.open(tmp_path / "made", threads=1)
+    assert (made.positions, made.steps) == (100, 1)
+    with pytest.raises(ConfigError, match="add --option vocoder=FILE"):
+        make(replace(job, options=options), lambda stage, done, total: None)
+    wrong = replace(job, checkpoint=str(tmp_path / "vocoder.pt"))
+    with pytest.raises(BundleError, match=r"wanted a generative model's best\.pt"):
+        make(wrong, lambda stage, done, total: None)
 
 
 def test_the_card_and_the_manifest_say_what_it_is(exported: Exported) -> None:
