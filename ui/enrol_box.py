@@ -49,6 +49,10 @@ class EnrolBox(QWidget):
         self.bar = QProgressBar()
         self.bar.setAccessibleName(self.tr("How much is recorded"))
         self.bar.setTextVisible(False)
+        policy = self.bar.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)  # nothing moves when it comes
+        self.bar.setSizePolicy(policy)
+        self.bar.hide()
         self.verdict = QLabel()
         self.verdict.setWordWrap(True)
         self.verdict.setAccessibleName(self.tr("Verdict"))
@@ -189,6 +193,7 @@ class EnrolBox(QWidget):
         for control in (self.name, self.file, self.test):
             control.setEnabled(not busy)
         self.cancel.setEnabled(busy)
+        self.bar.setVisible(busy)
         self._show_ready()
 
     def _show_ready(self) -> None:

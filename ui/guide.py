@@ -19,7 +19,7 @@ from tap_live.ui.engine import Phase
 from tap_live.ui.enrol_box import EnrolBox
 from tap_live.ui.link import Link
 from tap_live.ui.networks import installed
-from tap_live.ui.setup import Setup
+from tap_live.ui.setup import Setup, TargetWish
 from tap_live.ui.words_box import WordsBox
 
 LISTEN_AGAIN_MS = 700  # after another device was chosen
@@ -32,6 +32,7 @@ class Guide(QDialog):
     def __init__(self, link: Link, demo: Path | None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._link = link
+        self._pages = 0
         self.setWindowTitle(self.tr("First steps"))
         self.resize(620, 560)
         self.steps = QStackedWidget()
@@ -137,21 +138,30 @@ class Guide(QDialog):
             self.next.setFocus()
 
     def _summary(self) -> str:
+        """What will happen, for each kind of target that is asked for."""
         targets = [one for one in self._link.setup.targets if one.on]
         if not targets:
             return self.tr("Everything that is heard will be captioned.")
-        names = ", ".join(one.label for one in targets)
-        if any(one.kind == "voice" for one in targets) and installed("voice") is None:
-            return self.tr(
-                "Captions will say when {names} speaks. No voice extractor is installed yet, so "
-                "the sound itself stays as it is."
-            ).format(names=names)
-        if installed("sound") is None and all(one.kind == "sound" for one in targets):
-            return self.tr(
-                "{names} is in the list and waits for a sound extractor, which is not installed "
-                "yet. Until then everything is heard and captioned."
-            ).format(names=names)
-        return self.tr("You will hear {names}.").format(names=names)
+        said, voices, sounds = [], *(_labels(targets, kind) for kind in ("voice", "sound"))
+        if voices and installed("voice") is None:
+            said.append(
+                self.tr(
+                    "Captions will say when {names} speaks. No voice extractor is installed yet, "
+                    "so the sound itself stays as it is."
+                ).format(names=voices)
+            )
+        elif voices:
+            said.append(self.tr("You will hear and read {names}.").format(names=voices))
+        if sounds and installed("sound") is None:
+            said.append(
+                self.tr(
+                    "{names} is in the list and waits for a sound extractor, which is not "
+                    "installed yet. Until then everything is heard and captioned."
+                ).format(names=sounds)
+            )
+        elif sounds:
+            said.append(self.tr("You will hear {names}.").format(names=sounds))
+        return "\n\n".join(said) or self.tr("What you asked away will be turned down.")
 
     def _microphone(self) -> QWidget:
         self._level_words = soft()
@@ -175,13 +185,21 @@ class Guide(QDialog):
         return self._page(self.tr("Whom or what do you want to hear?"), "", self.tabs)
 
     def _start(self) -> QWidget:
-        return self._page(self.tr("Ready"), "", self._ready)
+        keys = soft(
+            self.tr(
+                "F5 starts and stops. Record keeps sound and captions in a folder. Ctrl+D puts the "
+                "captions above all windows. Help → First steps brings this back."
+            )
+        )
+        return self._page(self.tr("Ready"), "", self._ready, keys)
 
     def _page(self, head: str, text: str, *parts: QWidget) -> QWidget:
         page = QWidget()
         layout = QVBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(14)
+        number = self._pages = self._pages + 1
+        layout.addWidget(soft(self.tr("Step {number} of 3").format(number=number)))
         layout.addWidget(heading(head))
         if text:
             layout.addWidget(soft(text))
@@ -190,3 +208,7 @@ class Guide(QDialog):
         if not isinstance(parts[-1], QTabWidget):
             layout.addStretch()
         return page
+
+
+def _labels(targets: list[TargetWish], kind: str) -> str:
+    return ", ".join(one.label for one in targets if one.kind == kind and not one.suppress)

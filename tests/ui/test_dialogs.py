@@ -23,6 +23,7 @@ from tap_live.events import (
 from tap_live.service.clips import take_part
 from tap_live.service.protocol import MAX_MESSAGE
 from tap_live.ui import add_target, bringing
+from tap_live.ui import guide as guide_module
 from tap_live.ui.add_target import CLIP, ENROL, VOICE, WORDS, AddTarget
 from tap_live.ui.engine import Phase
 from tap_live.ui.enrol_box import EnrolBox
@@ -239,6 +240,16 @@ class TestFirstSteps:
         guide.tabs.setCurrentIndex(2)
         guide.next.click()
         assert guide._ready.text() == "Everything that is heard will be captioned."
+
+    def test_a_voice_and_a_sound_are_told_apart(self, guide, window, monkeypatch):
+        for name, suppress in (("voice:ana", False), ("voice:ben", True), ("text:rain", False)):
+            window.link.add_known(name, suppress)
+        monkeypatch.setattr(guide_module, "installed", lambda kind: None)
+        first, second = guide._summary().split("\n\n")
+        assert first.startswith("Captions will say when ana speaks.")
+        assert second.startswith("rain is in the list and waits")
+        monkeypatch.setattr(guide_module, "installed", lambda kind: "here")
+        assert guide._summary() == "You will hear and read ana.\n\nYou will hear rain."
 
     def test_leaving_gives_the_microphone_back(self, guide, engine):
         guide.skip.click()

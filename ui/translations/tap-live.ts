@@ -671,102 +671,102 @@
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="54" />
+        <location filename="../enrol_box.py" line="58" />
         <source>Verdict</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="56" />
+        <location filename="../enrol_box.py" line="60" />
         <source>Record {s} s</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="58" />
+        <location filename="../enrol_box.py" line="62" />
         <source>From a file…</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="59" />
+        <location filename="../enrol_box.py" line="63" />
         <source>Cancel</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="60" />
+        <location filename="../enrol_box.py" line="64" />
         <source>Test it</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="69" />
+        <location filename="../enrol_box.py" line="73" />
         <source>Read the sentence aloud, as you usually speak.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="77" />
+        <location filename="../enrol_box.py" line="81" />
         <source>Listening to {file}…</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="128" />
+        <location filename="../enrol_box.py" line="132" />
         <source>{name} is enrolled: {speech:.0f} s of speech, {snr:.0f} dB above the noise.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="131" />
+        <location filename="../enrol_box.py" line="135" />
         <source>Could be better: {text}</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="141" />
+        <location filename="../enrol_box.py" line="145" />
         <source>That is {name}.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="144" />
+        <location filename="../enrol_box.py" line="148" />
         <source>That does not sound like {name}: record one more clip, or try again.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="149" />
+        <location filename="../enrol_box.py" line="153" />
         <source>Say something else, for five seconds.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="177" />
+        <location filename="../enrol_box.py" line="181" />
         <source>Very quiet: is the microphone on?</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="179" />
+        <location filename="../enrol_box.py" line="183" />
         <source>Too loud: turn the microphone down.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="181" />
+        <location filename="../enrol_box.py" line="185" />
         <source>The level is good.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="204" />
+        <location filename="../enrol_box.py" line="209" />
         <source>A recording of that voice alone</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="206" />
+        <location filename="../enrol_box.py" line="211" />
         <source>Sound</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="215" />
+        <location filename="../enrol_box.py" line="220" />
         <source>When the sunlight strikes raindrops in the air, they act as a prism and form a rainbow. People look, but no one ever finds the pot of gold at its end, and that is why it is told again and again.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="229" />
+        <location filename="../enrol_box.py" line="234" />
         <source>Read this aloud, alone, in a quiet place:</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="239" />
+        <location filename="../enrol_box.py" line="244" />
         <source>A voiceprint is biometric. It stays on this computer, readable by you alone, and holds no sound; you can delete it at any time.</source>
         <translation type="unfinished" />
     </message>
@@ -902,104 +902,124 @@
 </context><context>
     <name>Guide</name>
     <message>
-        <location filename="../guide.py" line="35" />
+        <location filename="../guide.py" line="36" />
         <source>First steps</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="129" />
-        <location filename="../guide.py" line="40" />
+        <location filename="../guide.py" line="130" />
+        <location filename="../guide.py" line="41" />
         <source>Continue</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="41" />
+        <location filename="../guide.py" line="42" />
         <source>Back</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="42" />
+        <location filename="../guide.py" line="43" />
         <source>Not now</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="117" />
+        <location filename="../guide.py" line="118" />
         <source>You can be heard.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="117" />
+        <location filename="../guide.py" line="118" />
         <source>Say something: the bar moves.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="129" />
+        <location filename="../guide.py" line="130" />
         <source>Start</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="142" />
+        <location filename="../guide.py" line="144" />
         <source>Everything that is heard will be captioned.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="145" />
+        <location filename="../guide.py" line="148" />
         <source>Captions will say when {names} speaks. No voice extractor is installed yet, so the sound itself stays as it is.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="150" />
+        <location filename="../guide.py" line="154" />
+        <source>You will hear and read {names}.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="157" />
         <source>{names} is in the list and waits for a sound extractor, which is not installed yet. Until then everything is heard and captioned.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="154" />
+        <location filename="../guide.py" line="163" />
         <source>You will hear {names}.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="159" />
+        <location filename="../guide.py" line="164" />
+        <source>What you asked away will be turned down.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="169" />
         <source>Which microphone?</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="160" />
+        <location filename="../guide.py" line="170" />
         <source>It is open now to show how loud it is. Nothing is kept, and nothing ever leaves this computer.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="170" />
+        <location filename="../guide.py" line="180" />
         <source>Whom or what</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="171" />
+        <location filename="../guide.py" line="181" />
         <source>A &amp;voice</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="172" />
+        <location filename="../guide.py" line="182" />
         <source>A &amp;sound</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="173" />
+        <location filename="../guide.py" line="183" />
         <source>Everybody is captioned.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="173" />
+        <location filename="../guide.py" line="183" />
         <source>&amp;Everything</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="175" />
+        <location filename="../guide.py" line="185" />
         <source>Whom or what do you want to hear?</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="178" />
+        <location filename="../guide.py" line="189" />
+        <source>F5 starts and stops. Record keeps sound and captions in a folder. Ctrl+D puts the captions above all windows. Help → First steps brings this back.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="194" />
         <source>Ready</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="202" />
+        <source>Step {number} of 3</source>
         <translation type="unfinished" />
     </message>
 </context><context>
