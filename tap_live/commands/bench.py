@@ -11,16 +11,21 @@ from rich.table import Table
 
 from tap_live.audio.files import read_audio
 from tap_live.audio.resample import StreamResampler
-from tap_live.bench import repeated
+from tap_live.bench import memory_mb, repeated
 from tap_live.captions.vad import RATE
 from tap_live.commands.bench_captions import LANGUAGE, compare, measure_captions
 from tap_live.commands.bench_extraction import measure_extraction
+from tap_live.commands.bench_models import measure_models, table_of
 from tap_live.commands.bench_panel import measure_panel
+from tap_live.commands.bench_plot import write_plot
 from tap_live.commands.bench_result import Result
 from tap_live.commands.captioning import captioning
 from tap_live.commands.demo import BUNDLE
-from tap_live.commands.options import DEFAULT_WHISPER, Json, Whisper
+from tap_live.commands.options import DEFAULT_WHISPER, Device, Json, Strict, Whisper
+from tap_live.commands.placing import say_devices, where_of
+from tap_live.errors import ConfigError
 from tap_live.processor import Audio
+from tap_live.providers import Where
 
 Part = Literal["captions", "extraction", "panel"]
 PANEL_S = 20.0
@@ -34,7 +39,10 @@ def bench(
     audio: Annotated[Path | None, typer.Option(help="Another recording, of clear speech.")] = None,
     peer: Annotated[
         str | None,
-        typer.Option(help="Compare with faster-whisper in the same run: the only peer so far."),
+        typer.Option(
+            help="Compare in the same run: captions with `faster-whisper`, with --model a network "
+            "with `pytorch`."
+        ),
     ] = None,
     runs: Annotated[int, typer.Option(help="Runs of a comparison.", min=1)] = 3,
     only: Annotated[
@@ -45,20 +53,42 @@ def bench(
     extractor: Annotated[
         Path | None, typer.Option(help="Folder of an extractor. [default: voice-compact]")
     ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Measure a network alone instead: `shipped`, a name of `models list`, or a "
+            "bundle's folder. Repeatable."
+        ),
+    ] = None,
+    steps: Annotated[int, typer.Option(help="With --model: steps of a turn.", min=2)] = 20,
+    plot: Annotated[
+        Path | None, typer.Option(help="With --model: write an SVG of what batches bring.")
+    ] = None,
+    device: Device = None,
+    strict: Strict = False,
     json: Json = False,
 ) -> None:
     """Measure captions, extraction and the panel against real time, and captions against a peer.
 
+    With --model: latency, throughput and batches of a network's graphs, optimised and not.
     Exit code 1 if a budget is not kept.
     """
+    where = where_of(device, strict)
+    if model:
+        _bench_models(model, where, peer, steps, plot, json)
+        return
+    if plot or peer == "pytorch":
+        raise ConfigError("--plot and --peer pytorch are for networks: add --model")
     name = whisper or DEFAULT_WHISPER
     recording = _recording(audio)
     results = []
-    listener = captioning(name, LANGUAGE) if only in (None, "captions") else None
+    listened = only in (None, "captions")
+    listener = captioning(name, LANGUAGE, where=where) if listened else None
     if listener:
+        say_devices(device, listener.devices)
         results += measure_captions(listener, repeated(recording, seconds))
     if only in (None, "extraction"):
-        results += measure_extraction(extractor, recording, hops, listener)
+        results += measure_extraction(extractor, recording, hops, listener, where)
     if only in (None, "panel"):
         results += measure_panel(PANEL_S)
     if peer is not None:
@@ -69,6 +99,22 @@ def bench(
         Console().print(_table(results))
     if not all(result.kept for result in results):
         raise typer.Exit(1)
+
+
+def _bench_models(
+    names: list[str], where: Where, peer: str | None, steps: int, plot: Path | None, json: bool
+) -> None:
+    figures = measure_models(names, where, peer, steps)
+    if plot:
+        write_plot(plot, figures)
+    memory = memory_mb()
+    if json:
+        typer.echo(msgspec.json.encode({"figures": figures, "memory_mb": memory}))
+        return
+    console = Console()
+    console.print(table_of(figures))
+    if memory is not None:
+        console.print(f"memory of this process, at most: {memory:.0f} MB")
 
 
 def _recording(path: Path | None) -> Audio:

@@ -16,6 +16,7 @@ from tap_live.extraction import Extraction, Wanted
 from tap_live.extractors.compact import CompactExtractor
 from tap_live.extractors.network import Network, installed
 from tap_live.processor import Audio
+from tap_live.providers import CPU, Where
 from tap_live.targets import EmbeddedCue
 
 BUDGETS = {"voice": (32.0, 0.25), "sound": (48.0, 0.35)}  # ms of latency, share of a core
@@ -23,14 +24,18 @@ RATES = (48_000, 44_100)  # Hz
 
 
 def measure_extraction(
-    folder: Path | None, recording: Audio, hops: int, listener: Captioning | None
+    folder: Path | None,
+    recording: Audio,
+    hops: int,
+    listener: Captioning | None,
+    where: Where = CPU,
 ) -> list[Result]:
     """Extraction at each rate; beside captions of the same recording if there is a listener."""
     folder = folder or installed("voice")
     if folder is None:
         warn("voice-compact is not installed: extraction is left out")
         return []
-    network = Network.open(folder)
+    network = Network.open(folder, where)
     results = []
     for rate in RATES:
         resampler = StreamResampler(RATE, rate)

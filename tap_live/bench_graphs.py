@@ -1,0 +1,186 @@
+"""Measure networks graph by graph: latency, throughput, batches, each way of running them in turn.
+
+Ways are timed turn by turn in one run, for machines drift: their ratios are what counts.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+import msgspec
+import numpy as np
+
+from tap_live.bundle import Bundle, GraphSpec, TensorSpec
+from tap_live.providers import CPU, Where, place
+from tap_live.runtime import Engine
+from tap_live.whisper.assemble import assembled
+from tap_live.whisper.model import Precision, Whisper
+
+LENGTHS = {"frames": 160}  # of free axes that are no batch; 1.6 s of the speaker encoder
+BATCHES = (1, 2, 4, 8)
+SPAN_S, FRAMES_A_S, CONTEXT = 10.0, 100, 64  # of audio for Whisper; tokens read before
+
+Step: TypeAlias = Callable[[], object]
+MakeStep: TypeAlias = Callable[[int], Step]
+"""Takes the rows of a batch."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way of running a model: its graphs, and where they run."""
+
+    name: str  # "fp32", "int8", "fp32 as written", "pytorch"
+    device: str
+    graphs: Mapping[str, MakeStep]
+    most: int = max(BATCHES)  # rows
+    audio_s: Mapping[str, float] = field(default_factory=dict)  # of a row
+
+
+class Figure(msgspec.Struct, frozen=True):
+    """One graph, one way, one batch."""
+
+    model: str
+    graph: str
+    way: str
+    device: str
+    batch: int
+    p50_ms: float
+    p99_ms: float
+    rows_a_s: float
+    real_time: float | None  # seconds of compute for a second of audio
+    ratio: float | None  # how many times as fast as the last way, in the same turns
+
+
+def bundle_way(name: str, bundle: Bundle, where: Where = CPU, *, optimise: bool = True) -> Way:
+    """Run every graph of a bundle on noise."""
+    engines = {
+        graph: Engine(bundle, graph, device=where.device, strict=where.strict, optimise=optimise)
+        for graph in bundle.manifest.graphs
+    }
+    hop = bundle.manifest.settings.get("hop_s")
+    return Way(
+        name,
+        next(iter(engines.values())).device,
+        {graph: _engine_steps(engine) for graph, engine in engines.items()},
+        most=max(BATCHES) if all(map(_has_batch, bundle.manifest.graphs.values())) else 1,
+        audio_s={"step": hop} if isinstance(hop, float) else {},
+    )
+
+
+def whisper_way(
+    name: str,
+    source: str | Path,
+    precision: Precision,
+    where: Where = CPU,
+    *,
+    optimise: bool = True,
+) -> Way:
+    """Run encoder and decoder; a decoder's step is one token."""
+    folder = assembled(source, precision=precision)
+    encoder, decoder = (
+        place(
+            folder / file,
+            where.device,
+            strict=where.strict,
+            whole=False,
+            optimise=optimise,
+        )
+        for file in ("encoder.onnx", "decoder.onnx")
+    )
+    whisper = Whisper(folder, sessions=(encoder.session, decoder.session))
+    return whisper_steps(name, whisper, decoder.device)
+
+
+def whisper_steps(name: str, whisper: Whisper, device: str = "cpu") -> Way:
+    """The same of a Whisper that is loaded, as of PyTorch's."""
+    mel = np.random.default_rng(0).standard_normal((1, whisper.dims.n_mels, _FRAMES))
+    mel = mel.astype(np.float32)
+
+    def encode(batch: int) -> Step:
+        rows = np.repeat(mel, batch, axis=0)
+        return lambda: whisper.encode(rows)
+
+    def decode(batch: int) -> Step:
+        start = whisper.start(whisper.encode(np.repeat(mel, batch, axis=0)))
+        token = np.full((batch, 1), whisper.dims.previous)
+        _, _, state = whisper.decode(np.repeat(token, CONTEXT, axis=1), start, last=1)
+        return lambda: whisper.decode(token, state, last=1)
+
+    return Way(name, device, {"encoder": encode, "decoder": decode}, audio_s={"encoder": SPAN_S})
+
+
+def measure(
+    model: str, ways: Sequence[Way], *, steps: int = 20, turns: int = 3, batches: bool = True
+) -> list[Figure]:
+    """Time every way at one row, in turns, and the first of them at larger batches too."""
+    figures = []
+    for graph in ways[0].graphs:
+        timed = _in_turns([way.graphs[graph](1) for way in ways], steps, turns)
+        last = float(np.median(timed[-1]))
+        for way, times in zip(ways, timed, strict=True):
+            figures.append(_figure(model, graph, way, 1, times, last))
+        for batch in BATCHES[1:] if batches else ():
+            if batch <= ways[0].most:
+                (times,) = _in_turns([ways[0].graphs[graph](batch)], steps, 1)
+                figures.append(_figure(model, graph, ways[0], batch, times, None))
+    return figures
+
+
+_FRAMES = round(SPAN_S * FRAMES_A_S)
+
+
+def _in_turns(made: Sequence[Step], steps: int, turns: int) -> list[list[float]]:
+    """Seconds of every step, of each in turn."""
+    times: list[list[float]] = [[] for _ in made]
+    for step in made:
+        step()  # the first one is the slow one
+    for _ in range(turns):
+        for step, mine in zip(made, times, strict=True):
+            for _ in range(steps):
+                begun = time.perf_counter()
+                step()
+                mine.append(time.perf_counter() - begun)
+    return times
+
+
+def _figure(
+    model: str, graph: str, way: Way, batch: int, times: Sequence[float], last: float | None
+) -> Figure:
+    p50, p99 = (float(np.quantile(times, q)) for q in (0.5, 0.99))
+    audio_s = way.audio_s.get(graph)
+    return Figure(
+        model=model,
+        graph=graph,
+        way=way.name,
+        device=way.device,
+        batch=batch,
+        p50_ms=1e3 * p50,
+        p99_ms=1e3 * p99,
+        rows_a_s=batch / p50,
+        real_time=p50 / (batch * audio_s) if audio_s else None,
+        ratio=last / p50 if last else None,
+    )
+
+
+def _engine_steps(engine: Engine) -> MakeStep:
+    def make(batch: int) -> Step:
+        rng = np.random.default_rng(0)
+        inputs = {
+            spec.name: rng.standard_normal(_lengths(spec, batch)).astype(spec.dtype)
+            for spec in engine.spec.inputs
+        }
+        state = engine.initial_state()
+        return lambda: engine.step(inputs, state)
+
+    return make
+
+
+def _lengths(spec: TensorSpec, batch: int) -> list[int]:
+    return [axis if isinstance(axis, int) else LENGTHS.get(axis, batch) for axis in spec.shape]
+
+
+def _has_batch(spec: GraphSpec) -> bool:
+    """Whether it takes several rows that know nothing of each other."""
+    return not spec.state and isinstance(spec.inputs[0].shape[0], str)

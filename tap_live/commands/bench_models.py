@@ -1,0 +1,101 @@
+"""The part of `tap-live bench` that measures networks: `--model`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.table import Table
+
+from tap_live.bench_graphs import Figure, Way, bundle_way, measure, whisper_way
+from tap_live.bundle import MANIFEST, open_bundle
+from tap_live.catalogue import BUNDLES, manifests
+from tap_live.errors import BundleError, ConfigError, RuntimeMissingError
+from tap_live.providers import Where
+from tap_live.whisper.sources import entry_of, local
+
+SHIPPED = "shipped"  # for --model
+WHISPER = "whisper-"
+UNOPTIMISED = "fp32 as written"
+
+
+def measure_models(
+    names: Sequence[str], where: Where, peer: str | None, steps: int
+) -> list[Figure]:
+    """Measure models, every way there is. Raises: ConfigError, BundleError, RuntimeMissingError."""
+    if peer not in (None, "pytorch"):
+        raise ConfigError(f"--model is compared with --peer pytorch, not with {peer!r}")
+    figures = []
+    for name in [one for given in names for one in (_shipped() if given == SHIPPED else [given])]:
+        ways = _whisper_ways(name, where) if name.startswith(WHISPER) else _ways(name, where)
+        if peer and (other := _pytorch(name)):
+            ways.append(other)
+        figures += measure(name, ways, steps=steps)
+    return figures
+
+
+def table_of(figures: Sequence[Figure]) -> Table:
+    """Latency, throughput, real-time factor; how many times as fast as the last way."""
+    columns = ("model", "graph", "way", "on", "rows", "p50 ms", "p99 ms", "rows/s", "real time")
+    table = Table(*columns, "ratio", box=None)
+    for one in figures:
+        table.add_row(
+            one.model,
+            one.graph,
+            one.way,
+            one.device,
+            str(one.batch),
+            f"{one.p50_ms:.3g}",
+            f"{one.p99_ms:.3g}",
+            f"{one.rows_a_s:.3g}",
+            "" if one.real_time is None else f"{one.real_time:.3g}",
+            "" if one.ratio is None else f"{one.ratio:.2f}",
+        )
+    return table
+
+
+def _shipped() -> list[str]:
+    """Bundles with graphs, and with weights where those are elsewhere."""
+    with_graphs = [one.name for one in manifests() if one.graphs]
+    return [
+        name
+        for name in with_graphs
+        if not name.startswith(WHISPER) or any(local(entry_of(name.removeprefix(WHISPER))))
+    ]
+
+
+def _ways(name: str, where: Where) -> list[Way]:
+    folder = next(
+        (path for path in (BUNDLES / name, Path(name)) if (path / MANIFEST).is_file()), None
+    )
+    if folder is None:
+        there = ", ".join(one.name for one in manifests() if one.graphs)
+        raise BundleError(f"no bundle {name!r} with graphs: there are {there}, or give a folder")
+    bundle = open_bundle(folder)
+    return [
+        bundle_way("fp32", bundle, where),
+        bundle_way(UNOPTIMISED, bundle, where, optimise=False),
+    ]
+
+
+def _whisper_ways(name: str, where: Where) -> list[Way]:
+    source = name.removeprefix(WHISPER)
+    ways = [
+        whisper_way("fp32", source, "fp32", where),
+        whisper_way(UNOPTIMISED, source, "fp32", where, optimise=False),
+    ]
+    if ways[0].device == "cpu":
+        ways.insert(0, whisper_way("int8", source, "int8", where))
+    return ways
+
+
+def _pytorch(name: str) -> Way | None:
+    """None where there is nothing to compare with."""
+    try:
+        from tap_live.export.twins import pytorch_way
+    except ImportError as error:
+        raise RuntimeMissingError(
+            "--peer pytorch wants PyTorch: pip install 'tap-live[export]'"
+        ) from error
+    try:
+        return pytorch_way(name)
+    except ConfigError:
+        return None

@@ -1,0 +1,73 @@
+"""Whisper in PyTorch behind the live engine's interface, and its bounds in every precision."""
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from tap_live.export.verify import compare
+from tap_live.export.whisper import write_bundle
+from tap_live.export.whisper_sessions import Decoding, Encoding, in_pytorch
+from tap_live.models.whisper import Dims
+from tap_live.models.whisper import Whisper as Network
+from tap_live.whisper.assemble import assembled
+from tap_live.whisper.model import Whisper
+
+DIMS = Dims(80, 1500, 64, 1, 2, 1600, 448, 64, 1, 2)
+HEADS = ((0, 0), (1, 0))
+LENGTH = 4
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    network = Network(DIMS, HEADS).eval()
+    torch.nn.init.normal_(network.decoder.positional_embedding, std=0.1)
+    return network
+
+
+@pytest.fixture(scope="module", params=["fp32", "fp16", "int8"])
+def made(request, network, tmp_path_factory):
+    from safetensors.numpy import save_file
+
+    folder = tmp_path_factory.mktemp(request.param) / "tiny"
+    folder.mkdir()
+    state = {name: value.numpy() for name, value in network.state_dict().items()}
+    save_file(state, folder / "model.safetensors")
+    tokenizer = folder / "tokenizer.json"
+    tokenizer.write_text("{}")
+    write_bundle(
+        "tiny", DIMS, HEADS, tokenizer, folder, made_by="a test", prompt_length=LENGTH,
+        precisions=[request.param],
+    )  # fmt: skip
+    return request.param, assembled(folder, precision=request.param, cache=folder / "cache")
+
+
+def test_encoder_and_decoder_compute_what_pytorch_does(made, network):
+    precision, folder = made
+    allowed = {"fp32": 1e-4, "fp16": 1e-2, "int8": 0.1}[precision]
+    reference, candidate = in_pytorch(network, folder), Whisper(folder)
+    mel = np.random.default_rng(0).standard_normal((1, 80, 60)).astype(np.float32)
+    compare(Encoding(reference), Encoding(candidate), [{"mel": mel}] * 2).check(allowed)
+    encoded = reference.encode(mel)
+    tokens = [{"tokens": np.array([[token]])} for token in (5, 7, 1000, 3)]
+    found = compare(
+        Decoding(reference, reference.start(encoded)),
+        Decoding(candidate, candidate.start(encoded)),
+        tokens,
+    )
+    found.check(allowed)
+    assert {parity.output for parity in found.parities} == {"logits", "align", "self_kv"}
+    assert found.reference_s > 0 and found.candidate_s > 0
+
+
+def test_what_is_multiplied_in_half_is_stored_in_half(made):
+    precision, folder = made
+    model = onnx.load(folder / "encoder.onnx", load_external_data=False)
+    stored = {t.name: t.data_type for t in model.graph.initializer if t.external_data}
+    matrices = {kind for name, kind in stored.items() if "linear" in name and "weight" in name}
+    norms = {kind for name, kind in stored.items() if "layer_norm" in name}
+    expected = {"fp32": {1}, "fp16": {10}, "int8": {1, 3}}[precision]
+    assert matrices == expected
+    assert norms == {onnx.TensorProto.FLOAT}
