@@ -3,7 +3,17 @@
 from collections.abc import Callable
 from typing import Any
 
-from PyQt6.QtWidgets import QComboBox, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
+from PyQt6.QtCore import Qt
+from PyQt6.QtGui import QKeyEvent
+from PyQt6.QtWidgets import (
+    QComboBox,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QWidget,
+)
 
 
 def tool(text: str, name: str, do: Callable[..., object], *, toggle: bool = False) -> QToolButton:
@@ -30,6 +40,15 @@ def button(
     made.setProperty("danger", danger)
     made.clicked.connect(lambda: do())
     return made
+
+
+class OwnReturn(QLineEdit):
+    """A line whose Enter key presses no button of the dialog around it."""
+
+    def keyPressEvent(self, a0: QKeyEvent | None) -> None:
+        super().keyPressEvent(a0)
+        if a0 is not None and a0.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            a0.accept()
 
 
 def title(text: str) -> QLabel:

@@ -9,7 +9,6 @@ from PyQt6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QLabel,
-    QLineEdit,
     QProgressBar,
     QVBoxLayout,
     QWidget,
@@ -17,7 +16,7 @@ from PyQt6.QtWidgets import (
 
 from tap_live.events import Cancel, CheckVoice, Enrol, Level, Progress, Start, Stop
 from tap_live.ui.bringing import Bringing
-from tap_live.ui.controls import button, graded, soft
+from tap_live.ui.controls import OwnReturn, button, graded, soft
 from tap_live.ui.engine import Phase
 from tap_live.ui.level_meter import LevelMeter
 from tap_live.ui.link import Link
@@ -38,11 +37,12 @@ class EnrolBox(QWidget):
         self._bringing.told.connect(self._show_sent)
         self._task: str | None = None
         self._opened = False  # whether the microphone is open for us
-        self.name = QLineEdit()
+        self._testable = False  # whether the name is that of a voice that was just heard
+        self.name = OwnReturn()
         self.name.setPlaceholderText(self.tr("Name"))
         self.name.setAccessibleName(self.tr("Name of the voice"))
         self.name.setMaxLength(40)
-        self.name.textChanged.connect(lambda: self._show_ready())
+        self.name.textChanged.connect(lambda: self._renamed())
         self.name.returnPressed.connect(self.record)
         self.meter = LevelMeter(self.tr("Level of the microphone"))
         self.advice = soft()
@@ -95,7 +95,6 @@ class EnrolBox(QWidget):
         self.name.setText(name)
         self._say("")
         self.bar.setValue(0)
-        self.test.setEnabled(False)
         self.name.setFocus()
         self._show_ready()
 
@@ -135,12 +134,14 @@ class EnrolBox(QWidget):
         findings = [self.tr("Could be better: {text}").format(text=text)
                     for text in result["findings"].values()]  # fmt: skip
         self._say("\n".join([good, *findings]), "watch" if findings else "good")
-        self.test.setEnabled(not self._link.engine.remote or self._link.phase is Phase.RUNNING)
+        self._testable = not self._link.engine.remote or self._link.phase is Phase.RUNNING
+        self._show_ready()
         self.enrolled.emit(result["name"])
 
     def _tested(self, result: dict[str, Any]) -> None:
         self._finish()
-        self.test.setEnabled(True)
+        self._testable = True
+        self._show_ready()
         if result["same"]:
             text = self.tr("That is {name}.").format(name=result["name"])
             self._say(text, "good")
@@ -190,16 +191,20 @@ class EnrolBox(QWidget):
         graded(self.verdict, grade)
 
     def _busy(self, busy: bool) -> None:
-        for control in (self.name, self.file, self.test):
-            control.setEnabled(not busy)
+        self.name.setEnabled(not busy)
         self.cancel.setEnabled(busy)
         self.bar.setVisible(busy)
+        self._show_ready()
+
+    def _renamed(self) -> None:
+        self._testable = False
         self._show_ready()
 
     def _show_ready(self) -> None:
         named, idle = bool(self.name.text().strip()), self._task is None and not self._bringing.busy
         self.start.setEnabled(named and idle)
         self.file.setEnabled(named and idle)
+        self.test.setEnabled(self._testable and idle)
         if self._task is None:
             self.cancel.setEnabled(False)
 
@@ -214,8 +219,6 @@ class EnrolBox(QWidget):
             self.enrol_file(Path(name))
 
     def _lay_out(self) -> None:
-        self.test.setEnabled(False)
-        self.cancel.setEnabled(False)
         sentence = QLabel(
             "“" + self.tr(
                 "When the sunlight strikes raindrops in the air, they act as a prism and form a "

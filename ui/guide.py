@@ -39,6 +39,7 @@ class Guide(QDialog):
         self.input = DeviceChoice(link, "input", demo)
         self.enrol, self.words = EnrolBox(link), WordsBox()
         self.next = button(self.tr("Continue"), self.go_on, main=True)
+        self.next.setDefault(True)
         self.back = button(self.tr("Back"), self.go_back)
         self.skip = button(self.tr("Not now"), self.reject)
         self._ready = soft()

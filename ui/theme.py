@@ -12,6 +12,7 @@ MARKS = Path(__file__).parent / "marks"
 _SHEET = """
 QWidget {{ color: {text}; }}
 QMainWindow, QDialog {{ background: {ground}; }}
+QDialog {{ border: 1px solid {line}; }}
 QFrame#box {{ background: {panel}; border: 1px solid {line}; border-radius: 8px; }}
 QLabel#title {{ font-weight: 600; }}
 QLabel#heading {{ font-size: 20px; font-weight: 600; }}

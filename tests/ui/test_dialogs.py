@@ -86,6 +86,7 @@ class TestEnrolment:
         window.link.poll()
         assert "find a quieter place" in enrol.verdict.text()
         assert enrol.start.isEnabled()
+        assert not enrol.test.isEnabled()  # nobody is enrolled
 
     def test_warnings_of_the_verdict_are_shown(self, window, engine, enrol):
         engine.phase = Phase.PREVIEW
@@ -225,6 +226,16 @@ class TestFirstSteps:
         guide.next.click()
         assert not engine.told(Start)[-1].preview
         assert not guide.isVisible()
+
+    @pytest.mark.parametrize("key", [Qt.Key.Key_Return, Qt.Key.Key_Enter])
+    def test_enter_after_the_name_records_and_presses_nothing_else(self, qtbot, guide, engine, key):
+        del engine.answers[Enrol]
+        guide.next.click()
+        guide.enrol.name.setText("ana")
+        qtbot.keyClick(guide.enrol.name, key)
+        assert len(engine.told(Enrol)) == 1
+        assert not engine.told(Cancel)
+        assert guide.steps.currentIndex() == WHOM
 
     def test_a_sound_can_be_typed_instead(self, guide, window, engine):
         guide.next.click()
