@@ -13,13 +13,17 @@ from pathlib import Path
 import msgspec
 import torch
 
+from tap_live.bundle import MANIFEST, read_manifest
 from tap_live.engine_cache import this_machine
-from tap_live.errors import ConfigError, StorageError
+from tap_live.errors import BundleError, ConfigError, StorageError
 from tap_live.export.export_report import Report, graph_of, outputs_of, speeds_of
 from tap_live.export.exporters import Job, Subject, Tell, open_subject
 from tap_live.export.tensorrt_build import build_engines, tensorrt
+from tap_live.native import FOLDER
 from tap_live.providers import Where
+from tap_live.whisper.assemble import RECORD, Record
 
+CARD = "README.md"
 STAGES = ("opening", "graphs", "parity", "task", "engines")
 VERSIONS = ("torch", "onnx", "onnxruntime", "onnxruntime-gpu", "tensorrt")
 
@@ -54,10 +58,7 @@ def check(job: Job) -> None:
     if job.to == "tensorrt":
         tensorrt()
         this_machine()
-    if job.out.exists() and not _is_made(job.out):
-        raise ConfigError(
-            f"wanted a new folder or one that holds an export, found others' files in {job.out}"
-        )
+    _spare_others(job.out)
 
 
 def _made(subject: Subject, folder: Path, job: Job, tell: Tell) -> Report:
@@ -102,11 +103,29 @@ def _versions() -> Iterator[tuple[str, str]]:
             continue
 
 
-def _is_made(folder: Path) -> bool:
-    made = ("manifest.json", "assembled.json")
-    return folder.is_dir() and (
-        not any(folder.iterdir()) or any((folder / file).is_file() for file in made)
-    )
+def _spare_others(out: Path) -> None:
+    """Raises: ConfigError unless a folder is new, empty, or an export with nothing beside it."""
+    if not out.exists():
+        return
+    there = {path.name for path in out.iterdir()} if out.is_dir() else {out.name}
+    if others := sorted(there - _of_export(out)):
+        raise ConfigError(
+            f"wanted a new folder or one that holds an export, found others' files in {out}: "
+            f"{', '.join(others[:3])}"
+        )
+
+
+def _of_export(folder: Path) -> set[str]:
+    """What an export put into a folder; a manifest of another program says nothing."""
+    try:
+        if (folder / RECORD).is_file():
+            record = msgspec.json.decode((folder / RECORD).read_bytes(), type=Record)
+            files = record.files
+        else:
+            files = read_manifest(folder).files
+    except (BundleError, OSError, msgspec.DecodeError):
+        return set()
+    return {MANIFEST, RECORD, CARD, FOLDER, *(Path(file).parts[0] for file in files)}
 
 
 @contextmanager
@@ -122,13 +141,17 @@ def _beside(job: Job) -> Iterator[Path]:
         making.chmod(0o755)
         yield making
     except OSError as error:
-        raise StorageError(f"cannot write {out}: {error.strerror or error}") from error
+        raise StorageError(f"cannot make {out}: {error}") from error
     finally:
         for folder in (making, job.scratch):
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def _put(made: Path, out: Path) -> None:
+    """Rename it; an earlier export goes only when this one is there."""
+    _spare_others(out)
+    old = made.with_name(f"{made.name}-old")
     if out.exists():
-        shutil.rmtree(out)
+        out.rename(old)
     made.rename(out)
+    shutil.rmtree(old, ignore_errors=True)

@@ -88,9 +88,35 @@ def test_an_earlier_export_is_replaced_and_others_files_are_not(checkpoint, tmp_
     before = (tmp_path / "bundle" / "manifest.json").stat().st_ino
     made(job(checkpoint, tmp_path))
     assert (tmp_path / "bundle" / "manifest.json").stat().st_ino != before
-    (tmp_path / "bundle" / "manifest.json").unlink()
-    with pytest.raises(ConfigError, match=r"found others' files in .*bundle"):
+    (tmp_path / "bundle" / "notes.txt").write_text("mine")
+    with pytest.raises(ConfigError, match=r"found others' files in .*bundle: notes\.txt"):
         made(job(checkpoint, tmp_path))
+
+
+def test_a_folder_with_another_programs_manifest_is_left_alone(checkpoint, tmp_path):
+    (tmp_path / "bundle").mkdir()
+    (tmp_path / "bundle" / "manifest.json").write_text('{"manifest_version": 3}')
+    with pytest.raises(ConfigError, match=r"found others' files in .*bundle: manifest\.json"):
+        made(job(checkpoint, tmp_path))
+    assert [path.name for path in tmp_path.rglob("*")] == ["bundle", "manifest.json"]
+
+
+def test_what_appears_in_the_folder_meanwhile_is_left_alone(checkpoint, tmp_path):
+    def tell(stage, done, total):
+        if (stage, done) == ("task", 1):
+            (tmp_path / "bundle").mkdir()
+            (tmp_path / "bundle" / "notes.txt").write_text("mine")
+
+    with pytest.raises(ConfigError, match=r"notes\.txt"):
+        make(job(checkpoint, tmp_path), tell)
+    assert [path.name for path in tmp_path.rglob("*")] == ["bundle", "notes.txt"]
+
+
+def test_a_file_that_is_missing_is_named(checkpoint, tmp_path):
+    wanted = job(checkpoint, tmp_path, options={"figures": str(tmp_path / "none.md")})
+    with pytest.raises(StorageError, match=r"none\.md"):
+        made(wanted)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_cannot_be_is_refused_before_anything_is_written(checkpoint, tmp_path):
@@ -118,9 +144,9 @@ def test_every_exporter_is_there_and_an_unknown_one_lists_them(tmp_path):
 def test_tensorrt_is_refused_what_it_cannot_run(tmp_path):
     words = {"checkpoint": "tiny.en", "out": tmp_path / "out", "to": "tensorrt"}
     with pytest.raises(ConfigError, match=r"8-bit Whisper graphs .* take --precision fp16"):
-        made(Job(model="whisper", precision="int8", **words))
+        open_subject(Job(model="whisper", precision="int8", **words))
     with pytest.raises(ConfigError, match="prompts are data for a Whisper"):
-        made(Job(model="ts-whisper", **words))
+        open_subject(Job(model="ts-whisper", **words))
 
 
 def test_a_loss_is_a_change_for_the_worse():
