@@ -195,7 +195,7 @@ def main(
     bundle: Annotated[Path, typer.Option(help="of `export.gentse`")],
     student: Annotated[Path | None, typer.Option(help="a bundle that draws in one step")] = None,
     extractor: Annotated[Path | None, typer.Option(help="a compact voice bundle")] = None,
-    whisper: Annotated[str, typer.Option(help="that counts word errors")] = "base.en",
+    whisper: Annotated[str, typer.Option(help="that counts word errors")] = "base",
     names: Annotated[str, typer.Option(help="lists, with commas")] = "voice_2mix",
     first: Annotated[int | None, typer.Option(help="only so many of each")] = None,
     steps: Annotated[str, typer.Option(help="of the flow, with commas")] = STEPS,

@@ -89,7 +89,7 @@ def main(
     whisper: Annotated[
         str, typer.Option(help="name or folder of the Whisper that it learned with")
     ],
-    judge: Annotated[str, typer.Option(help="the Whisper that counts word errors")] = "base.en",
+    judge: Annotated[str, typer.Option(help="the Whisper that counts word errors")] = "base",
     speaker: Annotated[Path | None, typer.Option(help="Resemblyzer's pretrained.pt")] = None,
     labels: Annotated[Path | None, typer.Option(help="words of the speech")] = None,
     examples: Annotated[int, typer.Option()] = 20,

@@ -63,6 +63,8 @@ CURVES = {
     "said": "held-out words, nats a token",
     "said_mixture": "plain Whisper, mixture",
     "said_alone": "plain Whisper, voice alone",
+    "mel": "held-out mel frames, nats",
+    "mel_mixture": "the mixture's, nats",
     "loss": "training loss",
 }
 

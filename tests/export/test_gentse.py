@@ -3,6 +3,8 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -13,15 +15,19 @@ from torch import nn
 from tap_live.bundle import open_bundle
 from tap_live.commands.extracting import asking
 from tap_live.errors import BundleError, ConfigError
+from tap_live.export import gentse_eval, gentse_minute
 from tap_live.export.exporters import Job
 from tap_live.export.gentse import Exported, Wanted, export_gentse
 from tap_live.export.making import make
+from tap_live.export.task import clip, two_voices
 from tap_live.extractors.chunked import ChunkConfig
 from tap_live.extractors.gentse import SEED, GenExtractor
 from tap_live.extractors.gentse_frames import noise_at
 from tap_live.extractors.gentse_network import KIND, GenNetwork
 from tap_live.models.gentse import GenDims, GenTSE, at_frames, levels
 from tap_live.models.gentse import content_of as gentse_content
+from tap_live.models.training.gentse_batches import GenBatch
+from tap_live.models.training.words import Script
 from tap_live.models.vocoder import Generator, MelDims, VocoderDims, normed
 from tap_live.models.vocoder import content_of as vocoder_content
 from tap_live.models.whisper import Dims, Whisper
@@ -248,6 +254,58 @@ def test_the_export_command_makes_and_proves_the_bundle(net: GenTSE, tmp_path: P
     wrong = replace(job, checkpoint=str(tmp_path / "vocoder.pt"))
     with pytest.raises(BundleError, match=r"wanted a generative model's best\.pt"):
         make(wrong, lambda stage, done, total: None)
+
+
+def test_the_evaluation_rates_every_way_of_hearing(
+    exported: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    voices = two_voices(RATE, 4.0)
+    case = SimpleNamespace(
+        mixture=voices.mixture, target=voices.target, text="a b", enrolment=clip("maya.ogg", RATE)
+    )
+    lists = SimpleNamespace(rows=lambda name: [{"id": "1"}], voice_case=lambda row: case)
+    monkeypatch.setattr(gentse_eval, "open_lists", lambda folder: lists)
+    monkeypatch.setattr(gentse_eval, "dnsmos", lambda audio: 3.0)
+    monkeypatch.setattr(gentse_eval, "transcribe", lambda *given: [SimpleNamespace(text="a c")])
+    monkeypatch.setattr(gentse_eval.Whisper, "open", lambda name: None)
+    bundle = exported.bundle.folder
+    gentse_eval.main(tmp_path, tmp_path / "out", bundle, student=bundle, steps="1,2")
+    table = (tmp_path / "out" / "gentse.md").read_text()
+    assert "voice_2mix, 1 cases" in table and "| 50.0 [" in table
+    rows = [json.loads(line) for line in (tmp_path / "out" / "cases.jsonl").open()]
+    ways = {row["way"]: row for row in rows}
+    assert list(ways) == [
+        "mixture", "gentse, 1 steps", "gentse, 2 steps", "student, 1 step",
+        "clean voice, vocoder alone", "clean voice",
+    ]  # fmt: skip
+    assert ways["clean voice"]["likeness"] > ways["mixture"]["likeness"] > 0
+    assert ways["mixture"]["loudness"] == pytest.approx(3.0, abs=0.5)  # two, equally loud
+    assert ways["gentse, 1 steps"]["joins"] is not None
+    likeness = ways["gentse, 1 steps"]["likeness"]
+    assert ways["student, 1 step"]["likeness"] == pytest.approx(likeness, abs=1e-3)
+
+
+def test_a_minute_is_judged_beside_what_the_vocoder_makes_of_the_clean_voice(
+    net: GenTSE, vocoder: Generator, audio: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gentse_minute.Whisper, "open", lambda name: None)
+    monkeypatch.setattr(gentse_minute, "transcribe", lambda *given: [SimpleNamespace(text="a")])
+    script = SimpleNamespace(read=lambda labels: "a b")
+    mixture = torch.from_numpy(audio[None, : 2 * RATE]).repeat(2, 1)
+    target = mixture * torch.tensor([[0.5], [0.0]])  # the second voice is absent
+    speaker = torch.from_numpy(cue().positive).repeat(2, 1)
+    labels = torch.zeros(2, 3, dtype=torch.long)
+    batch = GenBatch(mixture, torch.zeros(2, 25 * 320), speaker, mixture, target, labels, labels)
+    minute = gentse_minute.Minute(net, vocoder, "base.en", cast(Script, script))
+    found = list(minute.judge(batch, [1, 3]))
+    assert [said.way for said in found] == [
+        "mixture, vocoder", "clean voice, vocoder", "1 steps", "3 steps", "clean voice",
+    ]  # fmt: skip
+    apart = {said.way: said.apart for said in found}
+    assert apart["mixture, vocoder"] == pytest.approx(np.log(2), abs=0.1)
+    assert apart["clean voice, vocoder"] == apart["clean voice"] == 0
+    assert apart["1 steps"] > 0.3
+    assert {said.errors.count for said in found} == {1}
 
 
 def test_the_card_and_the_manifest_say_what_it_is(exported: Exported) -> None:
