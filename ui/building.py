@@ -1,6 +1,5 @@
 """Make streams of a setup, with what the `run` command makes them of."""
 
-from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -86,8 +85,8 @@ class Builder:
             caption_extracted=plan is not None and plan.captions and setup.others == "hide",
             bundles=(*(plan.bundles if plan else ()), *(listener.bundles if listener else ())),
         )
-        devices = [one.devices for one in (plan, listener) if one is not None]
-        return Built(parts, plan, targets, dict(ChainMap(*devices)))
+        devices = (plan.devices if plan else {}) | (listener.devices if listener else {})
+        return Built(parts, plan, targets, devices)
 
     def mix(self, built: Built, live: Live) -> LiveMix:
         """What the stream keeps; begun with its targets. Raises: as `LiveMix.set_target`."""

@@ -143,7 +143,8 @@ class Guide(QDialog):
         targets = [one for one in self._link.setup.targets if one.on]
         if not targets:
             return self.tr("Everything that is heard will be captioned.")
-        said, voices, sounds = [], *(_labels(targets, kind) for kind in ("voice", "sound"))
+        voices, sounds = _labels(targets, "voice"), _labels(targets, "sound")
+        said: list[str] = []
         if voices and installed("voice") is None:
             said.append(
                 self.tr(

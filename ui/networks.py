@@ -15,7 +15,8 @@ def installed(kind: TargetKind, folder: Path | None = None) -> Path | None:
     Args:
         folder: that bundles made here lie in.
     """
-    there = (folder or data_folder() / "bundles").glob("*/manifest.json")
+    # Not those with a point before their name: they are still being made.
+    there = (folder or data_folder() / "bundles").glob("[!.]*/manifest.json")
     for manifest in sorted(there, key=lambda path: path.stat().st_mtime, reverse=True):
         with suppress(BundleError):  # a model of another kind, or broken
             if network.kind_of(manifest.parent) == kind:

@@ -4,7 +4,8 @@ import queue
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from threading import Event, Thread
 from typing import IO, Any
@@ -16,6 +17,7 @@ from tap_live.events import Export, Progress, decode_event
 from tap_live.service.commands import Tell
 
 POLL_S, PATIENCE_S = 0.2, 10.0
+LAST_WORDS = 50  # lines of complaint that are held
 COMMAND = (sys.executable, "-m", "tap_live", "export")
 
 
@@ -38,7 +40,7 @@ def make_bundle(
         words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        complaints: list[str] = []
+        complaints: deque[str | None] = deque(maxlen=LAST_WORDS)
         assert process.stdout is not None and process.stderr is not None
         readers = [
             Thread(target=_read, args=(process.stdout, lines.put), name="export-report"),
@@ -81,7 +83,8 @@ def _follow(
             tell(Progress(id=wanted.id, done=event.done, total=event.total, text=event.text))
 
 
-def _read(stream: IO[str], take: Any) -> None:
+def _read(stream: IO[str], take: Callable[[str | None], object]) -> None:
+    """Hand on what comes line by line, and None at the end."""
     for line in stream:
         take(line)
     take(None)
@@ -100,6 +103,6 @@ def _end(process: "subprocess.Popen[str]") -> None:
                 process.kill()
 
 
-def _why(complaints: Sequence[str | None]) -> str:
+def _why(complaints: Iterable[str | None]) -> str:
     said = [line.strip() for line in complaints if line and line.strip()]
     return "the export failed: " + ("; ".join(said[-3:]) or "it did not say why")
