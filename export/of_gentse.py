@@ -13,7 +13,7 @@ import onnx
 
 from tap_live.errors import BundleError, ConfigError
 from tap_live.export.export_report import Task
-from tap_live.export.exporters import Bounds, Job, Tell
+from tap_live.export.exporters import Bounds, Job, Ranges, Tell
 from tap_live.export.gentse import CONTEXT_S, NOT_MEASURED, Content, Wanted, begin, stream_of
 from tap_live.export.gentse_graphs import TorchStream
 from tap_live.export.precision import half
@@ -30,6 +30,7 @@ from tap_live.voices.encoder import SpeakerEncoder
 
 BOUNDS = Bounds(parity={"fp32": 1e-3, "fp16": 3e-2}, task={"fp32": 0.01, "fp16": 0.05})
 CACHE = Path("runs/cache")
+RANGES: Ranges = {"frames": (2, 100, 4000)}
 
 
 def open_subject(job: Job) -> "GentseSubject":
@@ -54,6 +55,7 @@ class GentseSubject:
     """A `Subject`."""
 
     bounds = BOUNDS
+    ranges = RANGES
 
     def __init__(self, net: GenTSE, vocoder: Generator, content: Content) -> None:
         self._content = content

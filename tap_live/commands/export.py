@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 from rich.console import Console
-from rich.progress import Progress, TaskID
 from rich.table import Table
 
+from tap_live.commands.captioning import progress_bar
 from tap_live.commands.options import Json
 from tap_live.commands.warning import warn
 from tap_live.errors import ConfigError, RuntimeMissingError
@@ -63,7 +63,7 @@ def export(
         threads=threads,
     )
     make = _maker()
-    with _told_in_json() if json else _bars() as tell:
+    with _told_in_json() if json else progress_bar() as tell:
         report = make(job, tell)
     if json:
         typer.echo(msgspec.json.encode(report))
@@ -93,21 +93,6 @@ def _pair(option: str) -> tuple[str, str]:
     if not equals:
         raise ConfigError(f"wanted --option NAME=VALUE, found {option!r}")
     return name, value
-
-
-@contextmanager
-def _bars() -> Iterator[Tell]:
-    """Show a bar a stage on stderr; they stay until the end."""
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bars:
-        stages: dict[str, TaskID] = {}
-
-        def tell(stage: str, done: int, total: int) -> None:
-            if stage not in stages:
-                stages[stage] = bars.add_task(stage, total=total)
-            bars.update(stages[stage], completed=done, total=total)
-
-        yield tell
 
 
 @contextmanager
