@@ -8,8 +8,10 @@ from PyQt6.QtGui import QKeyEvent
 from PyQt6.QtWidgets import (
     QComboBox,
     QLabel,
+    QLayout,
     QLineEdit,
     QPushButton,
+    QScrollArea,
     QSizePolicy,
     QToolButton,
     QWidget,
@@ -84,6 +86,19 @@ def marked(widget: QWidget, name: str, value: str | bool) -> None:
         assert style is not None
         style.unpolish(widget)
         style.polish(widget)
+
+
+def scrolling(layout: QLayout, name: str) -> QScrollArea:
+    """A place for more than there is room for, which scrolls up and down."""
+    inside = QWidget()
+    inside.setObjectName("inside")
+    inside.setLayout(layout)
+    area = QScrollArea()
+    area.setWidget(inside)
+    area.setWidgetResizable(True)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setAccessibleName(name)
+    return area
 
 
 def choice(name: str, items: list[tuple[str, Any]]) -> QComboBox:

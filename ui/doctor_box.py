@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from PyQt6.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QFrame, QLabel, QVBoxLayout
 
 from tap_live.events import Doctor
-from tap_live.ui.controls import button, graded, soft, title
+from tap_live.ui.controls import button, graded, scrolling, soft, title
 from tap_live.ui.link import Link
 
 _GRADES = {"ok": "", "warning": "watch", "failed": "bad"}
@@ -25,13 +25,7 @@ class DoctorBox(QFrame):
         }
         self.findings = QVBoxLayout()
         self.findings.setContentsMargins(0, 0, 6, 0)
-        inside = QWidget()
-        inside.setObjectName("inside")
-        inside.setLayout(self.findings)
-        area = QScrollArea()
-        area.setWidget(inside)
-        area.setWidgetResizable(True)
-        area.setAccessibleName(self.tr("What the doctor found"))
+        area = scrolling(self.findings, self.tr("What the doctor found"))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 12, 12, 12)
         layout.addWidget(title(self.tr("Doctor")))

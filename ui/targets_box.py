@@ -1,10 +1,10 @@
 """Who and what is asked for, and how loud everything else is."""
 
-from PyQt6.QtCore import Qt, pyqtSignal
-from PyQt6.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PyQt6.QtCore import pyqtSignal
+from PyQt6.QtWidgets import QFrame, QLabel, QVBoxLayout
 
 from tap_live.events import RemoveTarget, SetTarget, Target
-from tap_live.ui.controls import button, soft, title
+from tap_live.ui.controls import button, scrolling, soft, title
 from tap_live.ui.link import Link
 from tap_live.ui.mix_slider import MixSlider
 from tap_live.ui.setup import Setup
@@ -34,14 +34,7 @@ class TargetsBox(QFrame):
         self._list.setContentsMargins(0, 0, 6, 0)
         self._list.addWidget(self._empty)
         self._list.addStretch()
-        inside = QWidget()
-        inside.setObjectName("inside")
-        inside.setLayout(self._list)
-        area = QScrollArea()
-        area.setWidget(inside)
-        area.setWidgetResizable(True)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setAccessibleName(self.tr("Targets"))
+        area = scrolling(self._list, self.tr("Targets"))
         area.setMinimumWidth(NARROWEST)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(10, 8, 10, 10)

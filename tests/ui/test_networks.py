@@ -5,7 +5,7 @@ from tap_live.ui.networks import installed
 
 
 def test_the_newest_that_was_made_here_is_taken(voice_bundle, tmp_path):
-    for number, name in enumerate(("old", "new", "broken")):
+    for number, name in enumerate(("old", "new", "broken", ".being-made")):
         folder = tmp_path / name
         folder.mkdir()
         text = (voice_bundle / "manifest.json").read_text() if name != "broken" else "{"

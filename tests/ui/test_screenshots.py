@@ -40,6 +40,8 @@ def test_every_page_is_drawn_in_both_themes(display, sound_server, tmp_path):
     finally:
         talk.terminate()
         talk.wait(10)
+        panel.kill()  # if it has not ended by itself
+        panel.wait(10)
     pictures = {path.stem: QImage(str(path)) for path in folder.glob("*.png")}
     assert set(pictures) == {f"{name}-{theme}" for name in NAMES for theme in THEMES}
     for name in NAMES:

@@ -487,22 +487,22 @@
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../doctor_box.py" line="34" />
+        <location filename="../doctor_box.py" line="28" />
         <source>What the doctor found</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../doctor_box.py" line="37" />
+        <location filename="../doctor_box.py" line="31" />
         <source>Doctor</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../doctor_box.py" line="39" />
+        <location filename="../doctor_box.py" line="33" />
         <source>Look again</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../doctor_box.py" line="43" />
+        <location filename="../doctor_box.py" line="37" />
         <source>Looking at the engine's machine…</source>
         <translation type="unfinished" />
     </message>
@@ -706,67 +706,67 @@
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="132" />
+        <location filename="../enrol_box.py" line="131" />
         <source>{name} is enrolled: {speech:.0f} s of speech, {snr:.0f} dB above the noise.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="135" />
+        <location filename="../enrol_box.py" line="134" />
         <source>Could be better: {text}</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="145" />
+        <location filename="../enrol_box.py" line="146" />
         <source>That is {name}.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="148" />
+        <location filename="../enrol_box.py" line="149" />
         <source>That does not sound like {name}: record one more clip, or try again.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="153" />
+        <location filename="../enrol_box.py" line="154" />
         <source>Say something else, for five seconds.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="181" />
+        <location filename="../enrol_box.py" line="182" />
         <source>Very quiet: is the microphone on?</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="183" />
+        <location filename="../enrol_box.py" line="184" />
         <source>Too loud: turn the microphone down.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="185" />
+        <location filename="../enrol_box.py" line="186" />
         <source>The level is good.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="209" />
+        <location filename="../enrol_box.py" line="214" />
         <source>A recording of that voice alone</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="211" />
+        <location filename="../enrol_box.py" line="216" />
         <source>Sound</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="220" />
+        <location filename="../enrol_box.py" line="223" />
         <source>When the sunlight strikes raindrops in the air, they act as a prism and form a rainbow. People look, but no one ever finds the pot of gold at its end, and that is why it is told again and again.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="234" />
+        <location filename="../enrol_box.py" line="237" />
         <source>Read this aloud, alone, in a quiet place:</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="244" />
+        <location filename="../enrol_box.py" line="247" />
         <source>A voiceprint is biometric. It stays on this computer, readable by you alone, and holds no sound; you can delete it at any time.</source>
         <translation type="unfinished" />
     </message>
@@ -907,118 +907,118 @@
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="130" />
+        <location filename="../guide.py" line="131" />
         <location filename="../guide.py" line="41" />
         <source>Continue</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="42" />
+        <location filename="../guide.py" line="43" />
         <source>Back</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="43" />
+        <location filename="../guide.py" line="44" />
         <source>Not now</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="118" />
+        <location filename="../guide.py" line="119" />
         <source>You can be heard.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="118" />
+        <location filename="../guide.py" line="119" />
         <source>Say something: the bar moves.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="130" />
+        <location filename="../guide.py" line="131" />
         <source>Start</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="144" />
+        <location filename="../guide.py" line="145" />
         <source>Everything that is heard will be captioned.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="148" />
+        <location filename="../guide.py" line="150" />
         <source>Captions will say when {names} speaks. No voice extractor is installed yet, so the sound itself stays as it is.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="154" />
+        <location filename="../guide.py" line="156" />
         <source>You will hear and read {names}.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="157" />
+        <location filename="../guide.py" line="159" />
         <source>{names} is in the list and waits for a sound extractor, which is not installed yet. Until then everything is heard and captioned.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="163" />
+        <location filename="../guide.py" line="165" />
         <source>You will hear {names}.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="164" />
+        <location filename="../guide.py" line="166" />
         <source>What you asked away will be turned down.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="169" />
+        <location filename="../guide.py" line="171" />
         <source>Which microphone?</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="170" />
+        <location filename="../guide.py" line="172" />
         <source>It is open now to show how loud it is. Nothing is kept, and nothing ever leaves this computer.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="180" />
+        <location filename="../guide.py" line="182" />
         <source>Whom or what</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="181" />
+        <location filename="../guide.py" line="183" />
         <source>A &amp;voice</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="182" />
+        <location filename="../guide.py" line="184" />
         <source>A &amp;sound</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="183" />
+        <location filename="../guide.py" line="185" />
         <source>Everybody is captioned.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="183" />
+        <location filename="../guide.py" line="185" />
         <source>&amp;Everything</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="185" />
+        <location filename="../guide.py" line="187" />
         <source>Whom or what do you want to hear?</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="189" />
+        <location filename="../guide.py" line="191" />
         <source>F5 starts and stops. Record keeps sound and captions in a folder. Ctrl+D puts the captions above all windows. Help → First steps brings this back.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="194" />
+        <location filename="../guide.py" line="196" />
         <source>Ready</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="202" />
+        <location filename="../guide.py" line="204" />
         <source>Step {number} of 3</source>
         <translation type="unfinished" />
     </message>
@@ -1464,8 +1464,8 @@
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../targets_box.py" line="48" />
-        <location filename="../targets_box.py" line="44" />
+        <location filename="../targets_box.py" line="41" />
+        <location filename="../targets_box.py" line="37" />
         <source>Targets</source>
         <translation type="unfinished" />
     </message>
