@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
 from threading import Lock, Thread
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from tap_live.errors import DeviceError
 
@@ -30,7 +30,7 @@ class Turns:
     def __init__(self, beside: bool = True, left: Callable[[], object] = lambda: None) -> None:
         self._lock = Lock()
         self._beside, self._left = beside, left
-        self._standing: Future[Any] | None = None  # a call that was left behind
+        self._standing: Future[None] | None = None  # a call left behind, and what follows it
 
     @contextmanager
     def taken(self) -> Iterator[None]:
@@ -55,15 +55,14 @@ class Turns:
         for _ in range(TICKS):
             if wait([answer], TICK_S).done:
                 return answer.result()
-        self._standing = answer
+        self._standing = _after(answer, undo)
         self._left()
-        answer.add_done_callback(lambda late: late.exception() or undo(late.result()))
         raise DeviceError(_text(f"it gave no answer for {TICKS * TICK_S:.0f} s"))
 
     def leave(self, work: Callable[[], object]) -> None:
         """Do what nobody needs an answer of: now, or once the call that stands has come back."""
         if self._standing is not None and not self._standing.done():
-            self._standing.add_done_callback(lambda _: work())
+            self._standing = _after(self._standing, lambda _: work())
             return
         with suppress(DeviceError):  # it is done when it is done
             self.call(work)
@@ -81,6 +80,21 @@ def _begun(work: Callable[[], Answer]) -> "Future[Answer]":
     # nobody can end a thread that stands still: it must not keep the program from ending
     Thread(target=run, name="sound-call", daemon=True).start()
     return answer
+
+
+def _after(before: "Future[Answer]", work: Callable[[Answer], object]) -> "Future[None]":
+    """Work with an answer once it has come, on the thread that brings it; done after that."""
+    done: Future[None] = Future()
+
+    def run(answer: "Future[Answer]") -> None:
+        try:
+            if answer.exception() is None:
+                work(answer.result())
+        finally:
+            done.set_result(None)
+
+    before.add_done_callback(run)
+    return done
 
 
 def _text(found: str) -> str:

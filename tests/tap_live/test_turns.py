@@ -49,7 +49,7 @@ def test_nothing_else_is_asked_until_a_call_has_come_back(stood):
     with turns.taken(), pytest.raises(DeviceError, match=r"not come back from an earlier call"):
         turns.call(lambda: 1)
     back.set()
-    wait_for(lambda: undone)
+    wait_for(lambda: undone and turns._standing.done())
     with turns.taken():
         assert turns.call(lambda: 1) == 1
 
@@ -59,6 +59,29 @@ def test_an_answer_that_comes_too_late_is_undone(stood):
     back.set()
     wait_for(lambda: undone)
     assert undone == ["late"]
+
+
+def test_nothing_else_is_asked_while_a_late_answer_is_undone(monkeypatch):
+    monkeypatch.setattr(module, "TICKS", 1)
+    monkeypatch.setattr(module, "TICK_S", 0.02)
+    turns, (back, undoing, undone) = Turns(), (threading.Event() for _ in range(3))
+    left = []
+
+    def undo(answer):
+        undoing.set()
+        undone.wait(30)
+
+    with turns.taken(), pytest.raises(DeviceError):
+        turns.call(lambda: back.wait(30), undo)
+    with turns.taken():
+        turns.leave(lambda: left.append("closed"))
+    back.set()
+    assert undoing.wait(30)
+    with turns.taken(), pytest.raises(DeviceError, match="not come back from an earlier call"):
+        turns.call(lambda: 1)
+    assert left == []
+    undone.set()
+    wait_for(lambda: left)
 
 
 def test_what_is_left_to_do_is_done_after_the_call_that_stands(stood):
