@@ -124,7 +124,7 @@ class NativeEngine:
         wanted = {**self._shapes, **{name: value.shape for name, value in arrays.items()}}
         if wanted == self._shapes:
             return
-        self._shapes, self._captured = wanted, None
+        self._shapes, self._captured = {}, None  # until all of them were taken
         for name, shape in wanted.items():
             if not self._context.set_input_shape(name, shape):
                 raise BundleError(f"the engine was built for other shapes than {shape} of {name!r}")
@@ -132,6 +132,7 @@ class NativeEngine:
         for name in names:
             self._make_room(name)
             self._context.set_tensor_address(name, self._memory[name][0])
+        self._shapes = wanted
 
     def _make_room(self, name: str) -> None:
         size = self._bytes(name)
