@@ -150,7 +150,8 @@ class NativeEngine:
         return tuple(self._context.get_tensor_shape(name))
 
     def _dtype(self, name: str) -> np.dtype[Any]:
-        return np.dtype(self._trt.nptype(self._engine.get_tensor_dtype(name)))
+        found: np.dtype[Any] = np.dtype(self._trt.nptype(self._engine.get_tensor_dtype(name)))
+        return found
 
     def _execute(self) -> None:
         """The first step of these shapes runs plainly, the second is captured and kept."""
