@@ -29,6 +29,11 @@ class Banner(QFrame):
     def text(self) -> str:
         return self._words.text()
 
+    def outdated(self) -> None:
+        """Hide a note about a stream that is over; errors stay."""
+        if self.property("grade") != "bad":
+            self.hide()
+
     def say(
         self, text: str, grade: str = "bad", *actions: tuple[str, Callable[[], object]]
     ) -> None:

@@ -54,6 +54,8 @@ class Director(QObject):
                 self._window.transcript.take(event)
                 listen.pictures.take(event)
             case Hello(rate=rate):
+                if not self._link.engine.remote:
+                    banner.outdated()
                 listen.pictures.restart(rate)
                 if self._link.phase is not Phase.PREVIEW:
                     self._window.transcript.begin()

@@ -225,6 +225,17 @@ def test_errors_and_warnings_are_said_with_words(window, engine):
     assert "'mic' is gone" in window.banner.text
 
 
+def test_a_note_about_a_stream_that_is_over_goes_and_an_error_stays(window, engine):
+    poll(window, Warned(code="howling", text="it howls"))
+    engine.hello()
+    poll(window)
+    assert not window.banner.isVisible()
+    poll(window, Failed(code="recording-stopped", text="the disk is full"))
+    engine.hello()
+    poll(window)
+    assert window.banner.isVisible()
+
+
 def test_an_engine_that_ended_badly_is_offered_again(qtbot, window, engine):
     engine.hello()
     poll(window)
