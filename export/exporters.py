@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from uuid import uuid4
 
 from tap_live.errors import ConfigError
 
@@ -44,11 +45,12 @@ class Job:
     precision: Precision = "fp32"
     options: Mapping[str, str] = field(default_factory=dict)
     threads: int = 1
+    run: str = field(default_factory=lambda: uuid4().hex[:8], compare=False)
 
     @property
     def scratch(self) -> Path:
-        """A folder for what is needed on the way; gone afterwards."""
-        return self.out.with_name(f".{self.out.name}-scratch")
+        """A folder of this run's own for what is needed on the way; gone afterwards."""
+        return self.out.with_name(f".{self.out.name}-{self.run}-scratch")
 
     @property
     def command(self) -> str:

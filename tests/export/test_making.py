@@ -112,6 +112,12 @@ def test_what_appears_in_the_folder_meanwhile_is_left_alone(checkpoint, tmp_path
     assert [path.name for path in tmp_path.rglob("*")] == ["bundle", "notes.txt"]
 
 
+def test_what_two_exports_to_one_place_need_on_the_way_lies_apart(checkpoint, tmp_path):
+    one, other = job(checkpoint, tmp_path), job(checkpoint, tmp_path)
+    assert one == other and one.scratch != other.scratch
+    assert one.scratch.parent == one.out.parent and one.run not in one.command
+
+
 def test_a_file_that_is_missing_is_named(checkpoint, tmp_path):
     wanted = job(checkpoint, tmp_path, options={"figures": str(tmp_path / "none.md")})
     with pytest.raises(StorageError, match=r"none\.md"):
