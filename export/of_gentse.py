@@ -29,7 +29,6 @@ from tap_live.runtime import Backend, Engine
 from tap_live.voices.encoder import SpeakerEncoder
 
 BOUNDS = Bounds(parity={"fp32": 1e-3, "fp16": 3e-2}, task={"fp32": 0.01, "fp16": 0.05})
-CACHE = Path("runs/cache")
 RANGES: Ranges = {"frames": (2, 100, 4000)}
 
 
@@ -41,7 +40,7 @@ def open_subject(job: Job) -> "GentseSubject":
             "the generative model speaks through a vocoder: add --option vocoder=FILE"
         )
     try:
-        whisper = whisper_folder(options.get("whisper", "tiny.en"), CACHE, CACHE)
+        whisper = whisper_folder(options.get("whisper", "tiny.en"), job.scratch, job.scratch)
         net, vocoder = load(Path(job.checkpoint), whisper), open_vocoder(Path(options["vocoder"]))
         wanted = Wanted(
             job.precision, float(options.get("seconds", CONTEXT_S)), int(options.get("steps", 2))
@@ -49,6 +48,11 @@ def open_subject(job: Job) -> "GentseSubject":
         return GentseSubject(net, vocoder, begin(net, vocoder, wanted, job.command, NOT_MEASURED))
     except (FileNotFoundError, ValueError) as error:  # they say what is amiss
         raise BundleError(str(error)) from error
+    except Exception as error:  # torch and pickle raise what they like
+        raise BundleError(
+            f"wanted best.pt of fit-gentse and a vocoder, {job.checkpoint} or {options['vocoder']} "
+            f"is none ({type(error).__name__})"
+        ) from error
 
 
 class GentseSubject:

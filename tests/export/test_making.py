@@ -10,7 +10,7 @@ import torch
 
 from tap_live.bundle import open_bundle
 from tap_live.errors import BundleError, ConfigError, StorageError
-from tap_live.export import making, of_compact
+from tap_live.export import making, of_compact, of_gentse
 from tap_live.export.export_report import Report, Task
 from tap_live.export.exporters import EXPORTERS, Bounds, Job, open_subject
 from tap_live.export.making import make
@@ -153,6 +153,19 @@ def test_tensorrt_is_refused_what_it_cannot_run(tmp_path):
         open_subject(Job(model="whisper", precision="int8", **words))
     with pytest.raises(ConfigError, match="prompts are data for a Whisper"):
         open_subject(Job(model="ts-whisper", **words))
+
+
+def test_a_generative_checkpoint_that_is_none_is_refused(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(of_gentse, "whisper_folder", lambda *given: asked.append(given) or tmp_path)
+    (tmp_path / "no.pt").write_bytes(b"nothing")
+    options = {"vocoder": "vocoder.pt"}
+    wanted = Job(
+        model="gentse", checkpoint=str(tmp_path / "no.pt"), out=tmp_path / "out", options=options
+    )
+    with pytest.raises(BundleError, match=r"no\.pt or vocoder\.pt is none"):
+        open_subject(wanted)
+    assert asked == [("tiny.en", wanted.scratch, wanted.scratch)]  # never the current folder
 
 
 def test_a_loss_is_a_change_for_the_worse():
