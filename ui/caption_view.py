@@ -4,8 +4,6 @@ A line is one block of a plain text document, which lays out only what is seen; 
 of captions scroll as well as four lines.
 """
 
-from itertools import islice
-
 from PyQt6.QtCore import QPoint, Qt, pyqtSignal
 from PyQt6.QtGui import (
     QColor,
@@ -68,9 +66,9 @@ class CaptionView(QPlainTextEdit):
         if transcript.count < self._count:
             self._forget()
         self._cut_tail()
-        new = transcript.count - self._count
-        for line in islice(transcript.lines, max(0, len(transcript.lines) - new), None):
-            self._append(line)
+        new = min(transcript.count - self._count, len(transcript.lines))
+        for place in range(-new, 0):  # from the end, which a deque finds at once
+            self._append(transcript.lines[place])
         self._count = transcript.count
         self._tail = self._append_tail(transcript.open, transcript.partials)
         if follow:
