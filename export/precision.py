@@ -87,7 +87,8 @@ class _Narrowing:
         self._wide = {v.name for v in values if v.type.tensor_type.elem_type == TensorProto.FLOAT}
         self._weights = {t.name: t for t in graph.initializer if t.data_type == TensorProto.FLOAT}
         self._results = {value.name for value in graph.output}
-        self._types = dict.fromkeys([*self._wide, *self._weights], TensorProto.FLOAT)
+        floats = [*self._wide, *self._weights]
+        self._types: dict[str, int] = {name: TensorProto.FLOAT for name in floats}
         self._cast: dict[tuple[str, int], str] = {}
         self._nodes: list[onnx.NodeProto] = []
         self._added: list[TensorProto] = []
@@ -193,7 +194,8 @@ def _stacks(model: onnx.ModelProto) -> list[str]:
 
 def feeds_of(backend: Backend, stream: Sequence[Tensors]) -> list[Tensors]:
     """What a graph is given over a stream: inputs, and the state as it was before each step."""
-    state, feeds = backend.initial_state(), []
+    feeds: list[Tensors] = []
+    state = backend.initial_state()
     for inputs in stream:
         feeds.append({**inputs, **state})
         _, state = backend.step(inputs, state)
