@@ -95,8 +95,8 @@ def whisper_way(
 
 def whisper_steps(name: str, whisper: Whisper, device: str = "cpu") -> Way:
     """The same of a Whisper that is loaded, as of PyTorch's."""
-    mel = np.random.default_rng(0).standard_normal((1, whisper.dims.n_mels, _FRAMES))
-    mel = mel.astype(np.float32)
+    shape = (1, whisper.dims.n_mels, _FRAMES)
+    mel = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
 
     def encode(batch: int) -> Step:
         rows = np.repeat(mel, batch, axis=0)
