@@ -35,6 +35,7 @@ class Director(QObject):
         self.health = HealthWatch()
         self._link, self._window = link, window
         self._level: Level | None = None
+        self._news = True  # beside spectra, since the last frame
         link.heard.connect(self.hear)
         link.frame.connect(self.draw)
         link.phase_changed.connect(self.show_phase)
@@ -44,6 +45,7 @@ class Director(QObject):
     def hear(self, event: AnyEvent) -> None:
         """Take one event of the stream."""
         listen, banner = self._window.listen, self._window.banner
+        self._news |= not isinstance(event, Spectrum)
         self.health.take(event)
         match event:
             case Spectrum() | Target():
@@ -78,13 +80,16 @@ class Director(QObject):
         window = self._window
         if window.isMinimized():
             return
-        window.listen.show_level(self._level)
         window.listen.pictures.draw()
         window.listen.captions.view.draw()
         window.strip.draw()
-        window.health_line.show_health(self.health.verdict())
+        if self._news:
+            self._news = False
+            window.listen.show_level(self._level)
+            window.health_line.show_health(self.health.verdict())
 
     def show_phase(self, phase: Phase) -> None:
+        self._news = True
         if phase in (Phase.STOPPED, Phase.LOST):
             self._end()
         elif phase is Phase.RUNNING:

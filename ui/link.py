@@ -26,7 +26,7 @@ from tap_live.providers import Device
 from tap_live.ui.engine import Engine, Phase
 from tap_live.ui.setup import Setup, TargetWish, applied, commands_for, told, with_target
 
-FRAME_MS = 31  # a little less than a thirtieth of a second: a frame is late at times
+FRAME_MS = 32  # a little less than a thirtieth of a second: a frame is late at times
 
 
 @dataclass(frozen=True)

@@ -94,6 +94,14 @@ def test_what_the_stream_says_is_drawn(window, engine, say):
     assert "delay 23 ms" in window.health_line.figures.text()
 
 
+def test_forgetting_clears_captions_though_nothing_runs(window, engine, say):
+    engine.hello()
+    poll(window, say.caption("hello there.", speaker="ana"))
+    window.transcript.clear()
+    window.link.poll()
+    assert window.listen.captions.view.toPlainText() == ""
+
+
 def test_spectra_become_columns_on_one_clock(window, engine):
     engine.hello()
     poll(window)
