@@ -272,7 +272,8 @@ def test_the_evaluation_rates_every_way_of_hearing(
     gentse_eval.main(tmp_path, tmp_path / "out", bundle, student=bundle, steps="1,2")
     table = (tmp_path / "out" / "gentse.md").read_text()
     assert "voice_2mix, 1 cases" in table and "| 50.0 [" in table
-    rows = [json.loads(line) for line in (tmp_path / "out" / "cases.jsonl").open()]
+    lines = (tmp_path / "out" / "cases.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
     ways = {row["way"]: row for row in rows}
     assert list(ways) == [
         "mixture", "gentse, 1 steps", "gentse, 2 steps", "student, 1 step",
