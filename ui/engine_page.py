@@ -108,10 +108,15 @@ class EnginePage(QWidget):
         missing = [kind for kind in kinds if installed(kind) is None]
         if not missing:
             return ""
+        if missing == ["sound"]:
+            return self.tr(
+                "Not installed yet: sound-compact, whose network is in training. Voices can be "
+                "kept and asked away; sounds wait for it."
+            )
         bundles = self.tr(" and ").join(f"{kind}-compact" for kind in missing)
         return self.tr(
-            "Not installed yet: {bundles}. Their networks are in training. Captions follow an "
-            "enrolled voice without them; the sound itself stays as it is."
+            "Not installed: {bundles}. Captions follow an enrolled voice without them; the sound "
+            "itself stays as it is."
         ).format(bundles=bundles)
 
     def _set_extractor(self) -> None:

@@ -111,12 +111,12 @@
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../banner.py" line="36" />
+        <location filename="../banner.py" line="41" />
         <source>Error</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../banner.py" line="36" />
+        <location filename="../banner.py" line="41" />
         <source>Note</source>
         <translation type="unfinished" />
     </message>
@@ -319,12 +319,12 @@
 </context><context>
     <name>CaptionView</name>
     <message>
-        <location filename="../caption_view.py" line="39" />
+        <location filename="../caption_view.py" line="37" />
         <source>Captions</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../caption_view.py" line="40" />
+        <location filename="../caption_view.py" line="38" />
         <source>What is said appears here.</source>
         <translation type="unfinished" />
     </message>
@@ -440,32 +440,32 @@
 </context><context>
     <name>Director</name>
     <message>
-        <location filename="../director.py" line="63" />
+        <location filename="../director.py" line="67" />
         <source>Start again</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../director.py" line="64" />
+        <location filename="../director.py" line="68" />
         <source>The engine stopped. {why}</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../director.py" line="109" />
+        <location filename="../director.py" line="116" />
         <source>engine: {where}</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../director.py" line="116" />
+        <location filename="../director.py" line="123" />
         <source>Try now</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../director.py" line="117" />
+        <location filename="../director.py" line="124" />
         <source>Use this computer</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../director.py" line="118" />
+        <location filename="../director.py" line="125" />
         <source>What it recorded is kept there. It is looked for again and again.</source>
         <translation type="unfinished" />
     </message>
@@ -604,47 +604,52 @@
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="111" />
+        <location filename="../engine_page.py" line="112" />
+        <source>Not installed yet: sound-compact, whose network is in training. Voices can be kept and asked away; sounds wait for it.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../engine_page.py" line="116" />
         <source> and </source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="112" />
-        <source>Not installed yet: {bundles}. Their networks are in training. Captions follow an enrolled voice without them; the sound itself stays as it is.</source>
+        <location filename="../engine_page.py" line="117" />
+        <source>Not installed: {bundles}. Captions follow an enrolled voice without them; the sound itself stays as it is.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="145" />
+        <location filename="../engine_page.py" line="150" />
         <source>Engine</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="160" />
+        <location filename="../engine_page.py" line="165" />
         <source>&amp;Extractor</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="164" />
+        <location filename="../engine_page.py" line="169" />
         <source>&amp;Whisper model</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="165" />
+        <location filename="../engine_page.py" line="170" />
         <source>&amp;Language</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="166" />
+        <location filename="../engine_page.py" line="171" />
         <source>&amp;Other voices</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="167" />
+        <location filename="../engine_page.py" line="172" />
         <source>&amp;Processor</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="180" />
+        <location filename="../engine_page.py" line="185" />
         <source>Models</source>
         <translation type="unfinished" />
     </message>
