@@ -29,11 +29,12 @@ class EventBus:
         self._subscriptions += (subscription,)
         return subscription
 
-    def publish(self, event: AnyEvent) -> None:
-        """Stamp an event and deliver it; never waits."""
+    def publish(self, event: AnyEvent) -> AnyEvent:
+        """Stamp an event, deliver it and return it as delivered; never waits."""
         stamped = msgspec.structs.replace(event, seq=next(self._numbers), at=self._now())
         for subscription in self._subscriptions:
             subscription.put(stamped)
+        return stamped
 
 
 class Subscription:

@@ -342,9 +342,9 @@ class Live:
                 self._publish(event)
 
     def _publish(self, event: AnyEvent) -> None:
-        self._bus.publish(event)
-        if isinstance(event, Caption) and event.state == "final":
-            self._recordings.caption(event)
+        said = self._bus.publish(event)
+        if isinstance(said, Caption) and said.state == "final":
+            self._recordings.caption(said)
 
     def _hello(self) -> Hello:
         return Hello(

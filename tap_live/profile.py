@@ -31,7 +31,10 @@ def load_profile(path: Path | None = None) -> dict[str, dict[str, Any]]:
         return {}
     try:
         profile = tomllib.loads(chosen.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        why = error.strerror or error
+        raise ConfigError(f"cannot read profile {chosen}: {why}; name one that is there") from error
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"cannot read profile {chosen}: {error}") from error
     for command, settings in profile.items():
         if not isinstance(settings, dict):

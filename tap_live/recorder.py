@@ -8,6 +8,7 @@ Audio is 24-bit WAV, which stays readable up to the last second if the process i
 """
 
 import math
+import os
 import queue
 import shutil
 from collections.abc import Callable, Iterator
@@ -157,7 +158,9 @@ def _between(caption: Caption, begin: float, end: float) -> Caption | None:
     )
     if not words:
         return None
-    return msgspec.structs.replace(caption, start=words[0].start, end=words[-1].end, words=words)
+    at = max(0.0, caption.at - begin)
+    start, end = words[0].start, words[-1].end
+    return msgspec.structs.replace(caption, at=at, start=start, end=end, words=words)
 
 
 def _prepare(folder: Path) -> None:
@@ -188,11 +191,16 @@ def _storage(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, soundfile.LibsndfileError) as error:
-        raise StorageError(f"cannot write to {folder}: {_reason(folder, error)}") from error
+        raise StorageError(
+            f"cannot write to {folder}: {_reason(folder, error)}; "
+            "name a folder that is yours to write in"
+        ) from error
 
 
 def _reason(folder: Path, error: Exception) -> str:
     """libsndfile calls a full disk a system error."""
     if folder.exists() and shutil.disk_usage(folder).free < FULL:
         return "the disk is full"
-    return getattr(error, "strerror", None) or str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) if os.access(folder, os.W_OK) else "the folder is read-only"

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
 from tap_live import __version__
 from tap_live.commands.bench import bench
@@ -17,6 +18,7 @@ from tap_live.commands.link import link
 from tap_live.commands.models import models
 from tap_live.commands.panel import panel
 from tap_live.commands.run import run
+from tap_live.commands.settings import settings_of
 from tap_live.commands.soak import soak
 from tap_live.commands.transcribe import transcribe
 from tap_live.commands.virtual_mic import virtual_mic
@@ -50,7 +52,9 @@ def common(
     ] = False,
 ) -> None:
     """Settings of a profile stand in for options that are not given."""
-    context.default_map = load_profile(profile)
+    wanted = load_profile(profile)
+    assert isinstance(context.command, TyperGroup)
+    context.default_map = settings_of(wanted, context.command)
 
 
 for command in (

@@ -15,8 +15,10 @@ from rich.console import Console
 from rich.text import Text
 
 from tap_live import INSTALL, __version__
+from tap_live.bundle import open_bundle
+from tap_live.catalogue import folders
 from tap_live.commands.options import DEFAULT_WHISPER, Json
-from tap_live.errors import TapError
+from tap_live.errors import BundleError, TapError
 from tap_live.portaudio import portaudio
 from tap_live.providers import mismatch
 from tap_live.whisper.sources import index, local
@@ -66,6 +68,7 @@ def examine() -> Iterator[Finding]:
     yield _cores()
     yield from _runtime()
     yield _sound()
+    yield _bundles()
     yield from _whisper()
     yield _cache()
 
@@ -118,6 +121,18 @@ def _sound() -> Finding:
     if not any(device.kind == "monitor" for device in devices):
         return Finding("sound", "warning", f"{text}, no monitor of an output", MONITORS)
     return Finding("sound", "ok", text)
+
+
+def _bundles() -> Finding:
+    broken = []
+    for folder in folders():
+        try:
+            open_bundle(folder)
+        except BundleError as error:
+            broken.append(str(error))
+    if broken:
+        return Finding("bundles", "failed", "; ".join(broken), "install tap-live again")
+    return Finding("bundles", "ok", f"{len(folders())} as they were made")
 
 
 def _whisper() -> Iterator[Finding]:

@@ -8,10 +8,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tap_live.bundle import MANIFEST, Bundle, open_bundle, read_manifest
+from tap_live.bundle import MANIFEST, open_bundle, read_manifest
 from tap_live.catalogue import BUNDLES, catalogue, folders, manifests
 from tap_live.commands.captioning import progress_bar
 from tap_live.commands.options import Json
+from tap_live.commands.warning import warn
 from tap_live.errors import BundleError
 from tap_live.extractors.context import NAME as FULL
 from tap_live.extractors.context import full_bundle, installed_folder
@@ -72,9 +73,17 @@ def verify(
     name: Annotated[str | None, typer.Argument(help="[default: all that ship]")] = None,
 ) -> None:
     """Compare every file of a bundle with its sha256."""
+    broken = 0
     for folder in [_folder(name)] if name else folders():
-        bundle: Bundle = open_bundle(folder)
-        typer.echo(f"{bundle.manifest.name}: {len(bundle.manifest.files)} files as they were made")
+        try:
+            manifest = open_bundle(folder).manifest
+        except BundleError as error:
+            broken += 1
+            warn(str(error))
+        else:
+            typer.echo(f"{manifest.name}: {len(manifest.files)} files as they were made")
+    if broken:
+        raise BundleError(f"{broken} broken: install tap-live again, or fetch what it names")
 
 
 def _folder(name: str) -> Path:

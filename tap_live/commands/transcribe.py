@@ -36,7 +36,7 @@ from tap_live.commands.options import (
 from tap_live.commands.placing import say_devices, where_of
 from tap_live.commands.prompting import hearing, listening
 from tap_live.commands.warning import warn
-from tap_live.errors import ConfigError, StorageError
+from tap_live.errors import CancelledError, ConfigError, StorageError
 from tap_live.events import Caption, Failed, Warned, encode
 from tap_live.extraction import Extraction
 from tap_live.outputs.file import reason
@@ -106,9 +106,17 @@ def transcribe(
             if streaming or target
             else _batched(blocks.resampled(), listener, language, beam)
         )
-        for caption in spoken:
-            page.show(caption)
-            _write(writers, caption)
+        try:
+            for caption in spoken:
+                page.show(caption)
+                _write(writers, caption)
+        except KeyboardInterrupt:
+            page.finish()
+            where_to = f"in {', '.join(map(str, out))}" if out else "above"
+            raise CancelledError(
+                f"stopped after {blocks.seconds:.0f} s of '{audio.name}': what was said by then, "
+                f"as far as it was transcribed, is {where_to}"
+            ) from None
         page.finish()
 
 
@@ -162,6 +170,12 @@ class _Tape:
         self._audio, self._page = audio, page
         console = Console(stderr=True)
         self._bar = Progress(console=console, transient=True, disable=not console.is_terminal)
+        self._read = 0
+
+    @property
+    def seconds(self) -> float:
+        """How much of the file was read."""
+        return self._read / self._audio.rate
 
     def __enter__(self) -> "_Tape":
         self._bar.start()
@@ -174,6 +188,7 @@ class _Tape:
         """Yield blocks at the file's own rate."""
         task = self._bar.add_task(self._audio.name, total=self._audio.samples)
         for block in self._audio.blocks(self._audio.rate, self._page.show):
+            self._read += len(block)
             yield block
             self._bar.advance(task, len(block))
 

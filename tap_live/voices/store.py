@@ -156,7 +156,9 @@ class VoiceStore:
         try:
             write_private(to, data)
         except OSError as error:
-            raise StorageError(f"cannot write {to}: {error.strerror}") from error
+            raise StorageError(
+                f"cannot write {to}: {error.strerror}; name a folder that is there and yours"
+            ) from error
 
     def _known(self, name: str) -> Path:
         path = self._path(name)

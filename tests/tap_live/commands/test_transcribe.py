@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from tap_live.bundle import read_manifest, write_manifest
-from tap_live.events import Caption, decode_event
+from tap_live.events import Caption, Word, decode_event
 from tap_live.voices.store import Voice, VoiceStore
 
 RATE = 16_000
@@ -163,3 +163,18 @@ def test_captions_hear_what_is_extracted_if_the_network_is_good_enough(
         tap_live("extract", *words, "-o", expected)
     heard, _ = soundfile.read(expected, dtype="float32")
     np.testing.assert_allclose(np.concatenate(pushed), heard, atol=1e-6)
+
+
+def test_ctrl_c_keeps_what_was_transcribed_and_says_so(
+    tap_live, tiny, speech, tmp_path, monkeypatch
+):
+    said = (Word(" hello", 0.0, 1.0, 0.9),)
+
+    def interrupted(*_):
+        yield Caption(id=0, revision=0, state="final", start=0, end=1, words=said)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tap_live.commands.transcribe._batched", interrupted)
+    code, _, err = tap_live("transcribe", speech, "--whisper", tiny, "-o", tmp_path / "said.txt")
+    assert code == 1 and "stopped after" in err and "said.txt" in err
+    assert "hello" in (tmp_path / "said.txt").read_text()
