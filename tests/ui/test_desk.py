@@ -154,7 +154,8 @@ def test_targets_that_cannot_be_are_refused_and_forgotten(desk):
     assert desk.setup.targets == ()
 
 
-def test_a_target_without_an_extractor_is_kept_and_said_to_wait(desk, ana):
+def test_a_target_without_an_extractor_is_kept_and_said_to_wait(ana, tmp_path):
+    desk = Desk(Builder(tmp_path, find=lambda kind: None), tmp_path)
     assert do(desk, SetTarget(id=1, target="voice:ana"))["waiting"] == {
         "voice:ana": "voice-compact"
     }
