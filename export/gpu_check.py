@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from tap_live.bundle import Bundle
 from tap_live.engine_cache import this_machine
-from tap_live.errors import TapError
+from tap_live.errors import RuntimeMissingError, TapError
 from tap_live.export import compact
 from tap_live.export.clapsep_graphs import separator_graphs
 from tap_live.export.compact_graph import build
@@ -74,8 +74,10 @@ class Check:
         """Run it; what cannot run here is said, never guessed."""
         try:
             found, right = self.run()
-        except (TapError, ImportError) as error:
+        except (RuntimeMissingError, ImportError) as error:
             return Row(self.what, self.wanted, str(error), "not yet run")
+        except TapError as error:
+            return Row(self.what, self.wanted, str(error), "FAILED")
         return Row(self.what, self.wanted, found, "ok" if right else "FAILED")
 
 

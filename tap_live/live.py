@@ -226,7 +226,8 @@ class Live:
         ):
             with self._guarded():
                 part()
-        self._publish(Bye(reason="stopped" if self._stopping else "end of the input"))
+        ended = "stopped" if self._stopping else "end of the input"
+        self._publish(Bye(reason="a fault" if isinstance(self.error, StreamError) else ended))
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
@@ -237,7 +238,7 @@ class Live:
             raise
         except Exception as error:
             logger.exception("the stream failed")
-            text = f"the stream ended at {self.at:.1f} s, what was captured is kept: {error!r}"
+            text = f"a fault ended the stream; what was given by {self.at:.1f} s is kept: {error!r}"
             self._fail("stream", StreamError(text))
 
     def _fail(self, code: str, error: TapError) -> None:

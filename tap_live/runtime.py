@@ -61,7 +61,7 @@ class Engine:
         self.spec: GraphSpec = bundle.graph(graph)
         file = bundle.path(self.spec.file)
         self.step_s = 0.0  # the last step took so long
-        self._native = _native(bundle, graph, device, strict)
+        self._native = _native(bundle, graph, device, strict) if optimise else None
         if self._native:
             self.device = "tensorrt"
         else:

@@ -1,13 +1,14 @@
 """The check for GPUs, on a machine that may have none: what it says, and that it can run."""
 
 import json
+from functools import partial
 
 import pytest
 import torch
 from typer.testing import CliRunner
 
 from tap_live.engine_cache import Machine
-from tap_live.errors import BundleError, RuntimeMissingError
+from tap_live.errors import BundleError, ParityError, RuntimeMissingError
 from tap_live.export import gpu_check, gpu_targets
 from tap_live.export.gpu_check import Check, Row, checks, in_torch, main, table
 from tap_live.models.clap import HtsatDims
@@ -44,9 +45,14 @@ def refuse():
     raise RuntimeMissingError("wanted TensorRT, found none")
 
 
+def disagree(what):
+    raise ParityError(what, 3, 0.2, 1e-3)
+
+
 GOOD = Check("parity", "1e-3", lambda: ("2e-5", True))
 BAD = Check("target", "5 ms", lambda: ("7 ms", False))
 ABSENT = Check("engine", "1e-3", refuse)
+WRONG = Check("graph", "1e-3", partial(disagree, "mask"))
 
 
 @pytest.mark.parametrize(
@@ -54,6 +60,7 @@ ABSENT = Check("engine", "1e-3", refuse)
     [
         ([GOOD, ABSENT], 0, ["ok", "not yet run"]),
         ([GOOD, BAD], 1, ["ok", "FAILED"]),
+        ([WRONG], 1, ["FAILED"]),
     ],
 )
 def test_the_exit_code_says_whether_all_that_ran_is_right(run, every, code, states):

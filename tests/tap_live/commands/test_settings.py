@@ -26,7 +26,10 @@ def test_settings_are_those_of_the_options_with_hyphens_or_without(group):
     ("profile", "found"),
     [
         ({"rnu": {}}, r"wanted a command, found \[rnu\]; there are bench, demo"),
-        ({"run": {"recrod": "x"}}, r"wanted a setting of \[run\], found recrod; there are allow_host"),
+        (
+            {"run": {"recrod": "x"}},
+            r"wanted a setting of \[run\], found recrod; there are allow",
+        ),
     ],
 )
 def test_what_nobody_knows_is_refused_with_the_names_there_are(group, profile, found):
