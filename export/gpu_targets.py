@@ -79,9 +79,9 @@ def _engines_timed(bundle: Bundle, device: torch.device, runs: int) -> dict[str,
         except TapError:
             continue  # the way is not here; others are
 
-        def context(hear: Engine = hear, find: Engine = find) -> object:
+        def context(hear: Engine = hear, find: Engine = find) -> None:
             hear.warm_up(1)
-            return find.warm_up(1)
+            find.warm_up(1)
 
         found[f"ONNX Runtime, {one}"] = timed(context, device, runs)
     return found

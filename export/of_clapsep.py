@@ -27,6 +27,7 @@ from tap_live.models.clap import Clap
 from tap_live.models.clapsep import Separator, load
 from tap_live.models.training.clapsep_files import open_separator
 from tap_live.processor import Audio
+from tap_live.providers import Device
 from tap_live.runtime import Backend, Engine, Tensors
 
 BOUNDS = Bounds(
@@ -112,7 +113,7 @@ class ClapsepSubject:
         self._content.seal(folder, {name: its.largest for name, its in compared.items()})
 
     def _engine(self, folder: Path, name: str, job: Job) -> Engine:
-        device = "cuda" if job.precision == "bf16" else "cpu"
+        device: Device = "cuda" if job.precision == "bf16" else "cpu"
         return Engine(self._content.write(folder), name, device=device, threads=job.threads)
 
     def _converted(

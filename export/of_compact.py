@@ -25,6 +25,7 @@ from tap_live.models.compact import CompactExtractor
 from tap_live.models.spectra import Spectra
 from tap_live.models.training.checkpoint import open_network
 from tap_live.processor import Audio
+from tap_live.providers import Device
 from tap_live.runtime import Backend, Engine, Tensors
 
 BOUNDS = Bounds(
@@ -93,7 +94,7 @@ class CompactSubject:
         compact.write(folder, model, self.net.dims, self._made_by, self._captions)
 
     def _engine(self, folder: Path, job: Job) -> Engine:
-        device = "cuda" if job.precision == "bf16" else "cpu"
+        device: Device = "cuda" if job.precision == "bf16" else "cpu"
         bundle = open_bundle(folder, self.kind)
         # What ONNX Runtime makes of an fp16 graph for a CPU leaves roundings out.
         optimise = job.precision != "fp16"
