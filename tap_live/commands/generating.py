@@ -38,12 +38,12 @@ class Generating:
         """
         if not extractor:
             return None
-        name, _, rest = extractor.partition("@")
+        name, at, rest = extractor.partition("@")
         if name == NAME and rest and _is_gentse(Path(rest)):
-            name, rest = rest, ""
+            name, at = rest, ""
         if name != NAME and not _is_gentse(Path(name)):
             return None
-        config = hop_of(rest, NAME) if rest else ChunkConfig()
+        config = hop_of(rest, NAME) if at else ChunkConfig()
         folder = gentse_bundle() if name == NAME else Path(name)
         return cls(open_bundle(folder, KIND), config, where)
 

@@ -119,7 +119,7 @@ class Voice:
         self, network: GenNetwork, plan: GenPlan, speaker: NDArray[np.float32], first: int
     ) -> None:
         """`first` is the chunk with which it begins."""
-        self._network, self._plan, self._speaker = network, plan, speaker
+        self._network, self._plan, self.speaker = network, plan, speaker
         self._enrolled = network.enrolled(None)  # the store of voices keeps no audio
         self._start = first * plan.hop  # the position of the first that is held
         self._begin = frames_before(self._start, plan.form)  # its first frame
@@ -154,7 +154,7 @@ class Voice:
     def _hear(self, context: Audio) -> None:
         """Add a hop of positions, its beginning faded with what the context before had there."""
         plan = self._plan
-        hidden = self._network.hear(context, self._speaker, self._enrolled)
+        hidden = self._network.hear(context, self.speaker, self._enrolled)
         stop = len(hidden) - plan.ahead
         newest = hidden[stop - plan.fade - plan.hop : stop].copy()
         if len(self._tail):
@@ -169,7 +169,7 @@ class Voice:
         tokens = read_at(self._tokens, self._start, places(heard.start, count, form))
         noise = noise_at(SEED, heard.start, count, self._network.bands)
         return self._network.draw(
-            tokens, heard.mel, heard.level, self._speaker, noise, self._plan.steps
+            tokens, heard.mel, heard.level, self.speaker, noise, self._plan.steps
         )
 
     def _forget(self, drawn: int) -> None:
@@ -264,7 +264,7 @@ class GenExtractor:
     def _begin(self) -> None:
         plan, chunk = self.plan, self._chunk
         self._voices = {
-            name: self._voices.get(name) or Voice(self._network, plan, speaker, chunk)
+            name: self._known(name, speaker) or Voice(self._network, plan, speaker, chunk)
             for name, speaker in self._cues
         }
         end = plan.end(chunk) * POSITION
@@ -273,6 +273,11 @@ class GenExtractor:
         work = (dict(self._voices), chunk, context, self._mel.heard)
         self._pending = _Pending.begin(*work, due=end + plan.compute)
         self._chunk += 1
+
+    def _known(self, name: str, speaker: NDArray[np.float32]) -> Voice | None:
+        """The one that goes on under a name, unless the name stands for another voice by now."""
+        voice = self._voices.get(name)
+        return voice if voice and np.array_equal(voice.speaker, speaker) else None
 
     def _join(self, spoken: Spoken) -> Targets:
         """(K, T) at the vocoder's rate, from its sample 0 on; silence for who was not asked for."""

@@ -189,6 +189,20 @@ def test_targets_come_and_go_and_the_others_stay_as_they_are(
         extractor.set_cues([EmbeddedCue("text:a dog", "sound", ana.positive, ana.negative)])
 
 
+def test_a_name_enrolled_anew_is_the_new_voice(network: GenNetwork, audio: np.ndarray) -> None:
+    def changed(second: EmbeddedCue) -> np.ndarray:
+        extractor = GenExtractor(network, RATE, CONFIG)
+        extractor.set_cues([cue()])
+        extractor.push(audio[:20_000])
+        extractor.set_cues([second])
+        return np.concatenate([extractor.push(audio[20_000:]), extractor.flush()], axis=1)
+
+    # what was heard under the old name and not yet given stands at the beginning
+    again, ben = changed(cue(seed=2))[:, RATE:], changed(cue("voice:ben", 2))[:, RATE:]
+    np.testing.assert_allclose(again, ben, atol=1e-6)
+    assert np.abs(ben).max() > 0
+
+
 def test_more_steps_are_asked_for_at_run_time(network: GenNetwork, audio: np.ndarray) -> None:
     given = []
     for steps in (1, 4):

@@ -39,3 +39,9 @@ def test_another_programs_manifest_in_this_folder_is_not_looked_at(tmp_path, mon
         assert Chunking.parse(extractor) is None and Generating.parse(extractor) is None
     with pytest.raises(BundleError, match="'gentse', which is not installed"):
         Generating.parse("gentse")
+
+
+@pytest.mark.parametrize("hop", ["soon", "", "-1"])
+def test_a_hop_of_the_generative_model_that_is_none_is_refused(hop):
+    with pytest.raises(ConfigError, match=r"hop|SECONDS"):
+        Generating.parse(f"gentse@{hop}")
