@@ -11,7 +11,7 @@ from tap_live.commands.extracting import Extracting
 from tap_live.commands.parts import open_input, output_maker
 from tap_live.errors import BundleError
 from tap_live.events import Decibels, SetTarget
-from tap_live.extractors.context import full_bundle
+from tap_live.extractors.context import clapsep_bundle
 from tap_live.extractors.network import Network
 from tap_live.live import Live
 from tap_live.mix import factor
@@ -55,7 +55,7 @@ class Builder:
         folder: Path | None = None,
         store: VoiceStore | None = None,
         find: Callable[[TargetKind], Path | None] = installed,
-        find_full: Callable[[], Path] = full_bundle,
+        find_full: Callable[[], Path] = clapsep_bundle,
     ) -> None:
         self.clips = (folder or data_folder()) / "clips"
         self._store, self._find, self._find_full = store or VoiceStore(), find, find_full

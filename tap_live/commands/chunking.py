@@ -16,7 +16,7 @@ from tap_live.commands.generating import hop_of
 from tap_live.cues.clap import ClapCues
 from tap_live.errors import ConfigError
 from tap_live.extractors.chunked import ChunkConfig, ChunkedExtractor
-from tap_live.extractors.context import KIND, NAME, ContextNetwork, full_bundle
+from tap_live.extractors.context import KIND, NAME, ContextNetwork, clapsep_bundle
 from tap_live.processor import TargetKind
 from tap_live.providers import CPU, Where
 from tap_live.targets import Asked, Cues, EmbeddedCue
@@ -45,7 +45,7 @@ class Chunking:
             if not (folder / MANIFEST).is_file() or read_manifest(folder).kind != KIND:
                 return None
         else:
-            folder = full_bundle()
+            folder = clapsep_bundle()
         return cls(open_bundle(folder, KIND), hop_of(hop, NAME) if at else ChunkConfig(), where)
 
     @cached_property

@@ -15,7 +15,8 @@ from tap_live.commands.options import Json
 from tap_live.commands.warning import warn
 from tap_live.errors import BundleError
 from tap_live.extractors.context import NAME as FULL
-from tap_live.extractors.context import full_bundle, installed_folder
+from tap_live.extractors.context import clapsep_bundle
+from tap_live.extractors.full import installed_folder
 from tap_live.whisper.assemble import assembled
 from tap_live.whisper.sources import entry_of
 
@@ -43,7 +44,7 @@ def pull(name: Name) -> None:
     The full sound model is not published: how it is made is said.
     """
     if name == FULL:
-        Console().print(f"{name} is ready in {full_bundle()}", soft_wrap=True, markup=False)
+        Console().print(f"{name} is ready in {clapsep_bundle()}", soft_wrap=True, markup=False)
         return
     entry_of(name)
     with progress_bar() as tell:
@@ -88,8 +89,7 @@ def verify(
 
 def _folder(name: str) -> Path:
     """Find a bundle by name or path. Raises: BundleError listing the names there are."""
-    own: list[Path] = [installed_folder()] if name == FULL else []
-    for path in (*own, BUNDLES / name, BUNDLES / f"whisper-{name}", Path(name)):
+    for path in (installed_folder(name), BUNDLES / name, BUNDLES / f"whisper-{name}", Path(name)):
         if (path / MANIFEST).is_file():
             return path
     names = ", ".join(manifest.name for manifest in manifests())

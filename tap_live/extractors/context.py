@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
-import platformdirs
 from numpy.typing import NDArray
 
-from tap_live.bundle import MANIFEST, Bundle, open_bundle
+from tap_live.bundle import Bundle, open_bundle
 from tap_live.errors import BundleError
 from tap_live.extractors import context_spectra
-from tap_live.extractors.network import BUNDLES
+from tap_live.extractors.full import full_bundle
 from tap_live.processor import Audio, Cue, Targets
 from tap_live.providers import CPU, Where
 from tap_live.runtime import Engine
@@ -114,19 +113,7 @@ class ContextNetwork:
                 self.compute_s = time.monotonic() - began
 
 
-def full_bundle() -> Path:
-    """The folder of the full model's bundle. Raises: BundleError saying how to get it."""
-    folders = (installed_folder(), BUNDLES / NAME)
-    for folder in folders:
-        if (folder / MANIFEST).is_file():
-            return folder
-    raise BundleError(
-        f"wanted the bundle '{NAME}', which is not installed: make it with `python -m "
-        f"tap_live.export.clapsep best_model.ckpt {folders[0]} --clap "
-        "music_audioset_epoch_15_esc_90.14.pt`, or name its folder with --extractor"
-    )
-
-
-def installed_folder() -> Path:
-    """Where a user puts it."""
-    return platformdirs.user_data_path("tap-live") / "bundles" / NAME
+def clapsep_bundle() -> Path:
+    """The folder of its bundle. Raises: BundleError saying how to get it."""
+    weights = "best_model.ckpt {folder} --clap music_audioset_epoch_15_esc_90.14.pt"
+    return full_bundle(NAME, f"tap_live.export.clapsep {weights}")

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import platformdirs
 from numpy.typing import NDArray
 
-from tap_live.bundle import MANIFEST, Bundle, open_bundle
+from tap_live.bundle import Bundle, open_bundle
 from tap_live.errors import BundleError
+from tap_live.extractors.full import full_bundle
 from tap_live.extractors.gentse_frames import FLOOR, QUIETEST, Frames, MelForm, loud
-from tap_live.extractors.network import BUNDLES
 from tap_live.processor import Audio, Cue
 from tap_live.providers import CPU, Where
 from tap_live.runtime import Backend, Engine, State
@@ -161,17 +160,5 @@ class GenNetwork:
 
 def gentse_bundle() -> Path:
     """The folder of its bundle. Raises: BundleError saying how to get it."""
-    folders = (installed_folder(), BUNDLES / NAME)
-    for folder in folders:
-        if (folder / MANIFEST).is_file():
-            return folder
-    raise BundleError(
-        f"wanted the bundle '{NAME}', which is not installed: train and make it with `python -m "
-        f"tap_live.export.gentse best.pt vocoder.pt {folders[0]} --whisper NAME`, or name its "
-        "folder with --extractor"
-    )
-
-
-def installed_folder() -> Path:
-    """Where a user puts it."""
-    return platformdirs.user_data_path("tap-live") / "bundles" / NAME
+    weights = "best.pt vocoder.pt {folder} --whisper NAME"
+    return full_bundle(NAME, f"tap_live.export.gentse {weights}")

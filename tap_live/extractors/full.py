@@ -1,0 +1,31 @@
+"""Where bundles of the full models lie: no one of them ships, a user makes it."""
+
+from pathlib import Path
+
+import platformdirs
+
+from tap_live.bundle import MANIFEST
+from tap_live.errors import BundleError
+from tap_live.extractors.network import BUNDLES
+
+
+def installed_folder(name: str) -> Path:
+    """Where a user puts the bundle of a full model."""
+    return platformdirs.user_data_path("tap-live") / "bundles" / name
+
+
+def full_bundle(name: str, command: str) -> Path:
+    """The folder of a full model's bundle.
+
+    Args:
+        command: what makes it; `{folder}` stands for where it belongs.
+    Raises: BundleError saying how to get it.
+    """
+    own = installed_folder(name)
+    for folder in (own, BUNDLES / name):
+        if (folder / MANIFEST).is_file():
+            return folder
+    raise BundleError(
+        f"wanted the bundle '{name}', which is not installed: make it with `python -m "
+        f"{command.format(folder=own)}`, or name its folder with --extractor"
+    )
