@@ -81,12 +81,12 @@ def test_an_interface_that_stalls_loses_no_final_and_no_sample(local, tmp_path):
     engine = local(50.0)
     engine.send(Record(id=1, on=True))
     engine.send(Start(id=2))
-    until(engine, lambda events: engine.phase is Phase.RUNNING)
+    events = until(engine, lambda events: engine.phase is Phase.RUNNING)
     deadline = time.monotonic() + 60
     while engine._desk._running is not None and engine._desk._running.live.going:
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    events = until(engine, has(Bye))
+    events += until(engine, has(Bye))
     words = [event.text for event in events if isinstance(event, Caption)]
     assert words == [f"w{n}" for n in range(100)]
     assert [event.lost for event in events if isinstance(event, Stats)][-1] == 0
