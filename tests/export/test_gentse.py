@@ -239,7 +239,7 @@ def test_the_command_line_takes_the_folder_of_a_bundle(
         assert extraction.push(np.zeros(480, np.float32)).names == ("voice:ana",)
     with pytest.raises(ConfigError, match="takes voices only: 'text:a dog' is a sound"):
         asking(["text:a dog"], extractor=str(exported.bundle.folder)).extracting()
-    with pytest.raises(BundleError, match="'gentse', which is not installed: train and make it"):
+    with pytest.raises(BundleError, match="'gentse', which is not installed: make it with"):
         asking(["voice:ana"], extractor="gentse").extracting()
 
 
