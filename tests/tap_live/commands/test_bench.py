@@ -43,3 +43,29 @@ def test_a_panel_that_does_not_start_says_why(tap_live, monkeypatch):
     code, _, err = tap_live("bench", "--only", "panel")
     assert code == 1
     assert "the panel did not start" in err and "no_such_module" in err
+
+
+@pytest.mark.parametrize(
+    ("does", "told"),
+    [
+        ("import time; time.sleep(60)", "was to draw for 0.1 s and had not ended after 0.6 s"),
+        (
+            """print('{"platform": "xcb", "frames": 0, "share": 0.1}')""",
+            "wanted frames of the panel, found none in 0.1 s (xcb)",
+        ),
+    ],
+    ids=["stands still", "draws nothing"],
+)
+def test_a_panel_that_gives_no_figure_is_an_error_and_never_waited_for(
+    tap_live, monkeypatch, tmp_path, does, told
+):
+    (tmp_path / "made_up_panel.py").write_text(does)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    for name, value in (
+        ("bench_panel._MODULE", "made_up_panel"),
+        ("bench_panel.PATIENCE_S", 0.5 if "sleep" in does else 60.0),
+        ("bench.PANEL_S", 0.1),
+    ):
+        monkeypatch.setattr(f"tap_live.commands.{name}", value)
+    code, _, err = tap_live("bench", "--only", "panel")
+    assert code == 1 and told in err and err.count("\n") == 1
