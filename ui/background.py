@@ -1,5 +1,6 @@
 """Do something that takes long on a thread, and take the result on the interface's."""
 
+import logging
 from collections.abc import Callable
 from threading import Thread
 from typing import Any
@@ -8,6 +9,8 @@ from PyQt6 import sip
 from PyQt6.QtCore import QObject, pyqtSignal
 
 from tap_live.errors import TapError
+
+_log = logging.getLogger(__name__)
 
 
 class Background(QObject):
@@ -43,6 +46,9 @@ class Background(QObject):
             result = work()
         except TapError as error:
             failure = str(error)
+        except Exception as error:  # or whoever asked would wait for ever
+            _log.exception("a task of the panel failed")
+            failure = f"the panel itself failed at this: {error!r}; the log says where"
         if sip.isdeleted(self):  # with the dialog that asked
             return
         if failure:
