@@ -6,6 +6,7 @@ option `tokenizer=FOLDER` where none lies beside the weights.
 
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
@@ -82,7 +83,7 @@ class WhisperSubject:
         work = folder / "work"
         work.mkdir()
         for file in self._gathered.weights:
-            (work / file.name).symlink_to(file.resolve())
+            _place(file.resolve(), work / file.name)
         write_bundle(
             self._gathered.name,
             self._gathered.network.dims,
@@ -173,6 +174,18 @@ class _Gathered:
                 return place / TOKENIZER
         english = self.network.dims.n_vocab == ENGLISH_VOCABULARY
         return shipped_tokenizer("tiny.en" if english else "base")
+
+
+def _place(file: Path, at: Path) -> None:
+    """Have a file in another folder too, without a second copy where the system allows that.
+
+    Windows makes symbolic links only for the privileged; hard links do not cross disks.
+    """
+    for link in (at.symlink_to, at.hardlink_to):
+        with suppress(OSError, NotImplementedError):
+            link(file)
+            return
+    shutil.copyfile(file, at)
 
 
 def _tokens(network: Whisper, encoded: Encoded) -> list[Tensors]:
