@@ -31,7 +31,8 @@ from tap_live.bundle import (
     open_bundle,
     write_manifest,
 )
-from tap_live.export.clapsep_graphs import Traceable, cue_graphs, halved, separator_graphs
+from tap_live.export.clapsep_graphs import Traceable, cue_graphs, separator_graphs
+from tap_live.export.precision import halved
 from tap_live.export.verify import Parity, verify
 from tap_live.extractors.context import KIND
 from tap_live.models.clap import Clap

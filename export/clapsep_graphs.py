@@ -170,15 +170,5 @@ def cue_graphs(clap: Clap) -> dict[str, Traceable]:
     }
 
 
-def halved(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same graph computing in fp16; what goes in and comes out stays fp32."""
-    from onnxruntime.transformers.float16 import convert_float_to_float16
-
-    half: onnx.ModelProto = convert_float_to_float16(
-        model, keep_io_types=True, disable_shape_infer=False
-    )
-    return half
-
-
 def _value(name: str, kind: int, shape: tuple[int | str, ...]) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, kind, shape)

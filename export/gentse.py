@@ -31,8 +31,9 @@ from tap_live.bundle import (
     write_manifest,
 )
 from tap_live.export.clapsep import TOLERANCES, Precision
-from tap_live.export.clapsep_graphs import Traceable, halved
+from tap_live.export.clapsep_graphs import Traceable
 from tap_live.export.gentse_graphs import STATE, TorchStream, graphs_of
+from tap_live.export.precision import halved
 from tap_live.export.verify import Parity, verify
 from tap_live.extractors.gentse_network import FILTERS, KIND, NAME
 from tap_live.models.gentse import POSITIONS_S, GenTSE, load, merge_lora

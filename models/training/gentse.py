@@ -50,7 +50,6 @@ class GenConfig(RunConfig):
         examples: learn only so many mixtures, by heart; they are also those of the checks.
     """
 
-    dims: GenDims = SMALL
     schedule: Schedule = field(default_factory=lambda: Schedule(rate=5e-4, batch=4, clip=1.0))
     check_cases: int = 16
     text: float = 0.1

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import torch
 import typer
 
-from ..gentse import load
+from ..gentse import GenDims, load
 from ..speaker import SpeakerEncoder
 from ..ts_whisper import open_whisper
 from .config import Schedule
@@ -24,6 +24,8 @@ from .words import Script
 Size = Literal["small", "public"]
 VOCODERS = {"small": SMALL, "public": PUBLIC}
 MODELS = {"small": SMALL_GEN, "public": FULL}
+SIZES = ("size", "width", "layers", "enrolment", "mixture", "lora")
+"""Options of a new model; one that is gone on from, or distilled, brings its own."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ def fit_vocoder(
 
 
 def fit_gentse(
+    context: typer.Context,
     data: Annotated[Path, typer.Argument(help="folder with speech, sounds and rir")],
     out: Annotated[Path, typer.Argument(help="folder of this run; resumed if it has a last.pt")],
     size: Annotated[
@@ -126,6 +129,7 @@ def fit_gentse(
     check_s: Annotated[float, typer.Option(help="seconds between evaluations")] = 240.0,
 ) -> None:
     """Train, or go on training, the generative voice model or a student of it."""
+    _check_sizes(context, distil, start)
     torch.set_num_threads(threads)
     place = Place.find()
     folder = whisper_folder(whisper, data, cache)
@@ -133,20 +137,11 @@ def fit_gentse(
         lengths=(seconds,), group=batch * place.processes, mixing=replace(MIXING, ramp=ramp)
     )
     course = Material(data, speaker, folder, labels, cache).course(recipe, seed, place)
-    plain = MODELS[size]
-    dims = replace(
-        plain,
-        width=width or plain.width,
-        layers=layers or plain.layers,
-        enrolment=plain.enrolment if enrolment else 0,
-        mixture=mixture,
-        lora=lora,
-    )
     schedule = Schedule(
         steps=steps, minutes=minutes, batch=batch, rate=rate, clip=1.0, average=0.995, warmup=50
     )
     config = GenConfig(
-        dims=dims, schedule=schedule, seed=seed, workers=workers, check_s=check_s, bf16=bf16,
+        schedule=schedule, seed=seed, workers=workers, check_s=check_s, bf16=bf16,
         text=text, dropped=dropped, draws=draws, examples=examples,
     )  # fmt: skip
     if distil:
@@ -155,7 +150,34 @@ def fit_gentse(
             teacher_steps=teacher_steps, guidance=guidance,
         )  # fmt: skip
     else:
+        dims = _dims(size, width, layers, enrolment, mixture, lora)
         net = load(start, folder) if start else begin(dims, open_whisper(folder), course, seed)
         trainer = GenTrainer(config, net, course, out, place)
     trainer.resume()
     run(trainer)
+
+
+def _check_sizes(context: typer.Context, distil: Path | None, start: Path | None) -> None:
+    """Raises: BadParameter if a model is given and sizes too, or two models."""
+    if distil and start:
+        raise typer.BadParameter("a student begins as its teacher: give --distil or --start")
+    sources = {name: context.get_parameter_source(name) for name in SIZES}
+    given = [name for name, source in sources.items() if source and source.name != "DEFAULT"]
+    if given and (distil or start):
+        raise typer.BadParameter(
+            f"the model that is given has its own sizes: leave --{', --'.join(given)}"
+        )
+
+
+def _dims(
+    size: Size, width: int | None, layers: int | None, enrolment: bool, mixture: bool, lora: int
+) -> GenDims:
+    plain = MODELS[size]
+    return replace(
+        plain,
+        width=width or plain.width,
+        layers=layers or plain.layers,
+        enrolment=plain.enrolment if enrolment else 0,
+        mixture=mixture,
+        lora=lora,
+    )

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
-from tap_live.models.gentse import load
+from tap_live.models.gentse import GenDims, load
 from tap_live.models.training import gentse_commands
 from tap_live.models.training.commands import app
 from tap_live.models.training.config import Schedule
@@ -45,7 +45,7 @@ CPU = Place(torch.device("cpu"), rank=0, processes=1)
 TINY = replace(SMALL, width=16, layers=1, heads=2, enrolment=50, lora=2)
 TINY_VOCODER = replace(SMALL_VOCODER, channels=16)
 SCHEDULE = Schedule(steps=2, batch=1, warmup=1, rate=1e-3)
-CONFIG = GenConfig(dims=TINY, schedule=SCHEDULE, check_cases=4, draws=2)
+CONFIG = GenConfig(schedule=SCHEDULE, check_cases=4, draws=2)
 PLAIN = Recipe(near=0, far=0, noise=0, room=0, channel=0, ramp=0, speeds=False)
 
 
@@ -56,8 +56,10 @@ def course(corpus: Corpus, corpus_folder: Path, labels: Path, whisper_files: Pat
     return gen_course(corpus, known_words(corpus_folder, labels), script, recipe, 0)
 
 
-def trainer(course: GenCourse, files: Path, folder: Path, config: GenConfig = CONFIG) -> GenTrainer:
-    net = begin(config.dims, open_whisper(files / "small.pt"), course, 0)
+def trainer(
+    course: GenCourse, files: Path, folder: Path, config: GenConfig = CONFIG, dims: GenDims = TINY
+) -> GenTrainer:
+    net = begin(dims, open_whisper(files / "small.pt"), course, 0)
     return GenTrainer(config, net, course, folder, CPU)
 
 
@@ -107,8 +109,8 @@ def test_a_few_mixtures_are_learned_by_heart(
 ) -> None:
     dims = replace(TINY, width=32, layers=2)
     schedule = Schedule(steps=60, batch=1, warmup=1, rate=5e-3, floor=1.0, average=0.8)
-    config = replace(CONFIG, dims=dims, schedule=schedule, examples=2, draws=4, dropped=0.0)
-    run = trainer(course, whisper_files, tmp_path, config)
+    config = replace(CONFIG, schedule=schedule, examples=2, draws=4, dropped=0.0)
+    run = trainer(course, whisper_files, tmp_path, config, dims)
     before = run.measure()
     for number in range(60):
         run.learn(run.mixtures[number])
@@ -123,13 +125,12 @@ def test_a_few_mixtures_are_learned_by_heart(
 def test_the_papers_ablations_train(
     left_out: str, course: GenCourse, whisper_files: Path, tmp_path: Path
 ) -> None:
-    config = replace(CONFIG, text=0.0)
-    if left_out == "enrolment":
-        config = replace(CONFIG, dims=replace(TINY, enrolment=0))
-    run = trainer(course, whisper_files, tmp_path, config)
+    config = replace(CONFIG, text=0.0) if left_out == "text" else CONFIG
+    dims = replace(TINY, enrolment=0) if left_out == "enrolment" else TINY
+    run = trainer(course, whisper_files, tmp_path, config, dims)
     run.run()
     net = load(tmp_path / "best.pt", whisper_files / "small.pt")
-    assert net.dims == config.dims
+    assert net.dims == dims
 
 
 def test_a_student_learns_its_flow_alone_and_opens_like_its_teacher(
@@ -216,3 +217,22 @@ def test_the_commands_train_teacher_and_student(
     assert not load(student, folder).dims.mixture
     again = ran("fit-gentse", *given, "--start", str(student))
     assert not load(again, folder).dims.mixture
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--distil", "a.pt", "--width", "64"), "its own sizes: leave --width"),
+        (("--start", "a.pt", "--lora", "4", "--no-mixture"), "leave --mixture, --lora"),
+        (("--start", "a.pt", "--distil", "b.pt"), "give --distil or --start"),
+    ],
+)
+def test_sizes_that_a_given_model_would_not_take_are_refused(
+    words: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
+    result = CliRunner().invoke(
+        app, ["fit-gentse", str(tmp_path), str(tmp_path / "out"), *words], env={"COLUMNS": "200"}
+    )
+    assert result.exit_code == 2
+    assert said in result.output
+    assert not (tmp_path / "out").exists()
