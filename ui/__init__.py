@@ -16,7 +16,6 @@ What is behind the widgets, without Qt:
     presence    when each target was there
     words       which sounds can be asked for by words
     clips       a user's file, as an engine takes it
-    networks    which extractors there are here
     colours     themes, speakers' colours, contrast
     playback    a moment of a recording, heard again
 

@@ -16,12 +16,12 @@ from PyQt6.QtWidgets import (
 )
 
 from tap_live.events import ListVoices, SetTarget
+from tap_live.extractors.network import installed
 from tap_live.ui.bringing import Bringing
 from tap_live.ui.clip_box import ClipBox
 from tap_live.ui.controls import button, graded, soft
 from tap_live.ui.enrol_box import EnrolBox
 from tap_live.ui.link import Link
-from tap_live.ui.networks import installed
 from tap_live.ui.words_box import WordsBox
 
 VOICE, WORDS, CLIP, ENROL = range(4)

@@ -12,7 +12,7 @@ from tap_live.commands.parts import open_input, output_maker
 from tap_live.errors import BundleError
 from tap_live.events import Decibels, SetTarget
 from tap_live.extractors.context import clapsep_bundle
-from tap_live.extractors.network import Network
+from tap_live.extractors.network import Network, installed
 from tap_live.live import Live
 from tap_live.mix import factor
 from tap_live.parts import Parts
@@ -21,7 +21,6 @@ from tap_live.providers import Where
 from tap_live.service.clips import data_folder, inside
 from tap_live.service.mixing import LiveMix
 from tap_live.targets import Asked, Cues, parse_target
-from tap_live.ui.networks import installed
 from tap_live.ui.setup import Setup, TargetWish
 from tap_live.voices.store import VoiceStore
 

@@ -6,12 +6,12 @@ from PyQt6.QtCore import QLocale, Qt
 from PyQt6.QtWidgets import QCheckBox, QFormLayout, QFrame, QGridLayout, QVBoxLayout, QWidget
 
 from tap_live.events import SetCaptions, SetExtractor
+from tap_live.extractors.network import installed
 from tap_live.processor import TargetKind
 from tap_live.ui.bundles_box import BundlesBox
 from tap_live.ui.controls import choice, graded, heading, soft, title
 from tap_live.ui.doctor_box import DoctorBox
 from tap_live.ui.link import Link
-from tap_live.ui.networks import installed
 from tap_live.ui.setup import Setup
 
 _DEVICES = {"cpu": "CPU", "cuda": "CUDA", "tensorrt": "TensorRT"}

@@ -13,12 +13,12 @@ from PyQt6.QtWidgets import (
 )
 
 from tap_live.events import Level, ListDevices, SetTarget, Start, Stop
+from tap_live.extractors.network import installed
 from tap_live.ui.controls import button, heading, soft
 from tap_live.ui.device_choice import DeviceChoice
 from tap_live.ui.engine import Phase
 from tap_live.ui.enrol_box import EnrolBox
 from tap_live.ui.link import Link
-from tap_live.ui.networks import installed
 from tap_live.ui.setup import Setup, TargetWish
 from tap_live.ui.words_box import WordsBox
 

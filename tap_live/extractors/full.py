@@ -2,16 +2,14 @@
 
 from pathlib import Path
 
-import platformdirs
-
 from tap_live.bundle import MANIFEST
 from tap_live.errors import BundleError
-from tap_live.extractors.network import BUNDLES
+from tap_live.extractors.network import BUNDLES, made_here
 
 
 def installed_folder(name: str) -> Path:
     """Where a user puts the bundle of a full model."""
-    return platformdirs.user_data_path("tap-live") / "bundles" / name
+    return made_here() / name
 
 
 def full_bundle(name: str, command: str) -> Path:

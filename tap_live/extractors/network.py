@@ -1,12 +1,14 @@
 """One compact network as its bundle holds it: what it is asked with and what it gives."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
 import numpy as np
+import platformdirs
 from numpy.typing import NDArray
 
-from tap_live.bundle import Bundle, open_bundle, read_manifest
+from tap_live.bundle import MANIFEST, Bundle, open_bundle, read_manifest
 from tap_live.errors import BundleError
 from tap_live.extractors.spectra import Spectrum
 from tap_live.processor import Cue, TargetKind
@@ -98,10 +100,25 @@ class Network:
         self.mask(self._seen, self.any_cue(), self.start())
 
 
-def installed(kind: TargetKind, bundles: Path = BUNDLES) -> Path | None:
-    """The folder of the compact bundle for a kind of target, if there is one."""
-    folder = bundles / f"{kind}-compact"
-    return folder if (folder / "manifest.json").is_file() else None
+def made_here() -> Path:
+    """Where bundles lie that were made on this machine."""
+    return platformdirs.user_data_path("tap-live") / "bundles"
+
+
+def installed(kind: TargetKind, made: Path | None = None, shipped: Path = BUNDLES) -> Path | None:
+    """The compact bundle for a kind of target: the newest made on this machine, else what ships.
+
+    Args:
+        made, shipped: folders of bundles; `made_here` if None.
+    """
+    # Not those with a point before their name: they are still being made.
+    there = (made or made_here()).glob(f"[!.]*/{MANIFEST}")
+    for manifest in sorted(there, key=lambda path: path.stat().st_mtime, reverse=True):
+        with suppress(BundleError):  # a model of another kind, or broken
+            if kind_of(manifest.parent) == kind:
+                return manifest.parent
+    folder = shipped / f"{kind}-compact"
+    return folder if (folder / MANIFEST).is_file() else None
 
 
 def kind_of(folder: Path) -> TargetKind:
