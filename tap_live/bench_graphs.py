@@ -20,6 +20,9 @@ from tap_live.whisper.model import Precision, Whisper
 
 LENGTHS = {"frames": 160}  # of free axes that are no batch; 1.6 s of the speaker encoder
 BATCHES = (1, 2, 4, 8)
+TURNS = 3
+ENOUGH = 100  # steps: in fewer the slowest hundredth is less than one of them
+STEPS = -(-ENOUGH // TURNS)  # of a turn
 SPAN_S, FRAMES_A_S, CONTEXT = 10.0, 100, 64  # of audio for Whisper; tokens read before
 
 Step: TypeAlias = Callable[[], object]
@@ -46,8 +49,10 @@ class Figure(msgspec.Struct, frozen=True):
     way: str
     device: str
     batch: int
+    steps: int  # that were timed
     p50_ms: float
-    p99_ms: float
+    p99_ms: float | None  # of ENOUGH steps or more
+    worst_ms: float
     rows_a_s: float
     real_time: float | None  # seconds of compute for a second of audio
     ratio: float | None  # how many times as fast as the last way, in the same turns
@@ -112,7 +117,7 @@ def whisper_steps(name: str, whisper: Whisper, device: str = "cpu") -> Way:
 
 
 def measure(
-    model: str, ways: Sequence[Way], *, steps: int = 20, turns: int = 3, batches: bool = True
+    model: str, ways: Sequence[Way], *, steps: int = STEPS, turns: int = TURNS, batches: bool = True
 ) -> list[Figure]:
     """Time every way at one row, in turns, and the first of them at larger batches too."""
     figures = []
@@ -149,6 +154,7 @@ def _figure(
     model: str, graph: str, way: Way, batch: int, times: Sequence[float], last: float | None
 ) -> Figure:
     p50, p99 = (float(np.quantile(times, q)) for q in (0.5, 0.99))
+    enough = len(times) >= ENOUGH
     audio_s = way.audio_s.get(graph)
     return Figure(
         model=model,
@@ -156,8 +162,10 @@ def _figure(
         way=way.name,
         device=way.device,
         batch=batch,
+        steps=len(times),
         p50_ms=1e3 * p50,
-        p99_ms=1e3 * p99,
+        p99_ms=1e3 * p99 if enough else None,
+        worst_ms=1e3 * max(times),
         rows_a_s=batch / p50,
         real_time=p50 / (batch * audio_s) if audio_s else None,
         ratio=last / p50 if last else None,

@@ -50,6 +50,14 @@ def test_the_first_way_is_swept_over_batches_as_far_as_it_takes_rows(clock):
     assert figures[1].ratio is None
 
 
+def test_a_slowest_hundredth_is_told_only_of_a_hundred_steps(clock):
+    (some,) = measure("toy", [way("fp32", 0.01)], steps=33, batches=False)
+    (many,) = measure("toy", [way("fp32", 0.01)], batches=False)
+    assert (some.steps, some.p99_ms) == (99, None)
+    assert many.steps >= 100 and many.p99_ms == pytest.approx(10)
+    assert some.worst_ms == pytest.approx(10)
+
+
 def test_a_graph_with_a_state_is_one_row_and_runs_on_noise(tmp_path):
     figures = measure("sum", [bundle_way("fp32", summing_bundle(tmp_path))], steps=2, turns=1)
     assert [(one.graph, one.batch, one.device) for one in figures] == [("sum", 1, "cpu")]
@@ -57,7 +65,9 @@ def test_a_graph_with_a_state_is_one_row_and_runs_on_noise(tmp_path):
 
 def figures():
     return [
-        Figure("toy", "sum", "fp32", "cpu", batch, 1.0, 1.1, 100.0 * batch**0.5, None, None)
+        Figure(
+            "toy", "sum", "fp32", "cpu", batch, 9, 1.0, None, 1.1, 100.0 * batch**0.5, None, None
+        )
         for batch in BATCHES
     ]
 
