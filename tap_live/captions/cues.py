@@ -1,7 +1,10 @@
 """Finals, which are a few words each, put together into what is read at once.
 
-A cue ends before a word of another speaker, after a pause, after a sentence, or when the
-next word does not fit. The newest cue may still grow.
+A cue ends before a word of another speaker, after a pause, or after a sentence. Where the next
+word does not fit, it ends at its last clause, else at its longest pause, else at its last word,
+and the next one begins with what came after. The newest cue may still grow.
+
+Limits are those of broadcasters (BBC, Netflix): two lines of 42 columns, 5/6 to 7 seconds.
 """
 
 import textwrap
@@ -13,8 +16,13 @@ from tap_live.events import Caption, Word
 WIDTH = 42  # columns
 LINES = 2
 LONGEST_S = 7.0
-PAUSE_S = 1.0
+SHORTEST_S = 5 / 6  # of a cue that is made shorter than it could be
+PAUSE_S = 1.0  # that ends a cue
+BREATH_S = 0.2  # that tells phrases apart
 SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！")
+CLAUSE_ENDS = (",", ";", ":", "–", "—", "，", "、", "；", "：", *SENTENCE_ENDS)
+CLOSERS = "\"'”’»)]」』"  # may stand behind these
+TITLES = ("Mr.", "Mrs.", "Ms.", "Dr.", "Prof.", "St.", "vs.")  # end no sentence, nor a clause
 
 
 @dataclass(frozen=True)
@@ -68,17 +76,43 @@ class Cues:
     def push(self, caption: Caption) -> list[Cue]:
         complete = []
         for word in caption.words:
-            if self.open is not None and self._continues(self.open, word, caption.speaker):
-                self.open = self.open.with_word(word)
-                continue
-            if self.open is not None:
+            longer = Cue((word,), caption.speaker)
+            if self.open is not None and not _continues(self.open, word, caption.speaker):
                 complete.append(self.open)
-            self.open = Cue((word,), caption.speaker)
+            elif self.open is not None:
+                longer = self.open.with_word(word)
+                if not self._fits(longer):
+                    head, longer = self._divided(longer)
+                    complete.append(head)
+            self.open = longer
         return complete
 
-    def _continues(self, cue: Cue, word: Word, speaker: str | None) -> bool:
-        if speaker != cue.speaker or not cue.start <= word.start <= cue.end + PAUSE_S:
-            return False
-        if cue.text.endswith(SENTENCE_ENDS) and word.text[:1].isspace():
-            return False
-        return self._fits(cue.with_word(word))
+    def _divided(self, cue: Cue) -> tuple[Cue, Cue]:
+        """Cut a cue that is too long by its last word where that reads best."""
+        last = len(cue.words) - 1
+        cuts = [
+            (Cue(cue.words[:at], cue.speaker), Cue(cue.words[at:], cue.speaker))
+            for at in range(1, last + 1)
+        ]
+        fitting = [cut for cut in cuts if self._fits(cut[1])] or cuts[-1:]
+        return max(reversed(fitting), key=lambda cut: _how_well(*cut))
+
+
+def _continues(cue: Cue, word: Word, speaker: str | None) -> bool:
+    if speaker != cue.speaker or not cue.start <= word.start <= cue.end + PAUSE_S:
+        return False
+    return not (_ends_with(SENTENCE_ENDS, cue) and word.text[:1].isspace())
+
+
+def _how_well(head: Cue, tail: Cue) -> tuple[bool, bool, float]:
+    """How well a cut between two cues reads; more is better."""
+    between_words = tail.words[0].text[:1].isspace()
+    if head.end - head.start < SHORTEST_S:
+        return between_words, False, 0.0
+    pause = tail.start - head.end
+    return between_words, _ends_with(CLAUSE_ENDS, head), pause if pause >= BREATH_S else 0.0
+
+
+def _ends_with(marks: tuple[str, ...], cue: Cue) -> bool:
+    text = cue.text.rstrip(CLOSERS)
+    return text.endswith(marks) and text.rpartition(" ")[2] not in TITLES
