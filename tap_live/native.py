@@ -8,16 +8,19 @@ made-up ones; not yet run on a card.
 """
 
 import math
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from types import TracebackType
+from typing import Any, Self, TypeAlias
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from tap_live.bundle import FileSpec, GraphSpec, file_spec
+from tap_live.card import Card
 from tap_live.engine_cache import SEAL, Key, check_origin, this_machine
 from tap_live.errors import BundleError, RuntimeMissingError
 from tap_live.providers import GPU_INSTALL
@@ -58,34 +61,61 @@ def check_engine(folder: Path, graph: Path) -> Path:
 
 
 class NativeEngine:
-    """Run one engine; one stream at a time, from one thread."""
+    """Run one engine; one stream at a time, from one thread.
+
+    What it holds on the card is given back by `close`, by leaving a `with`, or when nobody has
+    the engine any more.
+    """
 
     def __init__(self, spec: GraphSpec, engine: Path) -> None:
         """Load an engine. Raises: RuntimeMissingError; BundleError if it cannot be loaded."""
-        self._trt, self._cuda = _libraries()
+        self._trt, cuda = _libraries()
         self._spec = spec
-        logger = self._trt.Logger(self._trt.Logger.WARNING)
-        self._runtime = self._trt.Runtime(logger)  # has to outlive the engine
-        self._engine = self._runtime.deserialize_cuda_engine(engine.read_bytes())
-        if self._engine is None:
-            raise BundleError(
-                f"TensorRT {self._trt.__version__} cannot load {engine}: build it again with "
-                "`tap-live export … --to tensorrt`"
-            )
-        self._context = self._engine.create_execution_context()
-        self._stream = self._did(self._cuda.cudaStreamCreate())
-        self._memory: dict[str, tuple[int, int]] = {}  # address, bytes
+        self._loaded = _loaded(self._trt, engine)
+        self._card = Card(cuda)
         self._shapes: dict[str, Shape] = {}
-        self._captured: Any = None
+        self._arranged = False  # and run once, so that the next step can be captured
         self._step = 0
+        self._busy = self._closed = False
+        self._give_back = weakref.finalize(self, _give_back, self._loaded, self._card)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back what is held on the card. Any thread; a step that runs is ended first."""
+        self._closed = True
+        if not self._busy:
+            self._give_back()
 
     def run(
         self, inputs: Mapping[str, NDArray[Any]], state: Mapping[str, Any]
     ) -> tuple[list[NDArray[Any]], list[Any]]:
         """One step: outputs as arrays, the state as tokens, both in the graph's order.
 
-        Raises: BundleError if the state is not that of the step before.
+        Raises: BundleError if the state is not that of the step before, or after `close`.
         """
+        self._busy = True  # before it is looked whether it is closed: see `close`
+        try:
+            if self._closed:
+                raise BundleError("the engine was closed: load it again")
+            return self._run(inputs, state)
+        finally:
+            self._busy = False
+            if self._closed:
+                self._give_back()
+
+    def _run(
+        self, inputs: Mapping[str, NDArray[Any]], state: Mapping[str, Any]
+    ) -> tuple[list[NDArray[Any]], list[Any]]:
         arrays = {
             name: np.ascontiguousarray(value)
             for name, value in {**inputs, **state}.items()
@@ -94,22 +124,25 @@ class NativeEngine:
         self._check_state(state)
         self._arrange(arrays)
         for name, value in arrays.items():
-            self._copy_in(name, value)
+            self._card.copy_in(name, value)
         for one in self._spec.state:
-            if one.input not in arrays:
-                self._copy(self._memory[one.input][0], one.output)
+            if one.input not in arrays:  # what the last step made of it
+                self._card.copy_on(one.output, one.input, self._bytes(one.output))
         self._execute()
-        outputs = [self._copy_out(one.name) for one in self._spec.outputs]
-        self._did(self._cuda.cudaStreamSynchronize(self._stream))
+        outputs = [np.empty(self._shape(o.name), self._dtype(o.name)) for o in self._spec.outputs]
+        for one, value in zip(self._spec.outputs, outputs, strict=True):
+            self._card.copy_out(one.name, value)
+        self._card.settle()
         self._step += 1
         return outputs, [Kept(self._step)] * len(self._spec.state)
 
-    def close(self) -> None:
-        """Give the card's memory back."""
-        for address, _ in self._memory.values():
-            self._did(self._cuda.cudaFree(address))
-        self._memory = {}
-        self._did(self._cuda.cudaStreamDestroy(self._stream))
+    @property
+    def _engine(self) -> Any:
+        return self._loaded[1]
+
+    @property
+    def _context(self) -> Any:
+        return self._loaded[2]
 
     def _check_state(self, state: Mapping[str, Any]) -> None:
         old = [one.step for one in state.values() if isinstance(one, Kept)]
@@ -124,24 +157,15 @@ class NativeEngine:
         wanted = {**self._shapes, **{name: value.shape for name, value in arrays.items()}}
         if wanted == self._shapes:
             return
-        self._shapes, self._captured = {}, None  # until all of them were taken
+        self._shapes, self._arranged = {}, False  # until all of them were taken
+        self._card.forget()
         for name, shape in wanted.items():
             if not self._context.set_input_shape(name, shape):
                 raise BundleError(f"the engine was built for other shapes than {shape} of {name!r}")
         names = [self._engine.get_tensor_name(n) for n in range(self._engine.num_io_tensors)]
         for name in names:
-            self._make_room(name)
-            self._context.set_tensor_address(name, self._memory[name][0])
+            self._context.set_tensor_address(name, self._card.room(name, self._bytes(name)))
         self._shapes = wanted
-
-    def _make_room(self, name: str) -> None:
-        size = self._bytes(name)
-        address, had = self._memory.get(name, (0, -1))
-        if size <= had:
-            return
-        if had >= 0:
-            self._did(self._cuda.cudaFree(address))
-        self._memory[name] = self._did(self._cuda.cudaMalloc(max(size, 1))), size
 
     def _bytes(self, name: str) -> int:
         return math.prod(self._shape(name)) * self._dtype(name).itemsize
@@ -155,53 +179,37 @@ class NativeEngine:
 
     def _execute(self) -> None:
         """The first step of these shapes runs plainly, the second is captured and kept."""
-        if self._captured is None:
+        if not self._arranged:
             self._enqueue()
-            self._captured = False
+            self._arranged = True
             return
-        if self._captured is False:
-            self._captured = self._capture()
-        self._did(self._cuda.cudaGraphLaunch(self._captured, self._stream))
-
-    def _capture(self) -> Any:
-        mode = self._cuda.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
-        self._did(self._cuda.cudaStreamBeginCapture(self._stream, mode))
-        self._enqueue()
-        graph = self._did(self._cuda.cudaStreamEndCapture(self._stream))
-        return self._did(self._cuda.cudaGraphInstantiate(graph, 0))
+        if not self._card.captured:
+            self._card.capture(self._enqueue)
+        self._card.launch()
 
     def _enqueue(self) -> None:
-        if not self._context.execute_async_v3(int(self._stream)):
+        if not self._context.execute_async_v3(int(self._card.stream)):
             raise BundleError("TensorRT could not start the step")
 
-    def _copy_in(self, name: str, value: NDArray[Any]) -> None:
-        kind = self._cuda.cudaMemcpyKind.cudaMemcpyHostToDevice
-        address = self._memory[name][0]
-        self._did(
-            self._cuda.cudaMemcpyAsync(address, value.ctypes.data, value.nbytes, kind, self._stream)
+
+def _loaded(trt: Any, engine: Path) -> list[Any]:
+    """Runtime, engine and context: each has to outlive the next. Raises: BundleError."""
+    runtime = trt.Runtime(trt.Logger(trt.Logger.WARNING))
+    found = runtime.deserialize_cuda_engine(engine.read_bytes())
+    context = found and found.create_execution_context()
+    if context is None:
+        raise BundleError(
+            f"TensorRT {trt.__version__} cannot load {engine}: build it again with "
+            "`tap-live export … --to tensorrt`"
         )
+    return [runtime, found, context]
 
-    def _copy(self, address: int, output: str) -> None:
-        """What the last step made of a state is what this step begins with."""
-        kind = self._cuda.cudaMemcpyKind.cudaMemcpyDeviceToDevice
-        made, size = self._memory[output][0], self._bytes(output)
-        self._did(self._cuda.cudaMemcpyAsync(address, made, size, kind, self._stream))
 
-    def _copy_out(self, name: str) -> NDArray[Any]:
-        value = np.empty(self._shape(name), self._dtype(name))
-        kind = self._cuda.cudaMemcpyKind.cudaMemcpyDeviceToHost
-        address = self._memory[name][0]
-        self._did(
-            self._cuda.cudaMemcpyAsync(value.ctypes.data, address, value.nbytes, kind, self._stream)
-        )
-        return value
-
-    def _did(self, result: Sequence[Any]) -> Any:
-        """CUDA answers (error,) or (error, value). Raises: BundleError naming the error."""
-        error, *values = result
-        if int(error):
-            raise BundleError(f"CUDA says {error}: `tap-live doctor` looks at the card")
-        return values[0] if values else None
+def _give_back(loaded: list[Any], card: Card) -> None:
+    """What runs before what it runs in, then what it worked on."""
+    while loaded:
+        loaded.pop()
+    card.close()
 
 
 def _libraries() -> tuple[Any, Any]:

@@ -11,7 +11,8 @@ On a GPU the state stays there between steps; inputs and outputs are numpy array
 import logging
 import time
 from collections.abc import Mapping
-from typing import Any, Protocol, TypeAlias
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +70,22 @@ class Engine:
             self.device, self._session = placed.device, placed.session
         self._outputs = [spec.name for spec in self.spec.outputs]
         self._kept = [spec.output for spec in self.spec.state]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back what a native engine holds on the card; a session goes with its engine."""
+        if self._native:
+            self._native.close()
 
     def initial_state(self) -> State:
         """Return the state before the first step: zeros."""

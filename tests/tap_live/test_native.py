@@ -37,6 +37,17 @@ class FakeCuda(ModuleType):
     def __init__(self):
         super().__init__("cuda.bindings.runtime")
         self.memory, self.capturing, self.launched, self.error = {}, None, 0, 0
+        self.made, self.destroyed = [], []
+        self.every = []  # handle: no two have one id
+
+    def make(self, kind, handle):
+        self.every.append(handle)
+        self.made.append((kind, id(handle) if isinstance(handle, list) else handle))
+        return 0, handle
+
+    def destroy(self, kind, handle):
+        self.destroyed.append((kind, id(handle) if isinstance(handle, list) else handle))
+        return (0,)
 
     def do(self, work):
         if self.capturing is None:
@@ -45,10 +56,10 @@ class FakeCuda(ModuleType):
             self.capturing.append(work)
 
     def cudaStreamCreate(self):
-        return 0, 7
+        return self.make("stream", 7)
 
     def cudaStreamDestroy(self, stream):
-        return (0,)
+        return self.destroy("stream", stream)
 
     def cudaStreamSynchronize(self, stream):
         return (self.error,)
@@ -56,11 +67,11 @@ class FakeCuda(ModuleType):
     def cudaMalloc(self, size):
         address = 1000 + len(self.memory)
         self.memory[address] = np.zeros(size, np.uint8)
-        return 0, address
+        return self.make("memory", address)
 
     def cudaFree(self, address):
         self.memory[address] = None
-        return (0,)
+        return self.destroy("memory", address)
 
     def cudaMemcpyAsync(self, to, source, size, kind, stream):
         import ctypes
@@ -79,10 +90,16 @@ class FakeCuda(ModuleType):
 
     def cudaStreamEndCapture(self, stream):
         graph, self.capturing = self.capturing, None
-        return 0, graph
+        return self.make("graph", graph)
+
+    def cudaGraphDestroy(self, graph):
+        return self.destroy("graph", graph)
 
     def cudaGraphInstantiate(self, graph, flags):
-        return 0, graph
+        return self.make("step", list(graph))
+
+    def cudaGraphExecDestroy(self, step):
+        return self.destroy("step", step)
 
     def cudaGraphLaunch(self, graph, stream):
         self.launched += 1
@@ -96,7 +113,7 @@ class FakeTensorrt(ModuleType):
 
     __version__ = "10.16.1"
     Logger = SimpleNamespace
-    most = 2
+    most, starts = 2, True
 
     def __init__(self, cuda):
         super().__init__("tensorrt")
@@ -142,7 +159,7 @@ class FakeTensorrt(ModuleType):
             after[:] = x + total
 
         self.cuda.do(add)
-        return True
+        return self.starts
 
 
 @pytest.fixture
@@ -195,6 +212,79 @@ def test_steps_of_one_shape_are_captured_once_and_replayed(card, tmp_path):
     np.testing.assert_array_equal(y, [15, 15])
     engine.close()
     assert set(map(type, card.cuda.memory.values())) == {type(None)}
+
+
+def lifetimes(cuda):
+    """Everything that was made, and everything that was destroyed, in any order."""
+    assert len(set(cuda.destroyed)) == len(cuda.destroyed)
+    return set(cuda.made), set(cuda.destroyed)
+
+
+def test_all_that_was_made_on_the_card_is_destroyed_once(card, tmp_path):
+    with NativeEngine(SPEC, write(tmp_path)) as engine:
+        for length in (1, 2, 1):  # memory that grows, a step captured for each shape
+            state = {"total": np.zeros(length, np.float32)}
+            for _ in range(3):
+                _, (kept,) = engine.run({"x": np.ones(length, np.float32)}, state)
+                state = {"total": kept}
+    made, destroyed = lifetimes(card.cuda)
+    assert {kind for kind, _ in made} == {"stream", "memory", "graph", "step"}
+    assert made == destroyed
+    engine.close()
+    assert lifetimes(card.cuda) == (made, destroyed)
+    with pytest.raises(BundleError, match="the engine was closed"):
+        engine.run({"x": np.ones(2, np.float32)}, {"total": np.zeros(2, np.float32)})
+
+
+def test_an_engine_that_nobody_has_any_more_gives_the_card_back(card, tmp_path):
+    engine = NativeEngine(SPEC, write(tmp_path))
+    engine.run({"x": np.ones(2, np.float32)}, {"total": np.zeros(2, np.float32)})
+    del engine
+    made, destroyed = lifetimes(card.cuda)
+    assert made == destroyed
+
+
+def test_an_engine_closed_in_the_midst_of_a_step_ends_it_first(card, tmp_path, monkeypatch):
+    engine = NativeEngine(SPEC, write(tmp_path))
+    settle = card.cuda.cudaStreamSynchronize
+
+    def closed_meanwhile(stream):
+        engine.close()
+        assert not card.cuda.destroyed
+        return settle(stream)
+
+    monkeypatch.setattr(card.cuda, "cudaStreamSynchronize", closed_meanwhile)
+    (y,), _ = engine.run({"x": np.ones(2, np.float32)}, {"total": np.zeros(2, np.float32)})
+    np.testing.assert_array_equal(y, [1, 1])
+    made, destroyed = lifetimes(card.cuda)
+    assert made == destroyed
+
+
+def test_a_step_that_cannot_be_captured_leaves_nothing_behind(card, tmp_path, monkeypatch):
+    engine = NativeEngine(SPEC, write(tmp_path))
+    x, start = {"x": np.ones(2, np.float32)}, {"total": np.zeros(2, np.float32)}
+    engine.run(x, start)
+    monkeypatch.setattr(card.trt, "starts", False)
+    with pytest.raises(BundleError, match="TensorRT could not start the step"):
+        engine.run(x, start)
+    assert card.cuda.capturing is None
+    monkeypatch.setattr(card.trt, "starts", True)
+    (y,), _ = engine.run(x, start)
+    np.testing.assert_array_equal(y, [1, 1])
+    engine.close()
+    made, destroyed = lifetimes(card.cuda)
+    assert made == destroyed
+
+
+def test_what_the_card_does_not_take_back_is_told_and_the_rest_is_given(
+    card, tmp_path, monkeypatch, caplog
+):
+    engine = NativeEngine(SPEC, write(tmp_path))
+    engine.run({"x": np.ones(2, np.float32)}, {"total": np.zeros(2, np.float32)})
+    monkeypatch.setattr(card.cuda, "cudaFree", lambda address: (700,))
+    engine.close()
+    assert caplog.text.count("stays on the card: CUDA says 700") == 4
+    assert ("stream", 7) in card.cuda.destroyed
 
 
 def test_another_shape_is_arranged_anew_and_one_that_was_not_built_for_is_refused(card, tmp_path):
