@@ -110,6 +110,9 @@ class NoControl:
     def execute(self, command: AnyCommand, tell: Tell) -> None:
         raise NotPossibleError("this is a measurement")
 
+    def drop(self, clip: str) -> None:
+        pass
+
     def close(self) -> None:
         pass
 

@@ -95,6 +95,9 @@ class Desk:
             return self._change(command)
         return self._house.execute(command, tell)
 
+    def drop(self, clip: str) -> None:
+        self._house.drop(clip)
+
     def close(self) -> None:
         self._house.close()
         self._end()

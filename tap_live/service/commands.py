@@ -46,6 +46,10 @@ class Control(Protocol):
         """
         ...
 
+    def drop(self, clip: str) -> None:
+        """Remove what came of a clip whose sender is gone; runs on a worker thread."""
+        ...
+
     def close(self) -> None:
         """Let what takes long end."""
         ...
@@ -80,6 +84,11 @@ class Commands:
         finally:
             self._waiting -= 1
         return Ok(id=command.id, result=result)
+
+    async def drop(self, clip: str) -> None:
+        """Remove what came of a clip whose sender is gone, after the parts that wait."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._quick, self._control.drop, clip)
 
     def close(self) -> None:
         """Drop what has not begun, and wait for the rest."""

@@ -38,6 +38,7 @@ class Connection(ServerConnection):
         super().__init__(*args, **options)
         self.role: Role | None = None  # that its request allowed
         self.session: Session | None = None
+        self.sending: set[str] = set()  # clips that are not whole yet
         self.blocked = False
         self.cut = False
         self._admitted = False

@@ -112,6 +112,9 @@ class LiveControl:
             raise NotPossibleError(f"{tag} is not possible: {_NOT_YET[tag]}")
         return self._house.execute(command, tell)
 
+    def drop(self, clip: str) -> None:
+        self._house.drop(clip)
+
     def close(self) -> None:
         self._house.close()
         if self._recording:

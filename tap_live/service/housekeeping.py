@@ -34,7 +34,7 @@ from tap_live.events import (
 )
 from tap_live.export.exporters import module_of
 from tap_live.processor import Audio
-from tap_live.service.clips import data_folder, inside, take_part
+from tap_live.service.clips import data_folder, drop_old_parts, drop_part, inside, take_part
 from tap_live.service.commands import Tell
 from tap_live.service.exporting import make_bundle
 from tap_live.voices.enrolment import Enroller
@@ -70,9 +70,11 @@ class Housekeeping:
     ) -> None:
         self._trusted = trusted
         self.folder = folder or data_folder()
+        self._clips = self.folder / "clips"
         self.store = store or VoiceStore()
         self._listen, self._enroller, self._now = listen, enroller, now
         self._tasks: dict[CommandId, Event] = {}
+        drop_old_parts(self._clips)
 
     def execute(self, command: AnyCommand, tell: Tell) -> Any:
         """Raises: NotPossibleError, naming the command, if it needs a stream."""
@@ -92,7 +94,7 @@ class Housekeeping:
             case Doctor():
                 return _findings()
             case SendClip():
-                return {"bytes": take_part(self.folder / "clips", command)}
+                return {"bytes": take_part(self._clips, command)}
             case Enrol():
                 return self._enrol(command, tell)
             case CheckVoice():
@@ -104,6 +106,10 @@ class Housekeeping:
             case Cancel(task=task):
                 return self._cancel(task)
         raise NotPossibleError(f"{command.__struct_config__.tag} is not possible without a stream")
+
+    def drop(self, clip: str) -> None:
+        """Remove what came of a clip whose sender is gone."""
+        drop_part(self._clips, clip)
 
     def close(self) -> None:
         """Let what takes long end."""
@@ -131,7 +137,7 @@ class Housekeeping:
             if command.clip is None:
                 audio, rate = self._listen(command.seconds, command.id, tell, cancelled)
             else:
-                path = inside(self.folder / "clips", command.clip)
+                path = inside(self._clips, command.clip)
                 audio, rate = read_audio(path, lambda event: None, None)
             audio = audio[: round(MOST_OF_A_CLIP_S * rate)]
             made_from, day = command.clip or "microphone", self._now().date().isoformat()

@@ -27,7 +27,7 @@ from websockets.protocol import State
 
 from tap_live.bus import Subscription
 from tap_live.errors import ClosingError, ConfigError
-from tap_live.events import AnyCommand, AnyEvent
+from tap_live.events import AnyCommand, AnyEvent, Ok, SendClip
 from tap_live.service.access import Access
 from tap_live.service.commands import Commands, Control
 from tap_live.service.connection import FLUSH_S, Connection
@@ -234,6 +234,8 @@ class Service:
                 session.closing = session.closing or ClosingError(int(error.sent.code), "no answer")
         finally:
             self._hub.leave(session)
+            while connection.sending:
+                await self._commands.drop(connection.sending.pop())
 
     def _take(self, connection: Connection, session: Session, data: str | bytes) -> None:
         if session.closing:
@@ -243,6 +245,8 @@ class Service:
         except ClosingError as closing:
             self._cut(connection, closing)
             return
+        if isinstance(command, SendClip):
+            connection.sending.add(command.name)
         if command:
             self._keep(asyncio.create_task(self._carry_out(connection, session, command)))
         self.flush(connection)
@@ -258,6 +262,8 @@ class Service:
         answer = await self._commands.carry_out(
             command, lambda event: loop.call_soon_threadsafe(tell, event)
         )
+        if isinstance(command, SendClip) and command.last and isinstance(answer, Ok):
+            connection.sending.discard(command.name)
         tell(answer)
 
     def _cut(self, connection: Connection, closing: ClosingError) -> None:

@@ -25,12 +25,15 @@ class Engine:
         self.hub = Hub(stream="one")
         self.access = Access()
         self.tap = AudioTap()
-        self.told, self.shown = [], []
+        self.told, self.shown, self.dropped = [], [], []
         self.closed = False
 
     def execute(self, command, tell):
         self.told.append(command)
         return {"done": type(command).__name__}
+
+    def drop(self, clip):
+        self.dropped.append(clip)
 
     def close(self):
         self.closed = True

@@ -1,4 +1,5 @@
 import io
+import os
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ import soundfile
 from tap_live.errors import AudioError, ConfigError
 from tap_live.events import SendClip
 from tap_live.service import clips
-from tap_live.service.clips import take_part
+from tap_live.service.clips import UNTOUCHED_S, drop_old_parts, drop_part, take_part
 
 
 def sound(seconds=1.0):
@@ -61,3 +62,25 @@ def test_a_clip_is_not_endless(tmp_path, monkeypatch):
     monkeypatch.setattr(clips, "LARGEST", 5000)
     with pytest.raises(ConfigError, match="at most"):
         send(tmp_path, sound())
+
+
+def test_what_came_of_a_clip_goes_with_its_sender(tmp_path):
+    for name in ("bell.wav", "[a-z].wav", "dog.wav"):
+        take_part(tmp_path, SendClip(id=1, name=name, part=b"x", offset=0))
+    send(tmp_path, sound(), name="whole.wav")
+    for name in ("bell.wav", "[a-z].wav", "whole.wav", "../secret", "*"):
+        drop_part(tmp_path, name)
+    assert {path.name for path in tmp_path.iterdir()} == {".dog.wav.part", "whole.wav"}
+    drop_part(tmp_path / "nowhere", "bell.wav")
+
+
+def test_old_parts_go_at_the_start_and_one_that_is_being_sent_stays(tmp_path):
+    for name in ("old.wav", "new.wav"):
+        take_part(tmp_path, SendClip(id=1, name=name, part=b"x", offset=0))
+    send(tmp_path, sound(), name="whole.wav")
+    for path in (tmp_path / ".old.wav.part", tmp_path / "whole.wav"):
+        before = path.stat().st_mtime - UNTOUCHED_S - 5
+        os.utime(path, (before, before))
+    drop_old_parts(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {".new.wav.part", "whole.wav"}
+    drop_old_parts(tmp_path / "nowhere")

@@ -1,3 +1,4 @@
+import os
 import threading
 from datetime import UTC, datetime
 
@@ -29,6 +30,7 @@ from tap_live.events import (
     Record,
     RemoveTarget,
     RenameVoice,
+    SendClip,
     SetCaptions,
     SetDevice,
     SetExtractor,
@@ -336,3 +338,16 @@ def test_a_stream_without_an_extractor_for_sounds_keeps_no_clip(control, stream,
     with pytest.raises(NotPossibleError, match="no extractor for a sound"):
         do(control, CueFromSpan(id=1, start=0, stop=1))
     assert not (tmp_path / "clips").exists()
+
+
+def test_clips_that_are_not_whole_go_with_their_sender_and_at_the_next_start(
+    control, stream, tmp_path
+):
+    for name in ("mine.wav", "crashed.wav"):
+        do(control, SendClip(id=1, name=name, part=b"x", offset=0))
+    control.drop("mine.wav")
+    (left,) = (tmp_path / "clips").iterdir()
+    assert left.name == ".crashed.wav.part"
+    os.utime(left, (0, 0))
+    LiveControl(stream, LiveMix(stream), folder=tmp_path)
+    assert list((tmp_path / "clips").iterdir()) == []

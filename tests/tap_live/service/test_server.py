@@ -24,6 +24,7 @@ from tap_live.events import (
     Level,
     Mute,
     Progress,
+    SendClip,
     Spectrum,
     decode_event,
 )
@@ -198,6 +199,31 @@ def test_a_long_command_tells_how_far_it_is_and_holds_up_no_short_one(engine, ru
 
     with engine.serving() as service:
         run(work(service))
+
+
+def test_a_clip_whose_sender_leaves_in_the_midst_of_it_is_dropped_and_a_whole_one_stays(
+    engine, run
+):
+    def execute(command, tell):
+        if command.name == "noise.wav" and command.last:
+            raise VoiceError("that is no sound")
+
+    engine.execute = execute
+
+    async def work(service):
+        async with greeted(service, token=engine.access.control_token) as client:
+            for name, last in (("bell.wav", True), ("half.wav", False)):
+                await client.command(SendClip(id=name, name=name, part=b"a", offset=0, last=last))
+            with pytest.raises(CommandError):
+                await client.command(
+                    SendClip(id=3, name="noise.wav", part=b"a", offset=0, last=True)
+                )
+            assert engine.dropped == []
+        await until(lambda: len(engine.dropped) == 2)
+
+    with engine.serving() as service:
+        run(work(service))
+    assert sorted(engine.dropped) == ["half.wav", "noise.wav"]
 
 
 def test_sound_comes_with_its_position_to_those_who_ask(engine, run):
