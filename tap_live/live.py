@@ -184,6 +184,7 @@ class Live:
         self.stop()
         self._worker.join()
         self._watch.__exit__(kind, error, at)
+        self._parts.close()
 
     def _make_extraction(self) -> Extraction:
         if self._parts.make_extraction is None:

@@ -30,4 +30,5 @@ class Parts:
     record: Path | None = None
     seconds: float | None = None  # of the stream, then it stops
     bundles: tuple[str, ...] = ()
+    close: Callable[[], None] = lambda: None  # when the stream is over, and all of its threads
     clock: Clock = field(default_factory=SystemClock)

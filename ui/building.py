@@ -83,6 +83,7 @@ class Builder:
             make_captioner=listener.make if listener else None,
             caption_extracted=plan is not None and plan.captions and setup.others == "hide",
             bundles=(*(plan.bundles if plan else ()), *(listener.bundles if listener else ())),
+            close=plan.close if plan else lambda: None,
         )
         devices = (plan.devices if plan else {}) | (listener.devices if listener else {})
         return Built(parts, plan, targets, devices)

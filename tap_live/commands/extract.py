@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Annotated
 
@@ -68,7 +68,8 @@ def extract(
         assert plan is not None  # something is asked for
         say_devices(device, plan.devices)
         tape = _Tape(audio)
-        written = _write(tape, plan, out, report, _in_words(asked))
+        with closing(plan):
+            written = _write(tape, plan, out, report, _in_words(asked))
     present = {one.name: round(tape.present[one.name], 1) for one in asked.asked}
     seconds = round(tape.seconds, 2)
     names = [str(path) for path in written]

@@ -52,6 +52,11 @@ class Extracting:
         """Whether captions hear the voices that are kept, rather than the mixture."""
         return "voice" in self.networks and self.networks["voice"].captions
 
+    def close(self) -> None:
+        """Give back what the networks hold on a card, when no stream needs them any more."""
+        for network in [self.full.network] if self.full else self.networks.values():
+            network.close()
+
     def make(self, rate: int, tell: TellTrouble) -> Extraction:
         """Begin an extraction for a stream rate."""
         extractor = self.full.make(rate) if self.full else CompactExtractor(self.networks, rate)

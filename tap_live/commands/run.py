@@ -125,6 +125,7 @@ def run(
         record=record,
         seconds=seconds,
         bundles=(*(plan.bundles if plan else ()), *(listener.bundles if listener else ())),
+        close=plan.close if plan else lambda: None,
     )
     live = Live(parts)
     with serving(live, served, record, asked.asked, plan, devices):

@@ -90,6 +90,8 @@ def transcribe(
     with ExitStack() as stack:
         audio = stack.enter_context(AudioFile(file, channel))
         plan = asked.following() if others in (None, "hide") else None
+        if plan:
+            stack.enter_context(closing(plan))
         listening_to = hearing(captions, prompts, asked, plan, others, whisper)
         listener = listening(
             listening_to, whisper, language, asked.voices, others, voice_threshold, where

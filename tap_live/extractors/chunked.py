@@ -10,15 +10,15 @@ not depend on how fast the machine is. If it is not there by then, `push` waits 
 """
 
 from collections.abc import Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
-from threading import Thread
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tap_live.audio.resample import StreamResampler
 from tap_live.errors import ConfigError
+from tap_live.extractors.computing import Computing
 from tap_live.extractors.context import COPY, RATE, ContextNetwork
 from tap_live.extractors.context_spectra import Copy48
 from tap_live.extractors.rows import Newest, Rows
@@ -97,6 +97,7 @@ class ChunkedExtractor:
         self._copier = Copy48()
         self._cues: list[tuple[str, NDArray[np.float32]]] = []
         self._tails = np.zeros((0, self._plan.fade), np.float32)
+        self._pending = []
         self.restart()
 
     def set_cues(self, cues: Sequence[Cue]) -> None:
@@ -136,7 +137,12 @@ class ChunkedExtractor:
         return given
 
     def restart(self) -> None:
-        """Forget the stream, not the cues; the next sample is the first."""
+        """Forget the stream, not the cues; the next sample is the first.
+
+        A context that is being computed is waited for: two never are at once.
+        """
+        for one in self._pending:
+            one.computing.leave()
         self._inward.flush()
         self._copier.flush()
         self._outward.restart(len(self._cues))
@@ -181,7 +187,9 @@ class ChunkedExtractor:
         stop = network.samples - self._plan.ahead
         start = stop - self._plan.hop - self._plan.fade
         vectors = [vector for _, vector in self._cues]
-        self._pending.append(_Pending.begin(network, (mixture, copy, vectors, start, stop), due))
+        work = partial(network.targets, mixture, copy, vectors, start, stop)
+        rows = tuple(range(len(vectors)))
+        self._pending.append(_Pending(Computing(work, "context"), due, rows))
         self._started += 1
 
     def _join(self, pending: "_Pending") -> Targets:
@@ -200,36 +208,17 @@ class ChunkedExtractor:
 class _Pending:
     """A context that is being computed; `rows` says which of its targets are still wanted."""
 
-    future: "Future[Targets]"
+    computing: Computing[Targets]
     due: int
     rows: tuple[int | None, ...]
 
-    @classmethod
-    def begin(
-        cls,
-        network: ContextNetwork,
-        work: tuple[Audio, Audio, list[NDArray[np.float32]], int, int],
-        due: int,
-    ) -> "_Pending":
-        future: Future[Targets] = Future()
-
-        def run() -> None:
-            try:
-                future.set_result(network.targets(*work))
-            except Exception as error:  # raised again where the result is wanted
-                future.set_exception(error)
-
-        Thread(target=run, name="context", daemon=True).start()
-        return cls(future, due, tuple(range(len(work[2]))))
-
     def of(self, kept: Sequence[int | None]) -> "_Pending":
-        return _Pending(
-            self.future, self.due, tuple(None if k is None else self.rows[k] for k in kept)
-        )
+        rows = tuple(None if k is None else self.rows[k] for k in kept)
+        return _Pending(self.computing, self.due, rows)
 
     def result(self) -> Targets:
         """(K, T); silence for those that were not asked for when it began."""
-        found = self.future.result()
+        found = self.computing.result()
         given = np.zeros((len(self.rows), found.shape[1]), np.float32)
         for row, old in enumerate(self.rows):
             if old is not None:

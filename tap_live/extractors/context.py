@@ -60,6 +60,11 @@ class ContextNetwork:
         network.warm_up()
         return network
 
+    def close(self) -> None:
+        """Give back what is held on a card; afterwards it runs no more."""
+        for engine in (self._hear, self._find):
+            engine.close()
+
     def vector(self, cue: Cue) -> NDArray[np.float32]:
         """What the decoder is asked with, (2 W,). Raises: BundleError if it is of others."""
         if cue.kind != "sound" or len(cue.positive) != self.cue_width:

@@ -14,9 +14,7 @@ if it is not there by then, `push` waits for it.
 """
 
 from collections.abc import Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
-from threading import Thread
 from typing import TypeAlias
 
 import numpy as np
@@ -25,6 +23,7 @@ from numpy.typing import NDArray
 from tap_live.audio.resample import StreamResampler
 from tap_live.errors import ConfigError
 from tap_live.extractors.chunked import HEADROOM, LONGEST_S, ChunkConfig
+from tap_live.extractors.computing import Computing
 from tap_live.extractors.gentse_frames import (
     POSITION_S,
     Frames,
@@ -203,6 +202,7 @@ class GenExtractor:
         self._piece = max(1, self.plan.hop * POSITION * rate // RATE // 4)
         self.lookahead = int(self.plan.delay_s * rate) + self._piece + withheld + outward + 1
         self._cues: list[tuple[str, NDArray[np.float32]]] = []
+        self._pending = None
         self.restart()
 
     def set_cues(self, cues: Sequence[Cue]) -> None:
@@ -231,7 +231,12 @@ class GenExtractor:
         return found
 
     def restart(self) -> None:
-        """Forget the stream, not the cues; the next sample is the first."""
+        """Forget the stream, not the cues; the next sample is the first.
+
+        A chunk that is being computed is waited for: two never are at once.
+        """
+        if self._pending:
+            self._pending.computing.leave()
         self._inward.flush()
         self._vocoder.flush()
         self._outward.restart(len(self._cues))
@@ -250,7 +255,7 @@ class GenExtractor:
         self._mel.push(self._vocoder.push(piece))
         parts = [self._nothing()]
         if self._pending and self._mixture.end >= self._pending.due:
-            parts.append(self._join(self._pending.future.result()))
+            parts.append(self._join(self._pending.computing.result()))
             self._pending = None
         if not self._pending and self._can_begin():
             self._begin()
@@ -270,8 +275,12 @@ class GenExtractor:
         end = plan.end(chunk) * POSITION
         context = self._mixture.read(end, self._network.positions * POSITION)
         self._mel.forget(plan.drawn(chunk - 1) - plan.before)
-        work = (dict(self._voices), chunk, context, self._mel.heard)
-        self._pending = _Pending.begin(*work, due=end + plan.compute)
+        voices, heard = dict(self._voices), self._mel.heard
+
+        def spoken() -> Spoken:
+            return {name: voice.go_on(chunk, context, heard) for name, voice in voices.items()}
+
+        self._pending = _Pending(Computing(spoken, "chunk"), end + plan.compute)
         self._chunk += 1
 
     def _known(self, name: str, speaker: NDArray[np.float32]) -> Voice | None:
@@ -294,21 +303,5 @@ class GenExtractor:
 class _Pending:
     """A chunk that is being computed."""
 
-    future: "Future[Spoken]"
+    computing: Computing[Spoken]
     due: int  # sample at 16 kHz
-
-    @classmethod
-    def begin(
-        cls, voices: dict[str, Voice], chunk: int, context: Audio, heard: Stretch, due: int
-    ) -> "_Pending":
-        future: Future[Spoken] = Future()
-
-        def run() -> None:
-            try:
-                spoken = {name: its.go_on(chunk, context, heard) for name, its in voices.items()}
-                future.set_result(spoken)
-            except Exception as error:  # raised again where the result is wanted
-                future.set_exception(error)
-
-        Thread(target=run, name="chunk", daemon=True).start()
-        return cls(future, due)

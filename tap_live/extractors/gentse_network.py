@@ -58,8 +58,9 @@ class GenNetwork:
         except (KeyError, TypeError, ValueError, OSError) as error:
             raise BundleError(f"the settings of bundle {self.name!r} lack {error}") from error
         self.device = "cpu"
+        self._engines: Mapping[str, Engine] = {}
         if backends is None:
-            engines = {
+            self._engines = engines = {
                 graph: Engine(
                     bundle, graph, threads=threads, device=where.device, strict=where.strict
                 )
@@ -75,6 +76,11 @@ class GenNetwork:
         network = cls(open_bundle(folder, KIND), threads, where)
         network.warm_up()
         return network
+
+    def close(self) -> None:
+        """Give back what is held on a card; afterwards it runs no more."""
+        for engine in self._engines.values():
+            engine.close()
 
     @property
     def bands(self) -> int:

@@ -59,6 +59,10 @@ class Network:
         network._warm_up()
         return network
 
+    def close(self) -> None:
+        """Give back what is held on a card; afterwards it runs no more."""
+        self._engine.close()
+
     def start(self) -> State:
         """The state before anything was heard."""
         return self._engine.initial_state()
