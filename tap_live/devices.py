@@ -11,6 +11,8 @@ Kind = Literal["microphone", "monitor", "speaker"]
 
 MONITOR = "monitor"  # asks for what the default output plays
 DEFAULT = "default"
+BRIDGE = "pulse"  # the ALSA device through which PortAudio reaches any source or sink of a server
+ALSA_NAMES = (DEFAULT, BRIDGE, "pipewire")  # of the server's own default
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,8 @@ def choose(devices: Sequence[Device], wanted: str | None, role: Role) -> Device:
 
     Args:
         wanted: an exact name, part of a name or description, or a number of the list;
-            None or "default" is the platform's default, "monitor" for an input what
-            the default output plays.
+            None or "default" is the platform's default ("pulse" and "pipewire" are, where a
+            sound server runs), "monitor" for an input what the default output plays.
     Raises: DeviceError if none or several match; it lists what there is.
     """
     ours = [device for device in devices if device.role == role]
@@ -48,7 +50,7 @@ def choose(devices: Sequence[Device], wanted: str | None, role: Role) -> Device:
     exact = [device for device in ours if wanted in (device.name, str(device.index))]
     if len(exact) == 1:
         return exact[0]
-    if wanted == DEFAULT:
+    if wanted == DEFAULT or (wanted in ALSA_NAMES and any(device.pulse for device in ours)):
         return _default(ours, role)
     if wanted == MONITOR and role == "input":
         return _default([device for device in ours if device.kind == "monitor"], MONITOR)

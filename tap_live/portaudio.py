@@ -1,4 +1,4 @@
-"""PortAudio, loaded when a device is asked for, and the devices that it reaches.
+"""PortAudio, loaded when a device is asked for, and what it opens.
 
 The library keeps one state for a process: its list of devices is made when it is
 loaded, and a new one only while no stream is open. None of its calls is waited for without
@@ -12,16 +12,16 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import lru_cache, partial
 from types import ModuleType
-from typing import Any, Literal, Protocol, TypeAlias, cast
+from typing import Any, Protocol, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tap_live import pulse
-from tap_live.devices import Device, Role
+from tap_live.device_list import of_library, with_server
+from tap_live.devices import ALSA_NAMES, Device, Role
 from tap_live.errors import DeviceError, RuntimeMissingError
 from tap_live.turns import Turns
 
@@ -34,7 +34,6 @@ Heard: TypeAlias = Callable[[Frames, float, bool], None]
 Asked: TypeAlias = Callable[[Frames], None]
 """Fills what a device will play."""
 
-PULSE = "pulse"  # the ALSA device that leads to the server
 # Blocks that a sound server keeps. With 2 for an output a loaded machine of two cores
 # underflows within seconds, with 4 it does not; a late input loses nothing.
 LATENCY_BLOCKS: dict[Role, int] = {"input": 2, "output": 4}
@@ -99,13 +98,10 @@ class PortAudio:
         self._listed = False
 
     def devices(self) -> list[Device]:
-        """List the devices there are now; those of a sound server first."""
+        """List the devices there are now, each once; those of a sound server first."""
         with _process():
             library = _TURNS.call(self._list)
-        server = _of_server(library)
-        if server:
-            library = [replace(device, default=False) for device in library]
-        return [replace(device, index=i) for i, device in enumerate(server + library)]
+        return with_server(library)
 
     def moved(self, device: Device) -> bool:
         """Sound servers hand the stream of a device that is gone to another, silently."""
@@ -182,40 +178,13 @@ class PortAudio:
             self._library._terminate()
             self._library._initialize()
         self._listed = True
-        return self._of_library()
+        return of_library(self._library)
 
     def _settings(self, device: Device) -> Any:
         """Let Windows convert rates, which it does for shared devices only when asked."""
         if device.host == "Windows WASAPI":
             return self._library.WasapiSettings(auto_convert=True)
         return None
-
-    def _of_library(self) -> list[Device]:
-        hosts = self._library.query_hostapis()
-        default = self._library.default.device  # [input, output]
-        found: list[Device] = []
-        for entry in self._library.query_devices():
-            roles: tuple[tuple[Role, int], ...] = (("input", 0), ("output", 1))
-            for role, side in roles:
-                channels = entry[f"max_{role}_channels"]
-                if channels < 1:
-                    continue
-                found.append(
-                    Device(
-                        index=-1,
-                        name=entry["name"],
-                        description=entry["name"],
-                        role=role,
-                        kind="speaker" if role == "output" else "microphone",
-                        # ALSA's devices that convert claim 32; what stands behind has 2 at most
-                        channels=2 if channels >= 32 else channels,
-                        rate=round(entry["default_samplerate"]),
-                        default=entry["index"] == default[side],
-                        host=hosts[entry["hostapi"]]["name"],
-                        portaudio=entry["index"],
-                    )
-                )
-        return found
 
 
 class _Opened:
@@ -258,7 +227,7 @@ def _library() -> ModuleType:
 @contextmanager
 def _directed(device: Device, latency_s: float) -> Iterator[None]:
     """Tell the sound server's client library which device is meant, and how prompt to be."""
-    if device.pulse is None and device.name not in (PULSE, "default"):
+    if device.pulse is None and device.name not in ALSA_NAMES:
         yield
         return
     names = {"PULSE_LATENCY_MSEC": str(max(1, round(latency_s * 1000)))}
@@ -303,32 +272,6 @@ def _hush_alsa() -> None:
     name = ctypes.util.find_library("asound") if sys.platform == "linux" else None
     if name is not None:
         ctypes.CDLL(name).snd_lib_error_set_handler(_IGNORE)
-
-
-def _of_server(library: list[Device]) -> list[Device]:
-    bridges = [device for device in library if device.name == PULSE]
-    return [_of_node(node, bridges[0].portaudio) for node in pulse.nodes()] if bridges else []
-
-
-def _of_node(node: pulse.Node, portaudio: int) -> Device:
-    kind: Literal["microphone", "monitor", "speaker"] = "microphone"
-    if node.role == "output":
-        kind = "speaker"
-    elif node.monitor_of:
-        kind = "monitor"
-    return Device(
-        index=-1,
-        name=node.name,
-        description=node.description,
-        role=node.role,
-        kind=kind,
-        channels=node.channels,
-        rate=node.rate,
-        default=node.default,
-        host="PulseAudio",
-        portaudio=portaudio,
-        pulse=node.name,
-    )
 
 
 def _reason(error: Exception) -> str:

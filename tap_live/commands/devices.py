@@ -10,6 +10,8 @@ from rich.table import Table
 from tap_live.commands.options import Json
 from tap_live.portaudio import portaudio
 
+WIDEST = 400  # columns: names have to be typed, so a line is never cut nor folded by us
+
 
 def devices(json: Json = False) -> None:
     """List microphones, monitors (what an output plays) and outputs.
@@ -17,19 +19,18 @@ def devices(json: Json = False) -> None:
     Give one to `run --input` or `--output` by name, part of a name, or number.
     """
     backend = portaudio()
-    found = [(device, backend.rates(device)) for device in backend.devices()]
+    found = backend.devices()
     if json:
-        rows = [asdict(device) | {"rates": rates} for device, rates in found]
+        rows = [asdict(device) | {"rates": backend.rates(device)} for device in found]
         typer.echo(msgspec.json.encode(rows))
         return
     if not found:
         typer.echo("there is no sound device; tap-live doctor says what is missing")
         return
     table = Table("", box=None)
-    table.add_column("name", overflow="fold")  # has to be typed: never cut
-    for title in ("description", "kind", "channels", "Hz", "system"):
+    for title in ("name", "description", "kind", "channels", "Hz", "system"):
         table.add_column(title)
-    for device, _ in found:
+    for device in found:
         table.add_row(
             f"{device.index}{'*' if device.default else ''}",
             device.name,
@@ -39,5 +40,7 @@ def devices(json: Json = False) -> None:
             str(device.rate),
             device.host,
         )
-    Console().print(table)
-    typer.echo("* is the default")
+    Console(width=WIDEST).print(table)
+    typer.echo(
+        "* is the default; a stream runs at the Hz of its input, unless --rate says otherwise"
+    )

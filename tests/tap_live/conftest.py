@@ -101,10 +101,8 @@ class FakeBackend:
 
     def plug(self, name: str, role: str = "input", **facts: object) -> Device:
         facts = {"kind": "microphone", "channels": 1, "rate": 16_000, "default": False} | facts
-        device = Device(
-            index=len(self.present), name=name, description=f"The {name}", role=role, host="fake",
-            portaudio=0, **facts,
-        )  # fmt: skip
+        facts = {"description": f"The {name}", "host": "fake"} | facts
+        device = Device(index=len(self.present), name=name, role=role, portaudio=0, **facts)
         self.present.append(device)
         return device
 
@@ -168,8 +166,8 @@ class SoundServer:
             time.sleep(0.05)
         return server
 
-    def add_sink(self, name: str) -> None:
-        self._pactl("load-module", "module-null-sink", f"sink_name={name}", "rate=48000")
+    def add_sink(self, name: str, rate: int = 48_000) -> None:
+        self._pactl("load-module", "module-null-sink", f"sink_name={name}", f"rate={rate}")
 
     def remove_sink(self, name: str) -> None:
         for line in self._pactl("list", "short", "modules").splitlines():

@@ -39,6 +39,18 @@ def test_directions_are_kept_apart(devices):
         choose(devices, "usb", "output")
 
 
+@pytest.mark.parametrize("name", ["pulse", "pipewire", "default"])
+def test_alsas_names_for_a_sound_server_mean_its_default(backend, name):
+    backend.plug("room.monitor", kind="monitor", pulse="room.monitor")
+    backend.plug("alsa_input.usb", default=True, pulse="alsa_input.usb")
+    assert choose(backend.devices(), name, "input").name == "alsa_input.usb"
+
+
+def test_without_a_sound_server_its_names_are_nobodys(devices):
+    with pytest.raises(DeviceError, match="wanted the input 'pulse', found none of that name"):
+        choose(devices, "pulse", "input")
+
+
 def test_several_matches_are_listed(devices):
     with pytest.raises(DeviceError, match="several that match; choose one of") as raised:
         choose(devices, "us", "input")

@@ -2,6 +2,7 @@ import builtins
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -145,7 +146,7 @@ def test_the_servers_client_is_told_which_device_only_while_opening(library, mon
     monkeypatch.setenv("PULSE_SOURCE", "before")
     monkeypatch.delenv("PULSE_LATENCY_MSEC", raising=False)
     backend = PortAudio(library)
-    node = module.replace(backend.devices()[0], pulse="room.monitor")
+    node = replace(backend.devices()[0], pulse="room.monitor")
     backend.open_input(node, 48_000, 480, lambda *heard: None)
     assert seen == {"PULSE_SOURCE": "room.monitor", "PULSE_LATENCY_MSEC": "20"}
     assert os.environ["PULSE_SOURCE"] == "before"

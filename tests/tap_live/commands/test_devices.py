@@ -31,6 +31,14 @@ def test_devices_are_listed_with_what_run_takes(tap_live, listing):
     assert "48000" in lines[2]
 
 
+def test_a_device_is_one_line_however_long_its_names_are(tap_live, listing, backend):
+    name = "alsa_input.usb-A_Maker_of_Microphones_The_Longest_Name-00.analog-stereo" * 2
+    backend.plug(name, description="A Maker of Microphones, The Longest Name, Analog Stereo")
+    lines = tap_live("devices")[1].splitlines()
+    assert len(lines) == 5 and lines[-1].startswith("* is the default")
+    assert name in lines[3] and "Analog Stereo" in lines[3]
+
+
 def test_programs_get_every_field(tap_live, listing):
     code, out, _ = tap_live("devices", "--json")
     rows = json.loads(out)
@@ -52,3 +60,13 @@ def test_a_sound_servers_devices_are_listed(tap_live, sound_server):
     assert kinds["room"] == "speaker"
     assert kinds["room.monitor"] == "monitor"
     assert [row["name"] for row in rows if row["default"]] == ["room.monitor", "room"]
+    assert len(rows) == 4  # and not once more under ALSA's names for the server
+    assert {row["rate"] for row in rows} == {48_000}
+
+
+@pytest.mark.audio
+def test_looking_changes_nothing(tap_live, sound_server):
+    sound_server.add_sink("studio", rate=44_100)
+    first = tap_live("devices", "--json")[1]
+    assert {row["name"]: row["rate"] for row in json.loads(first)}["studio"] == 44_100
+    assert tap_live("devices", "--json")[1] == first
