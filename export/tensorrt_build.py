@@ -21,11 +21,11 @@ from tap_live.bundle import file_spec
 from tap_live.engine_cache import KEY, SEAL, Key, this_machine
 from tap_live.errors import BundleError, CancelledError, ConfigError, RuntimeMissingError
 from tap_live.export.exporters import Ranges, Tell
+from tap_live.export.timings import Timings
 from tap_live.native import ENGINE, engine_folder
 from tap_live.providers import GPU_INSTALL
 
 WORKSPACE = 4 << 30  # bytes of the card that building may use
-TIMINGS = "timing.cache"
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,7 @@ class Plan:
     def command(self) -> str:
         """The same with NVIDIA's own program: to look at, or to build where Python is not."""
         words = ["trtexec", f"--onnx={self.graph}", f"--saveEngine={self.engine}"]
-        words += ["--stronglyTyped", f"--timingCacheFile={self.folder / TIMINGS}"]
-        words.append(f"--memPoolSize=workspace:{WORKSPACE >> 20}M")
+        words += ["--stronglyTyped", f"--memPoolSize=workspace:{WORKSPACE >> 20}M"]
         free = {name: shapes for name, shapes in self.inputs.items() if not shapes.fixed}
         for flag, which in (("min", "least"), ("opt", "usual"), ("max", "most")):
             if free:
@@ -123,22 +122,30 @@ def build(trt: Any, plan: Plan, tell: Tell) -> None:
     monitor = _monitor(trt, watch)  # has to live as long as the configuration
     config.progress_monitor = monitor
     plan.folder.mkdir(parents=True, exist_ok=True)
-    timings = plan.folder / TIMINGS
-    known = timings.read_bytes() if timings.is_file() else b""
-    config.set_timing_cache(config.create_timing_cache(known), ignore_mismatch=False)
+    timings = Timings.of(key.machine)
+    _go_on_from(config, timings)
     made = builder.build_serialized_network(network, config)
     if watch.cancelled:
         raise CancelledError(f"building {plan.engine} was cancelled: nothing is kept")
     if made is None:
         raise BundleError(f"TensorRT {trt.__version__} built nothing of {plan.graph}")
     plan.engine.write_bytes(bytes(made))
-    timings.write_bytes(bytes(config.get_timing_cache().serialize()))
+    timings.write(bytes(config.get_timing_cache().serialize()))
     _seal(plan, key)
+
+
+def _go_on_from(config: Any, timings: Timings) -> None:
+    """Begin with what earlier builds on this machine measured, if TensorRT takes it."""
+    known = timings.read()
+    cache = config.create_timing_cache(known)
+    if cache is None or not config.set_timing_cache(cache, ignore_mismatch=False):
+        timings.unusable()
+        config.set_timing_cache(config.create_timing_cache(b""), ignore_mismatch=False)
 
 
 def _seal(plan: Plan, key: Key) -> None:
     """Say for which machine it is, and that it is whole."""
-    files = {path.name: file_spec(path) for path in (plan.engine, plan.folder / TIMINGS)}
+    files = {plan.engine.name: file_spec(plan.engine)}
     (plan.folder / KEY).write_bytes(msgspec.json.encode(key))
     (plan.folder / SEAL).write_bytes(msgspec.json.encode(files))
 

@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from tap_live.engine_cache import KEY, Key, Machine
+from tap_live.engine_cache import KEY, SEAL, Key, Machine
 from tap_live.errors import BundleError, CancelledError, ConfigError, RuntimeMissingError
 from tap_live.export import tensorrt_build
 from tap_live.export.tensorrt_build import Plan, build, build_engines, tensorrt
@@ -30,8 +30,11 @@ class Config(SimpleNamespace):
         return SimpleNamespace(serialize=lambda: known + b"+", known=known)
 
     def set_timing_cache(self, cache, ignore_mismatch):
-        self.timings = cache
         assert ignore_mismatch is False
+        if cache.known in self.refused:
+            return False
+        self.timings = cache
+        return True
 
     def get_timing_cache(self):
         return self.timings
@@ -64,7 +67,7 @@ class FakeTensorrt(ModuleType):
     def __init__(self, parses=True, builds=b"engine"):
         super().__init__("tensorrt")
         self.parses, self.builds, self.asked = parses, builds, SimpleNamespace()
-        self.num_errors = 1
+        self.num_errors, self.refused = 1, ()
 
     def Builder(self, logger):
         return self
@@ -83,7 +86,7 @@ class FakeTensorrt(ModuleType):
         return "no such operator"
 
     def create_builder_config(self):
-        self.asked.config = Config()
+        self.asked.config = Config(refused=self.refused)
         return self.asked.config
 
     def create_optimization_profile(self):
@@ -100,7 +103,10 @@ class FakeTensorrt(ModuleType):
 
 
 @pytest.fixture(autouse=True)
-def card(monkeypatch):
+def card(monkeypatch, tmp_path):
+    """A machine with a card, and a user's cache that is empty."""
+    cache = tmp_path / "cache"
+    monkeypatch.setattr("tap_live.export.timings.platformdirs.user_cache_path", lambda _: cache)
     monkeypatch.setattr(tensorrt_build, "this_machine", lambda: CARD)
     monkeypatch.setattr("tap_live.native.this_machine", lambda: CARD)
 
@@ -147,11 +153,21 @@ def test_an_engine_is_built_with_its_key_and_found_again(graph):
     assert check_engine(one.folder, graph).read_bytes() == b"engine"
 
 
-def test_timings_of_an_earlier_build_are_used_again(graph):
-    for expected in (b"", b"+"):
-        trt = FakeTensorrt()
-        build(trt, plan(graph), quiet)
+def test_timings_of_an_earlier_build_are_used_again_whatever_the_graph(graph, tmp_path):
+    for number, expected in enumerate((b"", b"+", b"++")):
+        trt, folder = FakeTensorrt(), engine_folder(tmp_path / f"bundle{number}", "same")
+        build(trt, Plan.of(graph, folder, RANGES), quiet)
         assert trt.asked.config.timings.known == expected
+        assert {path.name for path in folder.iterdir()} == {ENGINE, KEY, SEAL}
+
+
+def test_timings_that_tensorrt_refuses_are_left_with_a_word(graph, caplog):
+    build(FakeTensorrt(), plan(graph), quiet)
+    trt = FakeTensorrt()
+    trt.refused = (b"+",)
+    build(trt, plan(graph), quiet)
+    assert trt.asked.config.timings.known == b""
+    assert "are measured again: TensorRT does not take it" in caplog.text
 
 
 def test_building_tells_how_far_it_is(graph):
