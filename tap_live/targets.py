@@ -79,7 +79,7 @@ def parse_targets(targets: Sequence[str], suppressed: Sequence[str] = ()) -> lis
 def parse_target(text: str, *, suppress: bool = False) -> Asked:
     """Read one cue: its scheme, what it names, and its gain if there is one.
 
-    Raises: ConfigError, VoiceError if it is none.
+    Raises: ConfigError if it is none.
     """
     scheme, colon, rest = text.strip().partition(":")
     if scheme not in SCHEMES or not colon:

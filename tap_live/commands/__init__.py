@@ -1,13 +1,14 @@
 """The command line, one command a file.
 
-Exit codes: 0 done, 1 failed, 2 wrong arguments.
+Exit codes: 0 done; 1 failed, or what was asked for is not there (a file, a device, a voice, a
+bundle); 2 wrong arguments: what `typer` refuses, and every `ConfigError`.
 """
 
 import signal
 import sys
 from types import FrameType
 
-from tap_live.errors import TapError
+from tap_live.errors import ConfigError, TapError
 
 
 def main() -> None:
@@ -19,7 +20,7 @@ def main() -> None:
         app()
     except TapError as error:
         print(f"tap-live: {error}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, ConfigError) else 1)
     except BrokenPipeError:  # whoever read our output has gone
         sys.stderr.close()
         sys.exit(1)

@@ -10,7 +10,7 @@ import numpy as np
 from tap_live.bench import Streamed, faster_whisper, ratios, stream
 from tap_live.commands.bench_result import Result
 from tap_live.commands.captioning import Captioning, load_whisper
-from tap_live.errors import ConfigError
+from tap_live.errors import BundleError, ConfigError
 from tap_live.events import Word
 from tap_live.processor import Audio
 from tap_live.whisper.batch import BatchOptions, transcribe
@@ -72,13 +72,13 @@ def compare(name: str, audio: Audio, peer: str, runs: int) -> Result:
 def _peer_folder(name: str, folder: Path) -> Path:
     """Lay out a CTranslate2 folder as the peer wants it.
 
-    Raises: ConfigError if the weights are not on this machine.
+    Raises: BundleError if the weights are not on this machine.
     """
     if name not in index():
         return Path(name)
     found = next(local(index()[name]), None)
     if found is None:
-        raise ConfigError(f"no weights of {name} on this machine to compare with")
+        raise BundleError(f"no weights of {name} on this machine to compare with")
     for part in found.parts:
         for file in part.parent.glob("*.*"):
             if file.suffix in (".json", ".txt"):

@@ -154,7 +154,7 @@ def asking(
     extractor: str | None = None,
     where: Where = CPU,
 ) -> Asking:
-    """Read the options about targets. Raises: ConfigError, VoiceError."""
+    """Read the options about targets. Raises: ConfigError."""
     if rest is not None:
         parse_gain(rest)
     return Asking(tuple(parse_targets(targets or (), suppressed or ())), rest, extractor, where)

@@ -12,7 +12,8 @@ DEFAULT_WHISPER = "base"
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Channel = Annotated[
-    int | None, typer.Option(help="Use this channel, 1 is the first. [default: all, mixed down]")
+    int | None,
+    typer.Option(help="Use this channel, 1 is the first. [default: all, mixed down]", min=1),
 ]
 Whisper = Annotated[
     str | None,

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from tap_live.audio.channels import HIGHEST_RATE, LOWEST_RATE
 from tap_live.commands.extracting import asking
 from tap_live.commands.options import (
     Captions,
@@ -82,7 +83,10 @@ def run(
     ] = None,
     channel: Channel = None,
     rate: Annotated[
-        int | None, typer.Option(help="Hz; of raw PCM, or asked of the microphone.")
+        int | None,
+        typer.Option(
+            help="Hz; of raw PCM, or asked of the microphone.", min=LOWEST_RATE, max=HIGHEST_RATE
+        ),
     ] = None,
     channels: Annotated[int, typer.Option(help="Channels of raw PCM.")] = 1,
     pcm: Annotated[PcmFormat, typer.Option(help="Samples of raw PCM.")] = "s16",

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 import platformdirs
 
-from tap_live.errors import StorageError, VoiceError
+from tap_live.errors import ConfigError, StorageError, VoiceError
 from tap_live.private import write_private
 from tap_live.processor import Embedding
 from tap_live.voices.encoder import WIDTH, unit
@@ -70,10 +70,10 @@ class Voice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def check_name(name: str) -> str:
     """Return `name` if a voice can be called so.
 
-    Raises: VoiceError if it is empty, long, reserved, or could name a path.
+    Raises: ConfigError if it is empty, long, reserved, or could name a path.
     """
     if not _NAME.fullmatch(name) or name.casefold() in _TAKEN:
-        raise VoiceError(
+        raise ConfigError(
             f"a voice cannot be called {name!r}: want up to 40 letters and digits, "
             "with spaces, - ' . _ between them, and not a reserved word such as 'other'"
         )
@@ -112,7 +112,7 @@ class VoiceStore:
         return voice
 
     def save(self, voice: Voice) -> Path:
-        """Write one voice, whole or not at all. Raises: StorageError, VoiceError."""
+        """Write one voice, whole or not at all. Raises: StorageError, ConfigError."""
         path = self._path(voice.name)
         try:
             self._make_folder()

@@ -25,13 +25,13 @@ def test_without_qt_it_says_how_to_get_it(tap_live, monkeypatch):
 
 def test_what_is_no_address_is_said(tap_live):
     code, told = tap_live("panel", "--connect", "ftp://nowhere")
-    assert code == 1
+    assert code == 2
     assert "wanted ws://HOST:PORT" in told.err
 
 
 def test_a_profile_that_was_never_saved_is_said(tap_live):
     code, told = tap_live("panel", "--setup", "nowhere")
-    assert code == 1
+    assert code == 2
     assert "no profile 'nowhere' was saved in the panel, only none" in told.err
 
 

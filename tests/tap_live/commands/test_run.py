@@ -94,21 +94,27 @@ def test_a_recording_in_the_way_is_one_clear_line(tap_live, speech, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "reason"),
+    ("words", "expected", "reason"),
     [
-        (["--input", "-", "--rate", "0"], "rate"),
-        (["--input", "-", "--channels", "0"], "1 to 64 channels"),
-        (["--input", "none.wav"], "found no such file"),
-        (["--input", "no such microphone"], "no such microphone"),
-        (["--input", "-", "--output", "out.mp3"], ".wav or .flac"),
+        (["--input", "-", "--channels", "0"], 2, "1 to 64 channels"),
+        (["--input", "none.wav"], 1, "found no such file"),
+        (["--input", "no such microphone"], 1, "no such microphone"),
+        (["--input", "-", "--output", "out.mp3"], 2, ".wav or .flac"),
     ],
 )
-def test_what_cannot_be_run_is_one_clear_line(tap_live, words, reason):
+def test_what_cannot_be_run_is_one_clear_line(tap_live, words, expected, reason):
     code, out, err = tap_live("run", "--no-caption", *words)
-    assert (code, out) == (1, "")
+    assert (code, out) == (expected, "")
     assert reason in err
     assert err.startswith("tap-live: ")
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [("--rate", 0), ("--rate", 384_000), ("--channel", 0)])
+def test_figures_that_no_stream_has_are_wrong_arguments(tap_live, words):
+    code, out, err = tap_live("run", "--input", "-", *words)
+    assert (code, out) == (2, "")
+    assert words[0] in err
 
 
 def test_a_profile_stands_in_for_options(tap_live, speech, tmp_path):

@@ -115,14 +115,14 @@ def test_an_unknown_model_is_answered_with_those_there_are(tap_live, speech):
 
 def test_an_unknown_language_is_refused(tap_live, tiny, speech):
     code, _, err = tap_live("transcribe", speech, "--whisper", tiny, "--language", "xx")
-    assert code == 1
+    assert code == 2
     assert "language" in err
     assert err.count("\n") == 1
 
 
 def test_a_format_that_there_is_not_is_refused_before_any_work(tap_live, tiny, speech, tmp_path):
     code, _, err = tap_live("transcribe", speech, "--whisper", tiny, "-o", tmp_path / "talk.doc")
-    assert code == 1
+    assert code == 2
     assert ".vtt" in err
 
 
@@ -133,7 +133,7 @@ def test_wrong_arguments_are_exit_code_2(tap_live):
 
 def test_a_sound_has_no_words_to_follow(tap_live, speech):
     code, out, err = tap_live("transcribe", speech, "--target", "text:a dog barking")
-    assert (code, out) == (1, "")
+    assert (code, out) == (2, "")
     assert "captions follow a voice: wanted --target voice:NAME, found" in err
 
 

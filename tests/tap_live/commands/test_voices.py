@@ -69,9 +69,9 @@ def test_a_clip_that_is_no_good_changes_nothing(store, tmp_path):
     assert not store.folder.exists()
 
 
-def test_a_name_is_checked_before_anything_is_recorded(store):
-    code, _, err = call("enrol", "../ana")
-    assert code == 1
+def test_a_name_is_checked_before_anything_is_recorded(store, tap_live):
+    code, _, err = tap_live("enrol", "../ana")
+    assert code == 2
     assert "a voice cannot be called '../ana'" in err
 
 

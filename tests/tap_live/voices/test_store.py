@@ -5,7 +5,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from tap_live.errors import StorageError, VoiceError
+from tap_live.errors import ConfigError, StorageError, VoiceError
 from tap_live.voices.store import ClipFigures, Voice, VoiceStore, check_name
 
 
@@ -59,7 +59,7 @@ def test_a_second_clip_counts_by_its_seconds_of_speech(store):
      "other", "Other", "nul", "COM1", "x" * 41, "ana@home", "a:b"],
 )  # fmt: skip
 def test_a_name_that_could_be_a_path_or_mean_something_else_is_refused(store, name):
-    with pytest.raises(VoiceError, match="a voice cannot be called"):
+    with pytest.raises(ConfigError, match="a voice cannot be called"):
         store.save(voice_of(name))
     assert not store.folder.exists()
 
