@@ -4,13 +4,16 @@
 `Commands`, which tells a `LoopThread` when they are done.
 """
 
+import logging
 from queue import Empty, SimpleQueue
 
-from tap_live.events import AnyCommand, AnyEvent
+from tap_live.events import AnyCommand, AnyEvent, Failed
 from tap_live.service.commands import Commands
 from tap_live.ui.desk import Desk
 from tap_live.ui.engine import Phase
 from tap_live.ui.loop import LoopThread
+
+_log = logging.getLogger(__name__)
 
 
 class LocalEngine:
@@ -57,7 +60,13 @@ class LocalEngine:
         self._answers.put(await self._commands.carry_out(command, self._answers.put))
 
     async def _clear(self) -> None:
-        why = await self._loop.loop.run_in_executor(None, self._desk.clear)
+        why: Failed | None
+        try:
+            why = await self._loop.loop.run_in_executor(None, self._desk.clear)
+        except Exception as error:  # or nobody would know that the stream is over
+            _log.exception("a stream was not put away")
+            text = f"the stream ended, and the panel itself failed at this: {error!r}"
+            why = Failed(code="engine-ended", text=f"{text}; the log says where")
         self._clearing = False
         if why is not None:
             self._answers.put(why)

@@ -76,6 +76,21 @@ def test_a_stream_that_ends_by_itself_is_put_away(local):
     until(engine, lambda events: engine.phase is Phase.STOPPED)
 
 
+def test_a_stream_that_cannot_be_put_away_is_told_and_logged(local, monkeypatch, caplog):
+    def breaks(desk):
+        clear(desk)
+        raise KeyError("recorder")
+
+    clear = Desk.clear
+    monkeypatch.setattr(Desk, "clear", breaks)
+    engine = local(1.0)
+    engine.send(Start(id=1))
+    events = until(engine, has(Failed))
+    (failed,) = [event for event in events if isinstance(event, Failed)]
+    assert failed.code == "engine-ended" and "KeyError('recorder')" in failed.text
+    assert "a stream was not put away" in caplog.text
+
+
 def test_an_interface_that_stalls_loses_no_final_and_no_sample(local, tmp_path):
     """50 s of stream pass while nobody polls; what is left out is levels, never words."""
     engine = local(50.0)
