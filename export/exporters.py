@@ -3,7 +3,7 @@
 Nothing here needs torch; what a model's exporter needs is imported when it is asked for.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -15,11 +15,14 @@ from tap_live.errors import ConfigError
 if TYPE_CHECKING:
     from tap_live.export.export_report import Task
     from tap_live.export.verify import Compared
+    from tap_live.runtime import Tensors
 
 Target: TypeAlias = Literal["onnx", "tensorrt"]
 Precision: TypeAlias = Literal["fp32", "fp16", "bf16", "int8"]
 Ranges: TypeAlias = Mapping[str, tuple[int, int, int]]
-"""Axes of any length by their names: the least, the usual and the most that an engine takes."""
+"""Axes of any length by their names: the least, the usual and the most that an engine takes.
+
+Likewise the values of an input that shapes depend on, by its name."""
 Tell: TypeAlias = Callable[[str, int, int], None]
 """Told the stage, how much of it is done, and how much there is."""
 
@@ -95,6 +98,10 @@ class Subject(Protocol):
 
     def compare(self, folder: Path, job: Job) -> "Mapping[str, Compared]":
         """Run what was written beside PyTorch, on real audio, graph by graph."""
+        ...
+
+    def given(self, folder: Path, job: Job) -> "Mapping[str, Sequence[Tensors]]":
+        """What each graph is given on real audio, step by step: for engines that were built."""
         ...
 
     def task(self, folder: Path, job: Job) -> "Task | None":

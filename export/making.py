@@ -5,7 +5,7 @@ The folder appears whole and proved, or not at all: it is made beside its place 
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -16,11 +16,12 @@ import torch
 from tap_live.bundle import MANIFEST, read_manifest
 from tap_live.engine_cache import this_machine
 from tap_live.errors import BundleError, ConfigError, StorageError
+from tap_live.export.engine_check import compare_engines
 from tap_live.export.export_report import Report, graph_of, outputs_of, speeds_of
 from tap_live.export.exporters import Job, Subject, Tell, open_subject
 from tap_live.export.tensorrt_build import build_engines, tensorrt
 from tap_live.native import FOLDER
-from tap_live.providers import Where
+from tap_live.providers import Device, Where
 from tap_live.whisper.assemble import RECORD, Record
 
 CARD = "README.md"
@@ -90,9 +91,21 @@ def _made(subject: Subject, folder: Path, job: Job, tell: Tell) -> Report:
     subject.seal(folder, job, compared)
     if job.to == "onnx":
         return report
+    return _built(report, graphs, subject, folder, job, tell)
+
+
+def _built(
+    report: Report, graphs: Mapping[str, Path], subject: Subject, folder: Path, job: Job, tell: Tell
+) -> Report:
+    """Build engines, and hold them against the graphs: what they compute is part of the proof."""
     engines = build_engines(graphs, folder, subject.ranges, tell)
+    tell("engines, parity", 0, 1)
+    device: Device = "cuda" if job.precision == "bf16" else "cpu"
+    compared = compare_engines(graphs, folder, subject.given(folder, job), device)
+    tell("engines, parity", 1, 1)
+    built = outputs_of({f"{name}, TensorRT": its for name, its in compared.items()})
     names = [str(job.out / engine.relative_to(folder)) for engine in engines]
-    return msgspec.structs.replace(report, engines=names)
+    return msgspec.structs.replace(report, engines=names, parity=[*report.parity, *built])
 
 
 def _versions() -> Iterator[tuple[str, str]]:

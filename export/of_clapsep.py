@@ -4,7 +4,7 @@ Options: `clap=FILE` (LAION's checkpoint or a folder; without it cues are the co
 `tokenizer=FOLDER` (RoBERTa's), as in `export.clapsep`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -103,6 +103,9 @@ class ClapsepSubject:
             name: compare(TorchBackend(traceable), self._engine(folder, name, job), self._on(name))
             for name, traceable in self._content.graphs.items()
         }
+
+    def given(self, folder: Path, job: Job) -> Mapping[str, Sequence[Tensors]]:
+        return {name: self._on(name) for name in self._content.graphs}
 
     def task(self, folder: Path, job: Job) -> Task:
         graphs = self._content.graphs

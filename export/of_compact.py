@@ -3,7 +3,7 @@
 Options: `captions=yes` as in `export.compact`, `figures=FILE` (Markdown for the card).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -73,6 +73,9 @@ class CompactSubject:
 
     def compare(self, folder: Path, job: Job) -> Mapping[str, Compared]:
         return {"step": self._compared(folder, job, self._stream)}
+
+    def given(self, folder: Path, job: Job) -> Mapping[str, Sequence[Tensors]]:
+        return {"step": self._stream}
 
     def task(self, folder: Path, job: Job) -> Task:
         network, engine = (

@@ -4,7 +4,7 @@ Options: `vocoder=FILE` (a best.pt of `fit-vocoder`, or a public generator with 
 `whisper=NAME|FOLDER` (that of the training), `seconds` of a context and `steps` of the flow.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from tap_live.models.gentse import RATE, GenTSE, load
 from tap_live.models.training.prompt_files import whisper_folder
 from tap_live.models.vocoder import Generator, open_vocoder
 from tap_live.processor import Audio
-from tap_live.runtime import Backend, Engine
+from tap_live.runtime import Backend, Engine, Tensors
 from tap_live.voices.encoder import SpeakerEncoder
 
 BOUNDS = Bounds(parity={"fp32": 1e-3, "fp16": 3e-2}, task={"fp32": 0.01, "fp16": 0.05})
@@ -90,6 +90,9 @@ class GentseSubject:
             name: compare(backends[name], engines[name], stream_of(traceable))
             for name, traceable in self._content.graphs.items()
         }
+
+    def given(self, folder: Path, job: Job) -> Mapping[str, Sequence[Tensors]]:
+        return {name: stream_of(graph) for name, graph in self._content.graphs.items()}
 
     def task(self, folder: Path, job: Job) -> Task:
         bundle = self._content.write(folder)

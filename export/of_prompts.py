@@ -5,7 +5,7 @@ Options: `whisper=NAME`, the model that they are for (tiny.en unless said), `fig
 Whisper graphs that they are proved with.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from tap_live.export.word_errors import errors
 from tap_live.models.training.prompt_files import whisper_folder
 from tap_live.models.ts_whisper import TargetSpeakerWhisper, open_whisper
 from tap_live.processor import Audio
+from tap_live.runtime import Tensors
 from tap_live.voices.encoder import SpeakerEncoder
 from tap_live.whisper.features import RATE
 from tap_live.whisper.model import Precision, Whisper
@@ -82,6 +83,9 @@ class PromptSubject:
             "logits", len(both), float(apart.max()) / scale, float(apart.mean()) / scale, scale, 0
         )
         return {"prompted": Compared([parity], 0.0, 0.0)}
+
+    def given(self, folder: Path, job: Job) -> Mapping[str, Sequence[Tensors]]:
+        return {}
 
     def task(self, folder: Path, job: Job) -> Task:
         voices = VoicePrompts.open(folder)

@@ -5,7 +5,7 @@ option `tokenizer=FOLDER` where none lies beside the weights.
 """
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -26,12 +26,13 @@ from tap_live.export.whisper import (
     shipped_tokenizer,
     write_bundle,
 )
-from tap_live.export.whisper_sessions import Decoding, Encoding, in_pytorch
+from tap_live.export.whisper_sessions import Decoding, Encoding, Noted, in_pytorch
 from tap_live.models.training.prompt_files import whisper_folder
 from tap_live.models.ts_whisper import open_whisper
 from tap_live.models.whisper import Whisper as Network
+from tap_live.providers import place
 from tap_live.runtime import Tensors
-from tap_live.whisper.assemble import TOKENIZER, assembled
+from tap_live.whisper.assemble import GRAPHS, TOKENIZER, assembled
 from tap_live.whisper.batch import BatchOptions, transcribe
 from tap_live.whisper.decoding import DecodingOptions
 from tap_live.whisper.features import RATE, context_frames, log_mel
@@ -51,6 +52,7 @@ RANGES: Ranges = {
     "B": (1, 5, 64),  # hypotheses
     "N": (1, 1, 128),  # tokens at once
     "S": (0, 64, 448),  # and before
+    "last": (1, 1, 128),  # of whose logits are wanted
 }
 
 
@@ -101,7 +103,7 @@ class WhisperSubject:
         shutil.rmtree(work)
         shutil.rmtree(folder / "cache")
         tell("graphs", 2, 2)
-        return {name: folder / f"{name}.onnx" for name in ("encoder", "decoder")}
+        return {name: folder / f"{name}.onnx" for name in GRAPHS}
 
     def compare(self, folder: Path, job: Job) -> Mapping[str, Compared]:
         network, engine = self._pair(folder, job)
@@ -116,6 +118,16 @@ class WhisperSubject:
             _tokens(network, encoded),
         )
         return {"encoder": encoder, "decoder": decoder}
+
+    def given(self, folder: Path, job: Job) -> Mapping[str, Sequence[Tensors]]:
+        noted = [
+            Noted(place(folder / f"{name}.onnx", threads=job.threads).session) for name in GRAPHS
+        ]
+        engine = Whisper(folder, sessions=(noted[0], noted[1]))
+        audio = conversation(RATE).audio[: round(SPAN_S * RATE)]
+        encoded = engine.encode(log_mel(audio, context_frames(SPAN_S))[None])
+        _tokens(engine, encoded)
+        return {name: one.feeds for name, one in zip(GRAPHS, noted, strict=True)}
 
     def task(self, folder: Path, job: Job) -> Task:
         said = conversation(RATE)
@@ -169,9 +181,9 @@ class _Gathered:
         self.tokenizer = self._tokenizer(folder, job.options.get("tokenizer"))
 
     def _tokenizer(self, folder: Path, given: str | None) -> Path:
-        for place in (*([Path(given)] if given else []), folder):
-            if (place / TOKENIZER).is_file():
-                return place / TOKENIZER
+        for beside in (*([Path(given)] if given else []), folder):
+            if (beside / TOKENIZER).is_file():
+                return beside / TOKENIZER
         english = self.network.dims.n_vocab == ENGLISH_VOCABULARY
         return shipped_tokenizer("tiny.en" if english else "base")
 

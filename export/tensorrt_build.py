@@ -8,6 +8,7 @@ Written against NVIDIA's documentation of TensorRT 10 and 11, tested with a made
 not yet run on a card.
 """
 
+import math
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -48,6 +49,7 @@ class Plan:
     graph: Path
     folder: Path
     inputs: Mapping[str, Shapes]
+    ranges: Ranges
 
     @classmethod
     def of(cls, graph: Path, folder: Path, ranges: Ranges) -> "Plan":
@@ -57,7 +59,7 @@ class Plan:
             value.name: _shapes(value.name, value.type.tensor_type.shape.dim, ranges)
             for value in model.graph.input
         }
-        return cls(graph, folder, inputs)
+        return cls(graph, folder, inputs, ranges)
 
     @property
     def engine(self) -> Path:
@@ -118,7 +120,8 @@ def build(trt: Any, plan: Plan, tell: Tell) -> None:
     watch = Watch(plan.folder.name, tell)
     config = builder.create_builder_config()
     config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, WORKSPACE)
-    config.add_optimization_profile(_profile(builder, plan.inputs))
+    config.clear_flag(trt.BuilderFlag.TF32)  # fp32 means fp32
+    config.add_optimization_profile(_profile(builder, network, plan))
     monitor = _monitor(trt, watch)  # has to live as long as the configuration
     config.progress_monitor = monitor
     plan.folder.mkdir(parents=True, exist_ok=True)
@@ -191,10 +194,19 @@ def _passed_on(method: Any) -> Any:
     return lambda self, *given: method(*given)
 
 
-def _profile(builder: Any, inputs: Mapping[str, Shapes]) -> Any:
+def _profile(builder: Any, network: Any, plan: Plan) -> Any:
+    """Which shapes come, and which values where shapes depend on them."""
     profile = builder.create_optimization_profile()
-    for name, shapes in inputs.items():
-        profile.set_shape(name, shapes.least, shapes.usual, shapes.most)
+    inputs = [network.get_input(number) for number in range(network.num_inputs)]
+    of_shapes = {tensor.name for tensor in inputs if tensor.is_shape_tensor}
+    for name, shapes in plan.inputs.items():
+        if name not in of_shapes:
+            profile.set_shape(name, shapes.least, shapes.usual, shapes.most)
+            continue
+        if name not in plan.ranges:
+            raise ConfigError(f"shapes depend on what {name!r} says, and no range was given")
+        count = math.prod(shapes.most)
+        profile.set_shape_input(name, *([value] * count for value in plan.ranges[name]))
     return profile
 
 

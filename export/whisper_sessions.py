@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tap_live.models.whisper import Whisper as Network
 from tap_live.runtime import State, Tensors
-from tap_live.whisper.model import DecoderState, Whisper
+from tap_live.whisper.model import DecoderState, Session, Whisper
 
 
 def in_pytorch(network: Network, folder: Path) -> Whisper:
@@ -54,6 +54,18 @@ class _Decoder:
         last = int(feeds["last"][0])
         caches = [part.numpy() for layer in decoded.self_kv for part in layer]
         return [decoded.logits[:, -last:].numpy(), decoded.align.numpy(), *caches]
+
+
+class Noted:
+    """A session, and everything that it was given."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.feeds: list[Mapping[str, Any]] = []
+
+    def run(self, results: Sequence[str], feeds: Mapping[str, Any]) -> list[Any]:
+        self.feeds.append(dict(feeds))
+        return self._session.run(results, feeds)
 
 
 class Encoding:

@@ -74,6 +74,11 @@ class NativeEngine:
         self._loaded = _loaded(self._trt, engine)
         self._card = Card(cuda)
         self._shapes: dict[str, Shape] = {}
+        self._names = [self._engine.get_tensor_name(n) for n in range(self._engine.num_io_tensors)]
+        host = self._trt.TensorLocation.HOST
+        # Inputs that shapes depend on: TensorRT reads them where Python has them.
+        self._hosted = [n for n in self._names if self._engine.get_tensor_location(n) == host]
+        self._told: dict[str, NDArray[Any]] = {}  # what they said
         self._arranged = False  # and run once, so that the next step can be captured
         self._step = 0
         self._busy = self._closed = False
@@ -124,7 +129,8 @@ class NativeEngine:
         self._check_state(state)
         self._arrange(arrays)
         for name, value in arrays.items():
-            self._card.copy_in(name, value)
+            if name not in self._hosted:
+                self._card.copy_in(name, value)
         for one in self._spec.state:
             if one.input not in arrays:  # what the last step made of it
                 self._card.copy_on(one.output, one.input, self._bytes(one.output))
@@ -155,16 +161,20 @@ class NativeEngine:
     def _arrange(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Make room for these shapes; what was captured for others is of no use."""
         wanted = {**self._shapes, **{name: value.shape for name, value in arrays.items()}}
-        if wanted == self._shapes:
+        told = {name: arrays[name].copy() for name in self._hosted}
+        if wanted == self._shapes and all(np.array_equal(told[n], self._told[n]) for n in told):
             return
         self._shapes, self._arranged = {}, False  # until all of them were taken
         self._card.forget()
         for name, shape in wanted.items():
             if not self._context.set_input_shape(name, shape):
                 raise BundleError(f"the engine was built for other shapes than {shape} of {name!r}")
-        names = [self._engine.get_tensor_name(n) for n in range(self._engine.num_io_tensors)]
-        for name in names:
-            self._context.set_tensor_address(name, self._card.room(name, self._bytes(name)))
+        for name, value in told.items():
+            self._context.set_tensor_address(name, value.ctypes.data)
+        self._told = told  # lives as long as it is read
+        for name in self._names:
+            if name not in told:
+                self._context.set_tensor_address(name, self._card.room(name, self._bytes(name)))
         self._shapes = wanted
 
     def _bytes(self, name: str) -> int:

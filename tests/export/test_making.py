@@ -22,23 +22,32 @@ from tap_live.whisper.model import Whisper
 DIMS = Dims(band_width=8, full_width=16, blocks=1, condition_width=8)
 
 
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
+def trained(folder):
+    """A checkpoint of a small compact extractor."""
     torch.manual_seed(0)
     net = CompactExtractor(DIMS).eval()
     for parameter in net.mask.layers.parameters():  # masks that differ from hop to hop
         torch.nn.init.normal_(parameter, std=0.5)
-    path = tmp_path_factory.mktemp("run") / "best.pt"
+    path = folder / "best.pt"
     torch.save({"dims": asdict(DIMS), "weights": net.state_dict()}, path)
     return path
 
 
-@pytest.fixture(autouse=True)
-def short(monkeypatch):
+def shorten(monkeypatch):
     """Two seconds of speech are enough for small networks."""
     monkeypatch.setattr("tap_live.export.compact.PROOF_S", 2)
     monkeypatch.setattr("tap_live.export.task.SECONDS", 2.0)
     monkeypatch.setattr(of_compact, "TRIAL_HOPS", 20)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    return trained(tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    shorten(monkeypatch)
 
 
 def job(checkpoint, tmp_path, **changes):

@@ -20,6 +20,9 @@ RANGES = {"B": (1, 4, 64), "F": (2, 100, 3000)}
 
 
 class Config(SimpleNamespace):
+    def clear_flag(self, flag):
+        self.cleared = flag
+
     def set_memory_pool_limit(self, pool, size):
         self.pool = pool, size
 
@@ -42,10 +45,13 @@ class Config(SimpleNamespace):
 
 class Profile(SimpleNamespace):
     def __init__(self):
-        super().__init__(shapes={})
+        super().__init__(shapes={}, values={})
 
     def set_shape(self, name, least, usual, most):
         self.shapes[name] = least, usual, most
+
+    def set_shape_input(self, name, *values):
+        self.values[name] = values
 
 
 class FakeTensorrt(ModuleType):
@@ -54,6 +60,8 @@ class FakeTensorrt(ModuleType):
     __version__ = "10.16.1"
     NetworkDefinitionCreationFlag = SimpleNamespace(STRONGLY_TYPED=1)
     MemoryPoolType = SimpleNamespace(WORKSPACE="workspace")
+    BuilderFlag = SimpleNamespace(TF32="tf32")
+    of_shapes = ()
 
     class IProgressMonitor:
         pass
@@ -74,6 +82,15 @@ class FakeTensorrt(ModuleType):
 
     def create_network(self, flags):
         self.asked.flags = flags
+        return self
+
+    @property
+    def num_inputs(self):
+        return len(onnx.load(self.asked.graph).graph.input)
+
+    def get_input(self, number):
+        name = onnx.load(self.asked.graph).graph.input[number].name
+        return SimpleNamespace(name=name, is_shape_tensor=name in self.of_shapes)
 
     def OnnxParser(self, network, logger):
         return self
@@ -143,6 +160,19 @@ def test_free_axes_get_an_explicit_profile_and_fixed_ones_stay_as_they_are(graph
     assert trt.asked.flags == 1 << 1  # strongly typed
     assert trt.asked.graph == str(graph)
     assert trt.asked.config.pool == ("workspace", 4 << 30)
+    assert trt.asked.config.cleared == "tf32"  # fp32 means fp32
+
+
+def test_an_input_that_shapes_depend_on_is_given_values_for_shapes(graph):
+    trt = FakeTensorrt()
+    trt.of_shapes = ("cue",)
+    with pytest.raises(ConfigError, match="depend on what 'cue' says, and no range was given"):
+        build(trt, plan(graph), quiet)
+    folder = engine_folder(graph.parent, "same")
+    build(trt, Plan.of(graph, folder, {**RANGES, "cue": (1, 1, 8)}), quiet)
+    profile = trt.asked.config.profile
+    assert set(profile.shapes) == {"x"}
+    assert profile.values == {"cue": ([1] * 256, [1] * 256, [8] * 256)}
 
 
 def test_an_engine_is_built_with_its_key_and_found_again(graph):

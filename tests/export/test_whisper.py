@@ -45,6 +45,14 @@ def exported(network: Network, folder: Path, tokenizer: Path, **options: Any) ->
     return Exported(network, Whisper(made), folder)
 
 
+def small(folder: Path, tokenizer: Path) -> Exported:
+    """A network that was taught nothing, in fp32."""
+    torch.manual_seed(0)
+    network = Network(Dims(80, 1500, 64, 2, 3, 1600, 448, 64, 2, 3), HEADS).eval()
+    torch.nn.init.normal_(network.decoder.positional_embedding, std=0.1)
+    return exported(network, folder / "tiny", tokenizer, precision="fp32")
+
+
 @pytest.fixture(scope="module")
 def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("tokenizer") / "tokenizer.json"
@@ -54,11 +62,7 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory, tokenizer: Path) -> Exported:
-    torch.manual_seed(0)
-    network = Network(Dims(80, 1500, 64, 2, 3, 1600, 448, 64, 2, 3), HEADS).eval()
-    torch.nn.init.normal_(network.decoder.positional_embedding, std=0.1)
-    folder = tmp_path_factory.mktemp("whisper") / "tiny"
-    return exported(network, folder, tokenizer, precision="fp32")
+    return small(tmp_path_factory.mktemp("whisper"), tokenizer)
 
 
 class TorchDecoder:

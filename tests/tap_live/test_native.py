@@ -137,6 +137,11 @@ class FakeTensorrt(ModuleType):
     def get_tensor_name(self, number):
         return (*IN, *OUT)[number]
 
+    TensorLocation = SimpleNamespace(DEVICE=0, HOST=1)
+
+    def get_tensor_location(self, name):
+        return self.TensorLocation.DEVICE
+
     def get_tensor_dtype(self, name):
         return np.float32
 
