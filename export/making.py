@@ -25,7 +25,6 @@ from tap_live.providers import Device, Where
 from tap_live.whisper.assemble import RECORD, Record
 
 CARD = "README.md"
-STAGES = ("opening", "graphs", "parity", "task", "engines")
 VERSIONS = ("torch", "onnx", "onnxruntime", "onnxruntime-gpu", "tensorrt")
 
 

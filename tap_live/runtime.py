@@ -17,6 +17,7 @@ from typing import Any, Protocol, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from tap_live.binding import memory_of, run_bound
 from tap_live.bundle import Bundle, GraphSpec, TensorSpec
 from tap_live.errors import BundleError, RuntimeMissingError
 from tap_live.native import NativeEngine, check_engine, engine_folder
@@ -125,25 +126,10 @@ class Engine:
 
     def _run_bound(self, inputs: Tensors, state: State) -> tuple[list[Any], list[Any]]:
         """Leave the state where it was made: it goes to the device once, at the first step."""
-        binding = self._session.io_binding()
-        for name, value in {**inputs, **state}.items():
-            if isinstance(value, np.ndarray):
-                binding.bind_cpu_input(name, np.ascontiguousarray(value))
-            else:
-                binding.bind_ortvalue_input(name, value)
-        for name in self._outputs:
-            binding.bind_output(name, "cpu")
-        for name in self._kept:
-            binding.bind_output(name, self._memory)
-        self._session.run_with_iobinding(binding)
-        values = binding.get_outputs()
-        outputs = [value.numpy() for value in values[: len(self._outputs)]]
-        return outputs, list(values[len(self._outputs) :])
-
-    @property
-    def _memory(self) -> str:
-        """Where the state is kept; TensorRT's memory is CUDA's."""
-        return "cuda" if self.device == "tensorrt" else self.device
+        feeds = {**inputs, **state}
+        memory = memory_of(self.device)
+        values = run_bound(self._session, feeds, self._outputs, self._kept, memory)
+        return values[: len(self._outputs)], values[len(self._outputs) :]
 
 
 def _native(bundle: Bundle, graph: str, device: Device, strict: bool) -> NativeEngine | None:

@@ -5,6 +5,7 @@ itself or is improbable (OpenAI's `decode_with_fallback`).
 """
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 from tap_live.errors import ConfigError
 from tap_live.whisper.beam import beam_search, sample
 from tap_live.whisper.model import Encoded, Prompt, Whisper
+from tap_live.whisper.rows import greedy_rows
 from tap_live.whisper.rules import Rules, log_softmax
 from tap_live.whisper.search import Attention, Spoken, Window, greedy
 from tap_live.whisper.tokens import Task, Tokenizer
@@ -117,6 +119,46 @@ def decode(
     return replace(chosen, temperature=tried[-1].temperature)
 
 
+def decode_rows(
+    model: Whisper,
+    encoded: Encoded,
+    options: Sequence[DecodingOptions],
+    prompt: Prompt | None = None,
+) -> list[Hypothesis]:
+    """Find the words of several windows of one length: a row of `encoded` and `prompt` each.
+
+    Where the model keeps its state on a device they are searched together, as far as the same
+    rules hold for all and nobody wants a beam; an answer that is not good is tried again alone.
+
+    Raises: as `decode`.
+    """
+
+    def alone(row: int) -> Hypothesis:
+        return decode(model, encoded.rows([row]), options[row], prompt and prompt.rows([row]))
+
+    rules = {(one.without_timestamps, one.latest_start) for one in options}
+    greedily = all(one.beam == 1 and one.temperatures[0] == 0 for one in options)
+    if not model.resident or len(rules) > 1 or not greedily:
+        return [alone(row) for row in range(len(options))]
+    tokenizer = tokenizer_of(model)
+    languages = [
+        one.language
+        or detect_language(model, encoded.rows([row]), prompt and prompt.rows([row]))[0]
+        for row, one in enumerate(options)
+    ]
+    windows = [
+        _window(model, tokenizer, encoded, one, language, prompt)
+        for one, language in zip(options, languages, strict=True)
+    ]
+    reader = model.reader(encoded, prompt, windows[0].rules)
+    found = greedy_rows(reader, windows, [one.draft for one in options])
+    heard = [_hypothesis(*one, 0.0) for one in zip(found, windows, languages, strict=True)]
+    return [
+        one if one.good(options[row]) or len(options[row].temperatures) == 1 else alone(row)
+        for row, one in enumerate(heard)
+    ]
+
+
 def detect_language(
     model: Whisper, encoded: Encoded, prompt: Prompt | None = None
 ) -> tuple[str, dict[str, float]]:
@@ -181,6 +223,9 @@ def _attempt(
         spoken = sample(window, temperature, options.best_of, options.length_penalty, random)
     elif options.beam > 1:
         spoken = beam_search(window, options.beam, options.patience, options.length_penalty)
+    elif window.model.resident:
+        reader = window.model.reader(window.encoded, window.prompt, window.rules)
+        (spoken,) = greedy_rows(reader, [window], [options.draft])
     else:
         spoken = greedy(window, options.draft)
     return _hypothesis(spoken, window, language, temperature)

@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 
 from tap_live.errors import BundleError, ConfigError
 from tap_live.providers import CPU, Where, place
+from tap_live.whisper.resident import Reader, Resident, Sizes
+from tap_live.whisper.rules import Rules
 
 Precision: TypeAlias = Literal["int8", "fp16", "fp32"]
 Float32: TypeAlias = NDArray[np.float32]
@@ -67,15 +69,20 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Encoded:
-    """What the decoder attends to, for A stretches of audio."""
+    """What the decoder attends to, for A stretches of audio: arrays, or as a device left it."""
 
-    hidden: Float32  # (A, T, W)
-    cross_k: Float32  # (decoder layers, A, H, T, D)
-    cross_v: Float32  # (decoder layers, A, H, T, D)
+    hidden: Any  # (A, T, W)
+    cross_k: Any  # (decoder layers, A, H, T, D)
+    cross_v: Any  # (decoder layers, A, H, T, D)
 
     def rows(self, rows: Sequence[int]) -> "Encoded":
-        chosen = list(rows)
-        return Encoded(self.hidden[chosen], self.cross_k[:, chosen], self.cross_v[:, chosen])
+        chosen, here = list(rows), self.fetched()
+        return Encoded(here.hidden[chosen], here.cross_k[:, chosen], here.cross_v[:, chosen])
+
+    def fetched(self) -> "Encoded":
+        """The same as arrays."""
+        parts = (self.hidden, self.cross_k, self.cross_v)
+        return Encoded(*(p if isinstance(p, np.ndarray) else p.numpy() for p in parts))
 
 
 @dataclass(frozen=True)
@@ -118,7 +125,7 @@ class Session(Protocol):
 class Whisper:
     """One model in one precision; calls on several threads must be kept apart by the caller.
 
-    `device` says where it runs.
+    `device` says where it runs; `resident` is what keeps everything there, None on the CPU.
     """
 
     def __init__(
@@ -150,6 +157,7 @@ class Whisper:
             self.device = decoder.device
             sessions = encoder.session, decoder.session
         self._encoder, self._decoder = sessions
+        self.resident = None if self.device == "cpu" else self.kept_on(self.device)
         layers = range(self.dims.decoder_layers)
         self._cache_names = [f"self_{kind}.{layer}" for layer in layers for kind in "kv"]
         self._cross_names = [f"cross_{kind}.{layer}" for layer in layers for kind in "kv"]
@@ -187,7 +195,27 @@ class Whisper:
         self._check(mel)
         given = self.no_prompt(mel.shape[0]) if prompt is None else prompt
         feeds = {"mel": mel, "prompt": given.encoder, "prompt_on": given.on}
+        if self.resident:
+            return Encoded(*self.resident.encode(feeds))
         return Encoded(*self._encoder.run(["hidden", "cross_k", "cross_v"], feeds))
+
+    def kept_on(self, device: str) -> Resident:
+        """The same sessions with caches, logits and choices in a device's memory."""
+        return Resident(self._encoder, self._decoder, self.dims.decoder_layers, device)
+
+    def reader(self, encoded: Encoded, prompt: Prompt | None, rules: Rules) -> Reader:
+        """What reads one row of tokens for each row of `encoded`, on the device.
+
+        Raises: ConfigError if nothing is kept on a device.
+        """
+        if self.resident is None:
+            raise ConfigError(f"wanted a Whisper that keeps its state, found one on {self.device}")
+        dims = self.dims
+        given = self.no_prompt(_rows_of(encoded)) if prompt is None else prompt
+        opening = (dims.previous,) * (1 + dims.prompt_length) if given.on.any() else ()
+        sizes = Sizes(dims.heads, dims.width // dims.heads, dims.decoder_layers, opening)
+        cross = encoded.cross_k, encoded.cross_v
+        return Reader(self.resident, sizes, cross, (given.decoder, given.on), rules, dims.n_vocab)
 
     def _check(self, mel: Float32) -> None:
         most, least = 2 * self.dims.n_audio_ctx, 2 * (1 + self.dims.prompt_length)
@@ -214,6 +242,7 @@ class Whisper:
 
         A prompt's own columns are put in front by `decode`; the caller never sees them.
         """
+        encoded = encoded.fetched()
         rows = encoded.hidden.shape[0]
         given = self.no_prompt(rows) if prompt is None else prompt
         heads, width = self.dims.heads, self.dims.width // self.dims.heads
@@ -268,6 +297,11 @@ class Whisper:
         """Put a prompt's columns in front; which tokens stand at 1 to P does not matter."""
         opening = np.full((tokens.shape[0], 1 + self.dims.prompt_length), self.dims.previous)
         return np.concatenate([opening, tokens], axis=1)
+
+
+def _rows_of(encoded: Encoded) -> int:
+    here = isinstance(encoded.hidden, np.ndarray)
+    return int((encoded.hidden.shape if here else encoded.hidden.shape())[0])
 
 
 def _cross(

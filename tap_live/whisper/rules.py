@@ -5,7 +5,7 @@ and timestamps in pairs that never go back.
 """
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,7 @@ class Rules:
         self._timestamps = timestamps
         self._latest_start = latest_start
         self._never = np.array([*tokenizer.never, tokenizer.no_timestamps])
+        self._silence = tokenizer.no_speech
 
     def apply(self, logits: Logits, histories: Sequence[Sequence[int]]) -> Logits:
         """Change and return `logits`; row b follows `histories[b]`."""
@@ -48,6 +49,27 @@ class Rules:
                 self._pair(row, history)
                 self._prefer(row)
         return logits
+
+    def tensors(self, vocabulary: int) -> dict[str, NDArray[Any]]:
+        """The same for the graph that chooses: `export/whisper_choice.py` says what they are."""
+        never, blank = np.zeros((2, vocabulary), np.bool_)
+        never[self._never] = blank[self._blank] = True
+        if not self._timestamps:
+            never[self._first :] = True
+        latest = vocabulary
+        if self._latest_start is not None:
+            latest = self._first + round(self._latest_start / TIMESTAMP_SECONDS)
+        marks = np.array([self._eot, self._first, latest, self._silence])
+        return {
+            "never": never,
+            "blank": blank,
+            "marks": marks,
+            "timed": np.array([self._timestamps]),
+        }
+
+    @property
+    def first_timestamp(self) -> int:
+        return self._first
 
     def _pair(self, row: NDArray[np.float32], history: Sequence[int]) -> None:
         """Timestamps open and close segments in turn, and never go back."""

@@ -75,7 +75,7 @@ class ScriptedState:
 class ScriptedWhisper:
     """Logits are noise drawn from what was read; the end gets likelier as it grows longer."""
 
-    positions = 50
+    positions, resident = 50, None
 
     def __init__(self, folder: Path, *, ending: float = 0.4, seed: int = 0) -> None:
         size = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json")).get_vocab_size()

@@ -1,0 +1,73 @@
+"""The graph that chooses says what the rules say."""
+
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from tap_live.export.whisper_choice import choice_graph, write_choice
+from tap_live.whisper.resident import CHOICE
+from tap_live.whisper.rules import Rules, log_softmax
+
+EOT, FIRST, SIZE = 300, 320, 420
+
+
+class Marks:
+    """A tokenizer of which only the marks matter."""
+
+    eot, first_timestamp, no_timestamps, no_speech = EOT, FIRST, FIRST - 1, FIRST - 2
+    never, blank = (3, 5, 301, 302, FIRST - 2), (7, EOT)
+
+
+def histories(rng: np.random.Generator, timed: bool, count: int) -> list[list[int]]:
+    """What a model might have said: words between pairs of timestamps that go on; or words."""
+    made = []
+    for _ in range(count):
+        said: list[int] = []
+        times = np.sort(rng.integers(FIRST, SIZE, 12)).tolist()
+        for number in range(rng.integers(0, 5)):
+            words = rng.integers(0, EOT, rng.integers(1, 4)).tolist()
+            said += [times[2 * number], *words, times[2 * number + 1]] if timed else words
+        made.append(said[: rng.integers(0, len(said) + 1)])
+    return made
+
+
+def columns(lines: list[list[int]]) -> dict[str, Any]:
+    """(1, N) what each history ends with."""
+    last = [line[-1] if line else -1 for line in lines]
+    before = [line[-2] if len(line) > 1 else -1 for line in lines]
+    newest = [([-1] + [t for t in line if t >= FIRST])[-1] for line in lines]
+    said = {"last": last, "before": before, "newest": newest}
+    return {name: np.array([value], np.int64) for name, value in said.items()}
+
+
+@pytest.mark.parametrize("timed", [True, False])
+@pytest.mark.parametrize("latest", [1.0, 0.2, None])
+def test_it_chooses_as_the_rules_do(timed: bool, latest: float | None) -> None:
+    rng = np.random.default_rng(1)
+    rules = Rules(Marks(), timestamps=timed, latest_start=latest)  # type: ignore[arg-type]
+    lines = histories(rng, timed, 300)
+    logits = (4 * rng.standard_normal((1, len(lines), SIZE))).astype(np.float32)
+    logits[:, ::3, FIRST:] += 3  # where timestamps are likelier together than alone
+    asked = rng.integers(0, SIZE, (1, len(lines)))
+    session = onnxruntime.InferenceSession(choice_graph().SerializeToString())
+    feeds = {"logits": logits, "asked": asked, **columns(lines), **rules.tensors(SIZE)}
+    token, logprob, newest, raw, silence = session.run(None, feeds)
+
+    ruled = rules.apply(logits[0].copy(), lines)
+    wanted = ruled.argmax(-1)
+    np.testing.assert_array_equal(token[0], wanted)
+    assert len(set(wanted.tolist())) > 50 and (wanted == EOT).any() == (EOT in token)
+    rows = np.arange(len(lines))
+    np.testing.assert_allclose(logprob[0], log_softmax(ruled)[rows, wanted], atol=1e-5)
+    plain = log_softmax(logits[0])
+    np.testing.assert_allclose(raw[0], plain[rows, asked[0]], atol=1e-5)
+    np.testing.assert_allclose(silence[0], plain[:, Marks.no_speech], atol=1e-5)
+    spoken = [[*line, int(t)] for line, t in zip(lines, wanted, strict=True)]
+    np.testing.assert_array_equal(newest, columns(spoken)["newest"])
+
+
+def test_what_ships_is_what_the_exporter_makes(tmp_path: Any) -> None:
+    write_choice(tmp_path / "choice.onnx")
+    assert (tmp_path / "choice.onnx").read_bytes() == CHOICE.read_bytes()

@@ -1,0 +1,259 @@
+"""Search where the state stays on a device gives what search in arrays does, token for token.
+
+The device is the CPU's memory: bound as a card's would be.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tokenizers
+
+from tap_live.errors import ConfigError
+from tap_live.whisper.decoding import DecodingOptions, decode, decode_rows, tokenizer_of
+from tap_live.whisper.features import RATE, context_frames, log_mel
+from tap_live.whisper.model import Prompt, Whisper
+from tap_live.whisper.rows import greedy_rows
+from tap_live.whisper.rules import Rules
+from tap_live.whisper.search import Window, greedy
+
+torch = pytest.importorskip("torch", reason="needs the extra [export]")
+
+LENGTH = 4  # of prompts
+GREEDY = DecodingOptions(language="en", without_timestamps=True, max_tokens=40)
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory, tokenizer_folder: Path) -> Whisper:
+    """A network that was taught nothing and says much, assembled."""
+    from safetensors.numpy import save_file
+
+    from tap_live.export.whisper import write_bundle
+    from tap_live.models.whisper import Dims
+    from tap_live.models.whisper import Whisper as Network
+    from tap_live.whisper.assemble import assembled
+
+    torch.manual_seed(0)
+    tokenizer = tokenizer_folder / "tokenizer.json"
+    size = tokenizers.Tokenizer.from_file(str(tokenizer)).get_vocab_size() + 1501
+    network = Network(Dims(80, 1500, 64, 2, 2, size, 448, 64, 2, 2), [(0, 1), (1, 0)])
+    torch.nn.init.normal_(network.decoder.positional_embedding, std=0.3)
+    torch.nn.init.normal_(network.decoder.token_embedding.weight, std=0.3)
+    folder = tmp_path_factory.mktemp("whisper") / "small"
+    folder.mkdir()
+    save_file({n: v.numpy() for n, v in network.state_dict().items()}, folder / "model.safetensors")
+    write_bundle(
+        "small", network.dims, [(0, 1), (1, 0)], tokenizer, folder,
+        made_by="a test", prompt_length=LENGTH,
+    )  # fmt: skip
+    return Whisper(assembled(folder, cache=folder / "cache", precision="fp32"))
+
+
+@pytest.fixture(scope="module")
+def kept(plain: Whisper) -> Whisper:
+    return keeping(plain)
+
+
+def keeping(model: Whisper) -> Whisper:
+    """The same, with its state kept in the memory of a device that this machine has."""
+    other = Whisper(model.folder)
+    other.resident = other.kept_on("cpu")
+    return other
+
+
+def mel(rows: int, seed: int = 0, frames: int = 60) -> Any:
+    rng = np.random.default_rng(seed)
+    return rng.standard_normal((rows, 80, frames)).astype(np.float32)
+
+
+def prompts(model: Whisper, on: Sequence[bool]) -> Prompt:
+    rng = np.random.default_rng(3)
+    none = model.no_prompt(len(on))
+    encoder, decoder = (
+        rng.standard_normal(part.shape).astype(np.float32) for part in (none.encoder, none.decoder)
+    )
+    return Prompt(encoder, decoder, np.array(on))
+
+
+def same(found: Any, wanted: Any) -> None:
+    assert found.tokens == wanted.tokens
+    assert found.token_logprobs == pytest.approx(wanted.token_logprobs, abs=1e-4)
+    assert found.average_logprob == pytest.approx(wanted.average_logprob, abs=1e-4)
+    assert found.no_speech == pytest.approx(wanted.no_speech, rel=1e-3)
+    if wanted.attention is None:
+        assert found.attention is None
+    else:
+        np.testing.assert_allclose(found.attention, wanted.attention, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        GREEDY,
+        replace(GREEDY, without_timestamps=False),
+        replace(GREEDY, prefix=(65, 66, 67)),
+        replace(GREEDY, previous=tuple(range(60, 90)), prefix=(65,), without_timestamps=False),
+        replace(GREEDY, latest_start=0.1, without_timestamps=False, max_tokens=9),
+    ],
+    ids=["words", "times", "prefix", "text before", "early"],
+)
+@pytest.mark.parametrize("seed", range(3))
+def test_one_window_is_heard_as_in_arrays(
+    plain: Whisper, kept: Whisper, options: DecodingOptions, seed: int
+) -> None:
+    sound = mel(1, seed)
+    wanted = decode(plain, plain.encode(sound), options)
+    same(decode(kept, kept.encode(sound), options), wanted)
+    assert len(wanted.tokens) > 5
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_draft_changes_nothing(plain: Whisper, kept: Whisper, seed: int) -> None:
+    sound, random = mel(1, 1), np.random.default_rng(seed)
+    options = replace(GREEDY, without_timestamps=seed % 2 == 0)
+    wanted = decode(plain, plain.encode(sound), options)
+    tokens, at = wanted.tokens, int(random.integers(len(wanted.tokens)))
+    for draft in (
+        tokens,
+        tokens[:at],
+        (*tokens[:at], 7, *tokens[at + 1 :]),
+        (*tokens[:at], 7, 8, *tokens[at:]),
+        (*tokens[:at], *tokens[at + 1 :]),
+        tuple(random.integers(0, 256, 100).tolist()),
+    ):
+        drafted = replace(options, draft=draft)
+        found = decode(kept, kept.encode(sound), drafted)
+        same(found, decode(plain, plain.encode(sound), drafted))
+        assert found.tokens == wanted.tokens
+
+
+@pytest.mark.parametrize("on", [(False,) * 4, (True,) * 4, (True, False, True, False)], ids=str)
+@pytest.mark.parametrize("without_timestamps", [True, False])
+def test_several_voices_are_heard_together_as_one_by_one(
+    plain: Whisper, kept: Whisper, on: tuple[bool, ...], without_timestamps: bool
+) -> None:
+    """Each with its own sound, prompt, text before, prefix, draft and end."""
+    sound, prompt = mel(4), prompts(plain, on)
+    common = replace(GREEDY, without_timestamps=without_timestamps)
+    first = decode(plain, plain.encode(sound[:1], prompt.rows([0])), common, prompt.rows([0]))
+    options = [
+        replace(common, draft=(*first.tokens[:6], 7, *first.tokens[7:])),
+        replace(common, previous=tuple(range(60, 75)), max_tokens=6),
+        replace(common, prefix=(65, 66), draft=(1, 2, 3)),
+        replace(common, max_tokens=17),
+    ]
+    encoded = plain.encode(sound, prompt)
+    wanted = [
+        decode(plain, encoded.rows([n]), one, prompt.rows([n])) for n, one in enumerate(options)
+    ]
+    found = decode_rows(kept, kept.encode(sound, prompt), options, prompt)
+    for one, other in zip(found, wanted, strict=True):
+        same(one, other)
+    assert len({len(one.tokens) for one in wanted}) > 2
+    alone = decode_rows(plain, encoded, options, prompt)  # arrays: one after the other
+    assert [one.tokens for one in alone] == [one.tokens for one in wanted]
+
+
+@pytest.mark.parametrize("ahead", [1, 3, 8])
+def test_looking_seldom_changes_nothing_but_the_number_of_looks(
+    plain: Whisper, kept: Whisper, ahead: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenizer, sound = tokenizer_of(plain), mel(2, 5)
+    encoded, rules = plain.encode(sound), Rules(tokenizer, timestamps=False)
+    start = tokenizer.start("en", "transcribe", timestamps=False)
+    windows = [
+        Window(plain, tokenizer, rules, encoded.rows([n]), None, start, (), 20) for n in (0, 1)
+    ]
+    looks, decode_real = [], type(kept.resident).decode
+    monkeypatch.setattr(
+        type(kept.resident), "decode", lambda *given: looks.append(1) or decode_real(*given)
+    )
+    reader = kept.reader(kept.encode(sound), None, rules)
+    found = greedy_rows(reader, windows, [(), ()], ahead)
+    for one, window in zip(found, windows, strict=True):
+        wanted = greedy(window)
+        assert one.tokens == wanted.tokens
+        np.testing.assert_allclose(one.attention, wanted.attention, atol=1e-5)
+
+
+def test_what_leaves_the_device_is_a_token_and_how_likely_it_is(
+    kept: Whisper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And where the alignment heads looked; never logits, keys or values."""
+    from tap_live.whisper import resident
+
+    home, came, left = [], [], []
+    run_bound, fetched = resident.run_bound, resident.Chosen.fetched
+
+    def bound(session: Any, feeds: Any, outputs: Any, *more: Any) -> Any:
+        home.extend(outputs)
+        came.append({name for name, value in feeds.items() if isinstance(value, np.ndarray)})
+        return run_bound(session, feeds, outputs, *more)
+
+    def noted(chosen: Any, **how: Any) -> Any:
+        found = fetched(chosen, **how)
+        left.append({n: v.size for n, v in vars(found).items() if isinstance(v, np.ndarray)})
+        return found
+
+    monkeypatch.setattr(resident, "run_bound", bound)
+    monkeypatch.setattr(resident.Chosen, "fetched", noted)
+    found = decode(kept, kept.encode(mel(1)), GREEDY)
+    assert home == []
+    assert left[1:] == [{"token": 1, "logprob": 1, "look": 2 * 30}] * (len(found.tokens) - 1)
+    steps = [names for names in came if "tokens" in names][1:]
+    assert len(steps) == len(left) - 1
+    assert all(names == {"tokens", "last", "position"} for names in steps)
+
+
+def test_languages_and_beams_are_found_where_the_state_is_kept(
+    plain: Whisper, kept: Whisper
+) -> None:
+    sound = mel(2)
+    wide = replace(GREEDY, beam=3, max_tokens=8)
+    for options in ([wide] * 2, [GREEDY, replace(GREEDY, without_timestamps=False)]):
+        encoded = plain.encode(sound)
+        wanted = [decode(plain, encoded.rows([n]), one).tokens for n, one in enumerate(options)]
+        found = decode_rows(kept, kept.encode(sound), options)
+        assert [one.tokens for one in found] == wanted
+    asked = replace(GREEDY, language=None)
+    assert decode(kept, kept.encode(sound[:1]), asked).language == "en"
+
+
+def test_an_answer_that_is_not_good_is_tried_again_alone(plain: Whisper, kept: Whisper) -> None:
+    sound = mel(2)
+    options = replace(GREEDY, temperatures=(0.0, 0.5), min_logprob=0.0, max_no_speech=None)
+    wanted = [decode(plain, plain.encode(sound).rows([n]), options) for n in (0, 1)]
+    found = decode_rows(kept, kept.encode(sound), [options] * 2)
+    assert [one.temperature for one in found] == [0.5, 0.5]
+    assert [one.tokens for one in found] == [one.tokens for one in wanted]
+
+
+def test_a_model_that_keeps_nothing_has_no_reader(plain: Whisper) -> None:
+    rules = Rules(tokenizer_of(plain), timestamps=False)
+    with pytest.raises(
+        ConfigError, match="wanted a Whisper that keeps its state, found one on cpu"
+    ):
+        plain.reader(plain.encode(mel(1)), None, rules)
+
+
+@pytest.mark.slow
+def test_real_speech_is_heard_as_in_arrays(tiny_en: Whisper, conversation: Any) -> None:
+    audio, kept = conversation[0], keeping(tiny_en)
+    starts = (0, 9, 18, 27)
+    spans = [audio[start * RATE : (start + 8) * RATE] for start in starts]
+    sound = np.stack([log_mel(span, context_frames(8.0)) for span in spans])
+    encoded = tiny_en.encode(sound)
+    for without_timestamps in (True, False):
+        options = DecodingOptions(language="en", without_timestamps=without_timestamps)
+        wanted = [decode(tiny_en, encoded.rows([n]), options) for n in range(4)]
+        for one, other in zip(
+            decode_rows(kept, kept.encode(sound), [options] * 4), wanted, strict=True
+        ):
+            same(one, other)
+        drafted = [replace(options, draft=(*one.tokens[:5], 50, *one.tokens[6:])) for one in wanted]
+        for one, other in zip(decode_rows(kept, kept.encode(sound), drafted), wanted, strict=True):
+            assert one.tokens == other.tokens
+        assert sum(len(one.tokens) for one in wanted) > 60
