@@ -17,6 +17,11 @@ from tap_live.export.whisper_nodes import Graph, Weights
 from tap_live.whisper.resident import CHOICE
 
 
+OPSET = 18
+"""ONNX Runtime's CUDA provider has `ReduceMax` of this version, not of 20: with that one the logits
+would be copied to the CPU (its `docs/OperatorKernels.md`)."""
+
+
 def choice_graph() -> onnx.ModelProto:
     """`logits, last, before, newest, asked, never, blank, marks, timed
     -> token, logprob, newest.next, asked_logprob, silence`.
@@ -52,7 +57,9 @@ def choice_graph() -> onnx.ModelProto:
     g.output(_logprob(g, logits, asked), "asked_logprob", "float32", ["B", "N"])
     nobody = g.op("Expand", silence, g.op("Shape", asked))
     g.output(_logprob(g, logits, nobody), "silence", "float32", ["B", "N"])
-    return g.model()
+    model = g.model()
+    model.opset_import[0].version = OPSET
+    return model
 
 
 def _untimed(g: Graph, never: str, blank: str, last: str) -> str:

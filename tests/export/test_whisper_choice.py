@@ -71,3 +71,14 @@ def test_it_chooses_as_the_rules_do(timed: bool, latest: float | None) -> None:
 def test_what_ships_is_what_the_exporter_makes(tmp_path: Any) -> None:
     write_choice(tmp_path / "choice.onnx")
     assert (tmp_path / "choice.onnx").read_bytes() == CHOICE.read_bytes()
+
+
+def test_it_names_operators_that_cuda_has_in_their_version() -> None:
+    """Of 20, `ReduceMax` would run on the CPU, and the logits be copied there."""
+    model = choice_graph()
+    assert [(one.domain, one.version) for one in model.opset_import] == [("", 18)]
+    assert {node.op_type for node in model.graph.node} <= {
+        *("Add", "And", "ArgMax", "Exp", "Expand", "GatherElements", "Greater", "GreaterOrEqual"),
+        *("Identity", "Less", "Log", "Max", "Not", "Or", "Range", "ReduceMax", "ReduceSum"),
+        *("Shape", "Split", "Squeeze", "Sub", "Unsqueeze", "Where"),
+    }  # those of its list that take these types
