@@ -16,7 +16,6 @@ import onnx
 from tap_live.export.whisper_nodes import Graph, Weights
 from tap_live.whisper.resident import CHOICE
 
-
 OPSET = 18
 """ONNX Runtime's CUDA provider has `ReduceMax` of this version, not of 20: with that one the logits
 would be copied to the CPU (its `docs/OperatorKernels.md`)."""
