@@ -36,6 +36,15 @@ EXPORTERS = {
 }
 """Where `open_subject(job) -> Subject` of each model lies."""
 
+OPTIONS = {
+    "clapsep": ("clap", "tokenizer"),
+    "compact": ("captions", "figures"),
+    "gentse": ("vocoder", "whisper", "seconds", "steps"),
+    "ts-whisper": ("whisper", "figures"),
+    "whisper": ("tokenizer",),
+}
+"""What each takes beside a checkpoint; its module says what that is."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
@@ -116,9 +125,13 @@ class Subject(Protocol):
 def open_subject(job: Job) -> Subject:
     """Load a job's checkpoint.
 
-    Raises: ConfigError if there is no such model, or not in that precision; what opening raises.
+    Raises: ConfigError if there is no such model, or not in that precision, or it has no such
+        option; what opening raises.
     """
     module = import_module(module_of(job.model))
+    taken = OPTIONS[job.model]
+    if other := sorted(job.options.keys() - taken):
+        raise ConfigError(f"{job.model} takes --option {', '.join(taken)}, found {other[0]!r}")
     subject: Subject = module.open_subject(job)
     if job.precision not in subject.bounds.parity:
         raise ConfigError(

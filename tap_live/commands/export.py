@@ -20,7 +20,7 @@ from tap_live.commands.warning import warn
 from tap_live.errors import ConfigError, RuntimeMissingError
 from tap_live.events import Progress as Told
 from tap_live.events import encode
-from tap_live.export.exporters import EXPORTERS, Job, Precision, Target, Tell, module_of
+from tap_live.export.exporters import EXPORTERS, OPTIONS, Job, Precision, Target, Tell, module_of
 
 if TYPE_CHECKING:
     from tap_live.export.export_report import Report
@@ -42,7 +42,12 @@ def export(
     ] = "fp32",
     option: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="What one model takes beside that. Repeatable."),
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="What one model takes beside that. Repeatable. "
+            + "; ".join(f"{model}: {', '.join(names)}" for model, names in OPTIONS.items())
+            + ".",
+        ),
     ] = None,
     threads: Annotated[int, typer.Option(help="While it is measured.", min=1)] = 1,
     json: Json = False,

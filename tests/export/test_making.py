@@ -12,7 +12,7 @@ from tap_live.bundle import open_bundle
 from tap_live.errors import BundleError, ConfigError, StorageError
 from tap_live.export import making, of_compact, of_gentse
 from tap_live.export.export_report import Report, Task
-from tap_live.export.exporters import EXPORTERS, Bounds, Job, open_subject
+from tap_live.export.exporters import EXPORTERS, OPTIONS, Bounds, Job, open_subject
 from tap_live.export.making import make
 from tap_live.extractors.network import Network
 from tap_live.models.compact import CompactExtractor, Dims
@@ -154,6 +154,13 @@ def test_every_exporter_is_there_and_an_unknown_one_lists_them(tmp_path):
     assert all(callable(import_module(name).open_subject) for name in EXPORTERS.values())
     with pytest.raises(ConfigError, match=r"no exporter for 'siri': there are .*whisper"):
         open_subject(Job(model="siri", checkpoint="", out=tmp_path))
+
+
+def test_an_option_that_a_model_does_not_take_is_refused(checkpoint, tmp_path):
+    wanted = job(checkpoint, tmp_path, options={"vocoder": "v.pt"})
+    with pytest.raises(ConfigError, match="compact takes --option captions, figures, found 'voc"):
+        open_subject(wanted)
+    assert OPTIONS.keys() == EXPORTERS.keys()
 
 
 def test_tensorrt_is_refused_what_it_cannot_run(tmp_path):

@@ -46,6 +46,14 @@ def test_what_cannot_be_asked_for_is_a_wrong_argument(tap_live, words):
     assert tap_live("export", "compact", *WORDS, *words)[0] == 2
 
 
+def test_the_help_names_every_model_and_what_it_takes(tap_live, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "300")
+    code, out, _ = tap_live("export", "--help")
+    assert code == 0
+    assert all(name in out for name in EXPORTERS)
+    assert "gentse: vocoder, whisper, seconds, steps" in out
+
+
 def test_an_option_is_a_name_and_a_value(tap_live):
     code, _, err = tap_live("export", "compact", *WORDS, "--option", "captions")
     assert code == 2 and "wanted --option NAME=VALUE, found 'captions'" in err
