@@ -30,6 +30,7 @@ from tap_live.export import compact
 from tap_live.export.clapsep_graphs import separator_graphs
 from tap_live.export.compact_graph import build
 from tap_live.export.exporters import FIXED
+from tap_live.export.gpu_search import search_on
 from tap_live.export.gpu_targets import (
     CLAPSEP,
     CONTEXT_MS,
@@ -50,6 +51,8 @@ from tap_live.runtime import Engine, Tensors
 
 State: TypeAlias = Literal["ok", "FAILED", "not yet run"]
 Given: TypeAlias = tuple[nn.Module, list[Tensor]]
+PROVIDERS: tuple[Device, ...] = ("cuda", "tensorrt")
+SEARCHES = 5  # that are timed
 TOLERANCES = {torch.float32: 1e-3, torch.float16: 3e-2, torch.bfloat16: 1e-1}
 
 
@@ -89,6 +92,7 @@ def checks(device: torch.device, folder: Path) -> Iterator[Check]:
             what = f"{name}, PyTorch {kind} on {device.type} against fp32 on the CPU"
             yield Check(what, f"{tolerance:.0e}", partial(in_torch, network, device, dtype))
     yield from _graph_checks(folder)
+    yield from _search_checks()
     yield from _targets(device, folder)
 
 
@@ -167,11 +171,16 @@ def _graph_checks(folder: Path) -> Iterator[Check]:
         build_engines({"step": graph}, made().folder, FIXED, lambda *_: None)
         return through("tensorrt")
 
-    providers: tuple[Device, ...] = ("cuda", "tensorrt")
-    for one in providers:
+    for one in PROVIDERS:
         what = f"compact, ONNX Runtime on {one} against PyTorch on the CPU"
         yield Check(what, "1e-03", partial(through, one))
     yield Check("compact, native TensorRT engine with a CUDA graph, likewise", "1e-03", native)
+
+
+def _search_checks() -> Iterator[Check]:
+    for one in PROVIDERS:
+        what = f"Whisper, greedy search of {SPEAKERS} rows with its state kept on {one}"
+        yield Check(what, "the CPU's tokens", partial(search_on, one, SPEAKERS, SEARCHES))
 
 
 def _parity(net: CompactExtractor, engine: Engine) -> tuple[str, bool]:

@@ -107,7 +107,7 @@ def decode(
     """
     tokenizer = tokenizer_of(model)
     language = options.language or detect_language(model, encoded, prompt)[0]
-    window = _window(model, tokenizer, encoded, options, language, prompt)
+    window = window_of(model, tokenizer, encoded, options, language, prompt)
     tried: list[Hypothesis] = []
     for temperature in options.temperatures:
         tried.append(_attempt(window, options, language, temperature))
@@ -147,7 +147,7 @@ def decode_rows(
         for row, one in enumerate(options)
     ]
     windows = [
-        _window(model, tokenizer, encoded, one, language, prompt)
+        window_of(model, tokenizer, encoded, one, language, prompt)
         for one, language in zip(options, languages, strict=True)
     ]
     reader = model.reader(encoded, prompt, windows[0].rules)
@@ -186,7 +186,7 @@ def _tokenizer(folder: Path, multilingual: bool) -> Tokenizer:
     return Tokenizer(folder, multilingual=multilingual)
 
 
-def _window(
+def window_of(
     model: Whisper,
     tokenizer: Tokenizer,
     encoded: Encoded,
@@ -194,6 +194,7 @@ def _window(
     language: str,
     prompt: Prompt | None,
 ) -> Window:
+    """What a search is given. Raises: ConfigError if there is no room for an answer."""
     timestamps = not options.without_timestamps
     start = tokenizer.start(language, options.task, timestamps=timestamps)
     # The text before may fill half the context, its mark included; its newest part counts most.

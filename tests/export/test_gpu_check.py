@@ -91,7 +91,10 @@ def test_what_is_missing_says_why_it_did_not_run():
 def test_everything_that_only_a_gpu_can_show_is_on_the_list(tmp_path):
     names = [check.what for check in checks(torch.device("cuda"), tmp_path)]
     assert len(set(names)) == len(names)
-    for part in ("bfloat16 on cuda", "on tensorrt", "native TensorRT engine", "64 speakers"):
+    for part in (
+        *("bfloat16 on cuda", "on tensorrt", "native TensorRT engine", "64 speakers"),
+        *("search of 64 rows with its state kept on cuda", "kept on tensorrt"),
+    ):
         assert any(part in name for name in names), part
     assert table([GOOD.row()], "none").row_count == 1
 

@@ -231,6 +231,13 @@ def test_an_answer_that_is_not_good_is_tried_again_alone(plain: Whisper, kept: W
     assert [one.tokens for one in found] == [one.tokens for one in wanted]
 
 
+def test_the_check_for_cards_compares_and_times_it(plain: Whisper, kept: Whisper) -> None:
+    from tap_live.export.gpu_search import search
+
+    found, right = search(plain, kept, rows=3, runs=1)
+    assert right and found.startswith("the same tokens; 3 rows in ")
+
+
 def test_a_model_that_keeps_nothing_has_no_reader(plain: Whisper) -> None:
     rules = Rules(tokenizer_of(plain), timestamps=False)
     with pytest.raises(
