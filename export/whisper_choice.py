@@ -1,61 +1,103 @@
-"""Make the graph that chooses Whisper's next token: rules, the likeliest, how likely it is.
+"""Make the graphs that choose Whisper's next tokens: rules, the likeliest, how likely they are.
 
     python -m tap_live.export.whisper_choice
 
-It ships as `tap_live/whisper/choice.onnx` and has no weights: what the rules are is given with the
-logits, so that it fits every Whisper. Where logits lie on a card they stay there; a token and its
-log-probability leave it. `tap_live/whisper/rules.py` says the same in numpy.
+They ship beside `tap_live/whisper/resident.py` and have no weights: what the rules are is given
+with the logits, so that they fit every Whisper. Where logits lie on a card they stay there; tokens
+and their log-probabilities leave it. `tap_live/whisper/rules.py` says the same in numpy.
 
-Letters in shapes: B rows, N columns, V vocabulary.
+Letters in shapes: B rows, N columns, V vocabulary, K of the likeliest.
 """
 
 from pathlib import Path
+from typing import NamedTuple
 
 import onnx
 
 from tap_live.export.whisper_nodes import Graph, Weights
-from tap_live.whisper.resident import CHOICE
+from tap_live.whisper.resident import CHOICE, PICK, RANKING
 
 OPSET = 18
 """ONNX Runtime's CUDA provider has `ReduceMax` of this version, not of 20: with that one the logits
 would be copied to the CPU (its `docs/OperatorKernels.md`)."""
 
 
+class Ruled(NamedTuple):
+    """What the rules leave of some logits, and what else was given."""
+
+    logits: str  # (B, N, V) as they came
+    ruled: str  # and with what cannot follow at minus infinity
+    newest: str
+    first: str
+    silence: str
+
+
 def choice_graph() -> onnx.ModelProto:
     """`logits, last, before, newest, asked, never, blank, marks, timed
     -> token, logprob, newest.next, asked_logprob, silence`.
 
-    `last` and `before` are the tokens that each column ends with, `newest` the latest timestamp up
-    to it; below zero where there is none. `marks` are the end, the first timestamp, the last one
-    that may come first, and the token of silence. `asked_logprob` is that of `asked`, `silence`
-    that of silence, both without rules.
+    `asked_logprob` is that of `asked`, `silence` that of silence, both without rules.
     """
     g = Graph("whisper-choice", Weights(), "float")
+    given = _ruled(g)
+    asked = g.input("asked", "int64", ["B", "N"])
+    chosen = g.op("ArgMax", given.ruled, axis=-1, keepdims=0)
+    g.output(chosen, "token", "int64", ["B", "N"])
+    g.output(_logprob(g, given.ruled, chosen), "logprob", "float32", ["B", "N"])
+    said_time = g.op("GreaterOrEqual", chosen, given.first)
+    g.output(g.op("Where", said_time, chosen, given.newest), "newest.next", "int64", ["B", "N"])
+    g.output(_logprob(g, given.logits, asked), "asked_logprob", "float32", ["B", "N"])
+    nobody = g.op("Expand", given.silence, g.op("Shape", asked))
+    g.output(_logprob(g, given.logits, nobody), "silence", "float32", ["B", "N"])
+    return _model(g)
+
+
+def ranking_graph() -> onnx.ModelProto:
+    """`logits, last, before, newest, never, blank, marks, timed, count -> tokens, logprobs`.
+
+    The `count` likeliest of every column, the likeliest first, (B, N, K) each: for beams.
+    """
+    g = Graph("whisper-ranking", Weights(), "float")
+    ruled = _ruled(g).ruled
+    best, tokens = g.ops("TopK", 2, ruled, g.input("count", "int64", [1]), axis=-1)
+    g.output(tokens, "tokens", "int64", ["B", "N", "K"])
+    g.output(g.op("Sub", best, _mass(g, ruled)), "logprobs", "float32", ["B", "N", "K"])
+    return _model(g)
+
+
+def pick_graph() -> onnx.ModelProto:
+    """`value, rows -> picked`: go on with these rows of a cache, any of them more than once."""
+    g = Graph("whisper-pick", Weights(), "float")
+    value = g.input("value", "float32", ["B", "H", "S", "D"])
+    picked = g.op("Gather", value, g.input("rows", "int64", ["R"]), axis=0)
+    g.output(picked, "picked", "float32", ["R", "H", "S", "D"])
+    return _model(g)
+
+
+def _ruled(g: Graph) -> Ruled:
+    """Lay the rules on `logits`.
+
+    `last` and `before` are the tokens that each column ends with, `newest` the latest timestamp up
+    to it; below zero where there is none. `marks` are the end, the first timestamp, the last one
+    that may come first, and the token of silence.
+    """
     logits = g.input("logits", "float32", ["B", "N", "V"])
-    last, before, newest, asked = (
-        g.input(name, "int64", ["B", "N"]) for name in ("last", "before", "newest", "asked")
-    )
+    last, before, newest = (g.input(n, "int64", ["B", "N"]) for n in ("last", "before", "newest"))
     never, blank = (g.input(name, "bool", ["V"]) for name in ("never", "blank"))
     marks, timed = g.input("marks", "int64", [4]), g.input("timed", "bool", [1])
     eot, first, latest, silence = g.ops("Split", 4, marks, num_outputs=4)  # (1,) each
 
     token = g.op("Range", g.constant(0), _scalar(g, g.size(logits, 2)), g.constant(1))  # (V,)
-    forbidden = _untimed(g, never, blank, last)
     pairs = _pairs(g, token, (last, before, newest), (eot, first, latest))
-    forbidden = g.op("Or", forbidden, g.op("And", timed, pairs))
+    forbidden = g.op("Or", _untimed(g, never, blank, last), g.op("And", timed, pairs))
     ruled = _without(g, logits, forbidden)
     is_time = g.op("GreaterOrEqual", token, first)
     rather = g.op("And", timed, _times_are_likelier(g, ruled, is_time))  # (B, N, 1)
     ruled = _without(g, ruled, g.op("And", rather, g.op("Not", is_time)))
+    return Ruled(logits, ruled, newest, first, silence)
 
-    chosen = g.op("ArgMax", ruled, axis=-1, keepdims=0)
-    g.output(chosen, "token", "int64", ["B", "N"])
-    g.output(_logprob(g, ruled, chosen), "logprob", "float32", ["B", "N"])
-    said_time = g.op("GreaterOrEqual", chosen, first)
-    g.output(g.op("Where", said_time, chosen, newest), "newest.next", "int64", ["B", "N"])
-    g.output(_logprob(g, logits, asked), "asked_logprob", "float32", ["B", "N"])
-    nobody = g.op("Expand", silence, g.op("Shape", asked))
-    g.output(_logprob(g, logits, nobody), "silence", "float32", ["B", "N"])
+
+def _model(g: Graph) -> onnx.ModelProto:
     model = g.model()
     model.opset_import[0].version = OPSET
     return model
@@ -87,8 +129,8 @@ def _pairs(g: Graph, token: str, said: tuple[str, str, str], marks: tuple[str, s
     back = g.op("And", is_time, g.op("Less", token, least))
     back = g.op("And", back, g.op("GreaterOrEqual", newest, g.constant(0)))
     later = g.op("Or", g.op("Or", after_pair, to_close), back)
-    said = g.op("And", g.op("Not", begins), later)
-    return g.op("Or", g.op("And", begins, at_first), said)
+    later = g.op("And", g.op("Not", begins), later)
+    return g.op("Or", g.op("And", begins, at_first), later)
 
 
 def _times_are_likelier(g: Graph, ruled: str, is_time: str) -> str:
@@ -126,9 +168,13 @@ def _scalar(g: Graph, value: str) -> str:
     return g.op("Squeeze", value)
 
 
-def write_choice(path: Path = CHOICE) -> None:
-    path.write_bytes(choice_graph().SerializeToString(deterministic=True))
+GRAPHS = {CHOICE: choice_graph, RANKING: ranking_graph, PICK: pick_graph}
+
+
+def write(folder: Path = CHOICE.parent) -> None:
+    for path, make in GRAPHS.items():
+        (folder / path.name).write_bytes(make().SerializeToString(deterministic=True))
 
 
 if __name__ == "__main__":
-    write_choice()
+    write()

@@ -6,6 +6,7 @@ bindings, tested with made-up ones; not yet run on a card.
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from numpy.typing import NDArray
@@ -37,9 +38,9 @@ class Card:
         if had >= 0:
             del self._memory[name]
             self._did(self._cuda.cudaFree(address))
-        address = self._did(self._cuda.cudaMalloc(max(size, 1)))
-        self._memory[name] = address, size
-        return address
+        made: int = self._did(self._cuda.cudaMalloc(max(size, 1)))
+        self._memory[name] = made, size
+        return made
 
     def copy_in(self, name: str, value: NDArray[Any]) -> None:
         """`value` has to live until `settle`, as for `copy_out`."""
@@ -98,14 +99,11 @@ class Card:
     def _held(self) -> Iterator[Callable[[], Sequence[Any]]]:
         cuda = self._cuda
         while self._step:
-            step = self._step.pop()
-            yield lambda step=step: cuda.cudaGraphExecDestroy(step)
+            yield partial(cuda.cudaGraphExecDestroy, self._step.pop())
         while self._memory:
-            _, (address, _) = self._memory.popitem()
-            yield lambda address=address: cuda.cudaFree(address)
+            yield partial(cuda.cudaFree, self._memory.popitem()[1][0])
         while self._streams:
-            stream = self._streams.pop()
-            yield lambda stream=stream: cuda.cudaStreamDestroy(stream)
+            yield partial(cuda.cudaStreamDestroy, self._streams.pop())
 
     def _copy(self, to: int, source: int, size: int, kind: Any) -> None:
         self._did(self._cuda.cudaMemcpyAsync(to, source, size, kind, self.stream))

@@ -136,8 +136,8 @@ class NativeEngine:
                 self._card.copy_on(one.output, one.input, self._bytes(one.output))
         self._execute()
         outputs = [np.empty(self._shape(o.name), self._dtype(o.name)) for o in self._spec.outputs]
-        for one, value in zip(self._spec.outputs, outputs, strict=True):
-            self._card.copy_out(one.name, value)
+        for output, value in zip(self._spec.outputs, outputs, strict=True):
+            self._card.copy_out(output.name, value)
         self._card.settle()
         self._step += 1
         return outputs, [Kept(self._step)] * len(self._spec.state)

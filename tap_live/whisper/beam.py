@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tap_live.whisper.model import DecoderState
 from tap_live.whisper.rules import Logits
@@ -25,23 +27,66 @@ class Path:
         return sum(self.logprobs)
 
 
+class Ranked(NamedTuple):
+    """The likeliest tokens to follow each path, and how likely they are: (B, K) each, any order."""
+
+    tokens: NDArray[np.int64]
+    logprobs: NDArray[np.float32]
+
+
+class Ranking(Protocol):
+    """Says what may follow the paths of one window; it goes forwards with them."""
+
+    def begin(self, count: int) -> tuple[Ranked, Spoken]:
+        """What may come first, (1, count), and what is known of the window."""
+        ...
+
+    def follow(self, paths: Sequence[Path], rows: Sequence[int], count: int) -> Ranked:
+        """What may follow `paths`, each of which goes on from one of the rows before."""
+        ...
+
+
+class InArrays:
+    """A `Ranking` of logits that have come from the model."""
+
+    def __init__(self, window: Window) -> None:
+        self._window = window
+
+    def begin(self, count: int) -> tuple[Ranked, Spoken]:
+        logits, _, self._state, opened = self._window.begin()
+        return self._ranked(logits, [Path()], count), opened
+
+    def follow(self, paths: Sequence[Path], rows: Sequence[int], count: int) -> Ranked:
+        logits, self._state = _step(self._window, paths, self._state.reorder(rows))
+        return self._ranked(logits, paths, count)
+
+    def _ranked(self, logits: Logits, paths: Sequence[Path], count: int) -> Ranked:
+        histories = [[*self._window.prefix, *path.tokens] for path in paths]
+        ruled = self._window.rules.apply(logits, histories)
+        top = np.argpartition(ruled, -count, axis=-1)[:, -count:]
+        return Ranked(top, np.take_along_axis(ruled, top, axis=-1) - mass(ruled)[:, None])
+
+
 def beam_search(
-    window: Window, beam: int, patience: float = 1.0, length_penalty: float | None = None
+    window: Window,
+    ranking: Ranking,
+    beam: int,
+    patience: float = 1.0,
+    length_penalty: float | None = None,
 ) -> Spoken:
     """Keep the `beam` likeliest answers until `beam * patience` of them have ended.
 
     Source: OpenAI's `BeamSearchDecoder`; patience after Kasai et al., arXiv:2204.05424.
     """
-    logits, _, state, opened = window.begin()
+    ranked, opened = ranking.begin(beam + 1)
     eot, wanted = window.tokenizer.eot, max(1, round(beam * patience))
     paths, finished = [Path()], list[Path]()
     for _ in range(window.limit - len(window.prefix)):
-        ruled = window.rules.apply(logits, [[*window.prefix, *path.tokens] for path in paths])
-        rows, paths, ended = _grown(paths, ruled, beam, eot)
+        rows, paths, ended = _grown(paths, ranked, beam, eot)
         finished += ended
         if len(finished) >= wanted or not paths:
             break
-        logits, state = _step(window, paths, state.reorder(rows))
+        ranked = ranking.follow(paths, rows, beam + 1)
     else:
         finished += sorted(paths, key=lambda path: -path.total)[: max(0, beam - len(finished))]
     return _told(window, opened, finished, length_penalty)
@@ -104,11 +149,10 @@ def _told(
 
 
 def _grown(
-    paths: Sequence[Path], logits: Logits, beam: int, eot: int
+    paths: Sequence[Path], ranked: Ranked, beam: int, eot: int
 ) -> tuple[list[int], list[Path], list[Path]]:
     """Lengthen paths by a token: where each of the `beam` best came from, they, and the ended."""
-    top = np.argpartition(logits, -(beam + 1), axis=-1)[:, -(beam + 1) :]  # (B, beam + 1)
-    likely = np.take_along_axis(logits, top, axis=-1) - mass(logits)[:, None]
+    top, likely = ranked
     totals = likely + np.array([[path.total] for path in paths])
     rows: list[int] = []
     going: list[Path] = []

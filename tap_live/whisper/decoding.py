@@ -13,8 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from tap_live.errors import ConfigError
-from tap_live.whisper.beam import beam_search, sample
+from tap_live.whisper.beam import InArrays, beam_search, sample
+from tap_live.whisper.beam_rows import OnDevice
 from tap_live.whisper.model import Encoded, Prompt, Whisper
+from tap_live.whisper.resident import Reader
 from tap_live.whisper.rows import greedy_rows
 from tap_live.whisper.rules import Rules, log_softmax
 from tap_live.whisper.search import Attention, Spoken, Window, greedy
@@ -223,13 +225,17 @@ def _attempt(
         random = np.random.default_rng(options.seed)
         spoken = sample(window, temperature, options.best_of, options.length_penalty, random)
     elif options.beam > 1:
-        spoken = beam_search(window, options.beam, options.patience, options.length_penalty)
+        beams = OnDevice(window, _reader(window)) if window.model.resident else InArrays(window)
+        spoken = beam_search(window, beams, options.beam, options.patience, options.length_penalty)
     elif window.model.resident:
-        reader = window.model.reader(window.encoded, window.prompt, window.rules)
-        (spoken,) = greedy_rows(reader, [window], [options.draft])
+        (spoken,) = greedy_rows(_reader(window), [window], [options.draft])
     else:
         spoken = greedy(window, options.draft)
     return _hypothesis(spoken, window, language, temperature)
+
+
+def _reader(window: Window) -> Reader:
+    return window.model.reader(window.encoded, window.prompt, window.rules)
 
 
 def _hypothesis(spoken: Spoken, window: Window, language: str, temperature: float) -> Hypothesis:

@@ -24,7 +24,9 @@ from tap_live.binding import Part, memory_of, run_bound
 from tap_live.providers import Device, place
 from tap_live.whisper.rules import Rules
 
-CHOICE = Path(__file__).with_name("choice.onnx")
+CHOICE, RANKING, PICK = (
+    Path(__file__).with_name(f"{name}.onnx") for name in ("choice", "ranking", "pick")
+)
 
 Ints = NDArray[np.int64]
 
@@ -61,6 +63,14 @@ class Chosen:
         return replace(self, **{name: getattr(self, name).numpy() for name in names})
 
 
+class Opened(NamedTuple):
+    """What is known when a beam search begins: K tokens that may follow, (B, K), the best first."""
+
+    chosen: Chosen
+    tokens: Ints
+    logprobs: NDArray[np.float32]
+
+
 class Resident:
     """The sessions of a Whisper, run with everything in their device's memory."""
 
@@ -69,7 +79,9 @@ class Resident:
         self.memory = memory_of(device)
         # a graph of no weights: what builds engines would only build one for every length
         on: Device = "cuda" if self.memory == "cuda" else "cpu"
-        self._choice = place(CHOICE, on).session
+        self._choice, self._ranking, self._pick = (
+            place(graph, on).session for graph in (CHOICE, RANKING, PICK)
+        )
         self._encoder, self._decoder = encoder, decoder
         self.cache = [f"self_{kind}.{layer}" for layer in range(layers) for kind in "kv"]
         self._kept = ["logits", "align", *(f"{name}.next" for name in self.cache)]
@@ -83,11 +95,28 @@ class Resident:
         """`logits, align`, and the caches after it."""
         return run_bound(self._decoder, feeds, [], self._kept, self.memory)
 
-    def choose(self, logits: Any, said: Said, rules: Mapping[str, Any]) -> list[Any]:
-        """`token, logprob, newest, asked_logprob, silence`."""
+    def choose(self, logits: Any, look: Any, said: Said, rules: Mapping[str, Any]) -> Chosen:
+        """The likeliest token of each column, and what else is known of it."""
         outputs = ["token", "logprob", "newest.next", "asked_logprob", "silence"]
         feeds = {"logits": logits, **said._asdict(), **rules}
-        return run_bound(self._choice, feeds, [], outputs, self.memory)
+        token, logprob, newest, asked, silence = run_bound(
+            self._choice, feeds, [], outputs, self.memory
+        )
+        return Chosen(token, logprob, newest, asked, silence, look)
+
+    def rank(
+        self, logits: Any, said: Said, rules: Mapping[str, Any], count: int
+    ) -> tuple[Ints, NDArray[np.float32]]:
+        """The likeliest tokens of each column and how likely they are, (B, N, count) arrays."""
+        feeds = {"logits": logits, **said._asdict(), **rules, "count": np.array([count])}
+        del feeds["asked"]
+        tokens, logprobs = run_bound(self._ranking, feeds, ["tokens", "logprobs"], [], self.memory)
+        return tokens, logprobs
+
+    def pick(self, value: Any, rows: Sequence[int]) -> Any:
+        """These rows of a cache, left on the device."""
+        feeds = {"value": value, "rows": np.array(rows, np.int64)}
+        return run_bound(self._pick, feeds, [], ["picked"], self.memory)[0]
 
     def put(self, array: NDArray[Any]) -> Any:
         """Copy an array to the device, once for many calls."""
@@ -134,13 +163,13 @@ class Reader:
             for kind, value in zip("kv", placed, strict=True)
             for layer in range(sizes.layers)
         }
-        soft, on = prompt
-        self._prompt = {"prompt": resident.put(soft), "prompt_on": resident.put(on)}
+        self._given = prompt
+        self._prompt = self._placed(*prompt)
         self._rules = {
             name: resident.put(value) for name, value in rules.tensors(vocabulary).items()
         }
-        self.rows = len(on)
-        self._spare = np.where(on, 0, len(sizes.opening))  # columns in front, of each row
+        self.rows = len(prompt[1])
+        self._spare = np.where(prompt[1], 0, len(sizes.opening))  # columns in front, of each row
         self._columns = 0
         empty = np.zeros((self.rows, sizes.heads, 0, sizes.width), np.float32)
         self._cache: list[Any] = [empty] * len(resident.cache)
@@ -158,6 +187,39 @@ class Reader:
         Args:
             idle: rows that are done: they read without getting longer.
         """
+        logits, look = self._decoded(tokens, columns, wanted)
+        self._spare[list(idle)] += columns
+        return self._resident.choose(logits, look, said, self._rules)
+
+    def open(self, tokens: Any, columns: int, said: Said, wanted: int, count: int) -> Opened:
+        """Begin a beam search: what `read` says, and `count` tokens after the last column."""
+        logits, look = self._decoded(tokens, columns, wanted)
+        chosen = self._resident.choose(logits, look, said, self._rules)
+        ranked = self._resident.rank(logits, said, self._rules, count)
+        return Opened(chosen, ranked[0][:, -1], ranked[1][:, -1])
+
+    def rank(self, tokens: Any, said: Said, count: int) -> tuple[Ints, NDArray[np.float32]]:
+        """Read a token a row; the likeliest that follow, (B, count), and how likely they are."""
+        logits, _ = self._decoded(tokens, 1, 1)
+        ranked = self._resident.rank(logits, said, self._rules, count)
+        return ranked[0][:, 0], ranked[1][:, 0]
+
+    def reorder(self, rows: Sequence[int]) -> None:
+        """Go on with these rows, any of them more than once; all are of one window."""
+        if [*rows] == [*range(self.rows)]:
+            return
+        self._cache = [self._resident.pick(value, rows) for value in self._cache]
+        self._spare = self._spare[list(rows)]
+        if len(rows) != self.rows:
+            self._given = tuple(part[[0] * len(rows)] for part in self._given)
+            self._prompt = self._placed(*self._given)
+        self.rows = len(rows)
+
+    def _placed(self, soft: NDArray[np.float32], on: NDArray[np.bool_]) -> dict[str, Any]:
+        return {"prompt": self._resident.put(soft), "prompt_on": self._resident.put(on)}
+
+    def _decoded(self, tokens: Any, columns: int, wanted: int) -> tuple[Any, Any]:
+        """The logits of the last `wanted` columns and where all looked, on the device."""
         if not self._columns and self._sizes.opening:
             opening = np.tile(np.array(self._sizes.opening), (self.rows, 1))
             tokens = np.concatenate([opening, tokens], axis=1)
@@ -172,8 +234,7 @@ class Reader:
         }
         logits, look, *self._cache = self._resident.decode(feeds)
         self._columns += columns
-        self._spare[list(idle)] += columns
-        return Chosen(*self._resident.choose(logits, said, self._rules), look)
+        return logits, look
 
     def keep(self, own: Ints) -> None:
         """Forget what each row read after so many columns of its own.

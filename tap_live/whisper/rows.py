@@ -60,7 +60,7 @@ class Row:
         front = 0 if self.begun else len(self._window.start)
         said = [*spoken, *unread[front:]]
         first = self._window.rules.first_timestamp
-        newest = [*accumulate((t if t >= first else NOTHING for t in said), _latest)]
+        newest = [*accumulate((t if t >= first else NOTHING for t in said), latest)]
         last, before = said, [NOTHING, *said][: len(said)]
         count = len(unread) - front  # columns that end with something said
         lines = ([NOTHING] * front + line[len(said) - count :] for line in (last, before, newest))
@@ -76,10 +76,7 @@ class Row:
         base = len(self.unread) - len(self.draft) - 1  # the column that the next token follows
         begin = self.silent_columns
         if not self.begun:
-            front, asked = len(self._window.start) - 1 - first, chosen.asked_logprob[row]
-            self._no_speech = float(np.exp(chosen.silence[row, begin - first]))
-            self.logprobs = asked[front : front + len(self.said)].tolist()
-            self.begun = True
+            self.open(chosen, row, first)
         found = slice(base - first, base - first + len(self.draft) + 1)
         tokens = chosen.token[row, found].tolist()
         agreed = agreement(self.draft, tokens)
@@ -88,6 +85,14 @@ class Row:
         self._looks.append(chosen.look[row, :, begin : base + agreed + 1])
         self.draft = resumed(self.draft[agreed:], self.said[-1])
         return base + agreed + 1
+
+    def open(self, chosen: Chosen, row: int, first: int) -> Spoken:
+        """Take what is known of the window before anything is said: as `Window.begin`."""
+        front, asked = len(self._window.start) - 1 - first, chosen.asked_logprob[row]
+        self._no_speech = float(np.exp(chosen.silence[row, self.silent_columns - first]))
+        self.logprobs = asked[front : front + len(self.said)].tolist()
+        self.begun = True
+        return Spoken(tuple(self.said), tuple(self.logprobs), self._no_speech, None)
 
     def spoken(self) -> Spoken:
         ended = self.said[-1] == self.eot
@@ -159,5 +164,5 @@ def _columns(lines: Sequence[Sequence[int]], columns: int, filler: int) -> NDArr
     return np.array([[*line, *[filler] * (columns - len(line))] for line in lines], np.int64)
 
 
-def _latest(before: int, token: int) -> int:
+def latest(before: int, token: int) -> int:
     return before if token == NOTHING else token

@@ -6,8 +6,13 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from tap_live.export.whisper_choice import choice_graph, write_choice
-from tap_live.whisper.resident import CHOICE
+from tap_live.export.whisper_choice import (
+    GRAPHS,
+    choice_graph,
+    pick_graph,
+    ranking_graph,
+    write,
+)
 from tap_live.whisper.rules import Rules, log_softmax
 
 EOT, FIRST, SIZE = 300, 320, 420
@@ -46,7 +51,7 @@ def columns(lines: list[list[int]]) -> dict[str, Any]:
 @pytest.mark.parametrize("latest", [1.0, 0.2, None])
 def test_it_chooses_as_the_rules_do(timed: bool, latest: float | None) -> None:
     rng = np.random.default_rng(1)
-    rules = Rules(Marks(), timestamps=timed, latest_start=latest)  # type: ignore[arg-type]
+    rules = Rules(Marks(), timestamps=timed, latest_start=latest)
     lines = histories(rng, timed, 300)
     logits = (4 * rng.standard_normal((1, len(lines), SIZE))).astype(np.float32)
     logits[:, ::3, FIRST:] += 3  # where timestamps are likelier together than alone
@@ -68,17 +73,38 @@ def test_it_chooses_as_the_rules_do(timed: bool, latest: float | None) -> None:
     np.testing.assert_array_equal(newest, columns(spoken)["newest"])
 
 
+def test_the_likeliest_are_ranked_by_the_rules_and_rows_are_picked() -> None:
+    rng = np.random.default_rng(2)
+    rules = Rules(Marks(), timestamps=True)
+    lines = histories(rng, True, 40)
+    logits = (4 * rng.standard_normal((1, len(lines), SIZE))).astype(np.float32)
+    session = onnxruntime.InferenceSession(ranking_graph().SerializeToString())
+    feeds = {"logits": logits, "count": np.array([4]), **columns(lines), **rules.tensors(SIZE)}
+    tokens, logprobs = session.run(None, feeds)
+    wanted = log_softmax(rules.apply(logits[0].copy(), lines))
+    np.testing.assert_array_equal(tokens[0], np.argsort(-wanted, axis=-1)[:, :4])
+    found = np.take_along_axis(wanted, tokens[0], axis=-1)
+    np.testing.assert_allclose(logprobs[0], found, atol=1e-5)
+    value = rng.standard_normal((3, 2, 5, 4)).astype(np.float32)
+    pick = onnxruntime.InferenceSession(pick_graph().SerializeToString())
+    (picked,) = pick.run(None, {"value": value, "rows": np.array([2, 0, 0, 1])})
+    np.testing.assert_array_equal(picked, value[[2, 0, 0, 1]])
+
+
 def test_what_ships_is_what_the_exporter_makes(tmp_path: Any) -> None:
-    write_choice(tmp_path / "choice.onnx")
-    assert (tmp_path / "choice.onnx").read_bytes() == CHOICE.read_bytes()
+    write(tmp_path)
+    for path in GRAPHS:
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes()
+        assert path.stat().st_size < 10_000
 
 
 def test_it_names_operators_that_cuda_has_in_their_version() -> None:
     """Of 20, `ReduceMax` would run on the CPU, and the logits be copied there."""
-    model = choice_graph()
-    assert [(one.domain, one.version) for one in model.opset_import] == [("", 18)]
-    assert {node.op_type for node in model.graph.node} <= {
-        *("Add", "And", "ArgMax", "Exp", "Expand", "GatherElements", "Greater", "GreaterOrEqual"),
+    models = [make() for make in GRAPHS.values()]
+    assert all([(o.domain, o.version) for o in m.opset_import] == [("", 18)] for m in models)
+    assert {node.op_type for model in models for node in model.graph.node} <= {
+        *("Add", "And", "ArgMax", "Exp", "Expand", "Gather", "GatherElements", "Greater", "TopK"),
+        "GreaterOrEqual",
         *("Identity", "Less", "Log", "Max", "Not", "Or", "Range", "ReduceMax", "ReduceSum"),
         *("Shape", "Split", "Squeeze", "Sub", "Unsqueeze", "Where"),
     }  # those of its list that take these types

@@ -208,6 +208,23 @@ def test_what_leaves_the_device_is_a_token_and_how_likely_it_is(
     assert all(names == {"tokens", "last", "position"} for names in steps)
 
 
+@pytest.mark.parametrize("on", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_beams_find_what_they_find_in_arrays(
+    plain: Whisper, kept: Whisper, seed: int, on: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And no logits come for it: some tokens of each path, and how likely they are."""
+    prompt = prompts(plain, [True]) if on else None
+    options = replace(
+        GREEDY, beam=5, max_tokens=16, without_timestamps=seed > 0, prefix=(65, 66)[:seed]
+    )
+    wanted = decode(plain, plain.encode(mel(1, seed), prompt), options, prompt)
+    monkeypatch.setattr(kept, "decode", None)  # the way of arrays
+    found = decode(kept, kept.encode(mel(1, seed), prompt), options, prompt)
+    same(found, wanted)
+    assert len(wanted.tokens) > 3
+
+
 def test_languages_and_beams_are_found_where_the_state_is_kept(
     plain: Whisper, kept: Whisper
 ) -> None:
@@ -264,3 +281,7 @@ def test_real_speech_is_heard_as_in_arrays(tiny_en: Whisper, conversation: Any) 
         for one, other in zip(decode_rows(kept, kept.encode(sound), drafted), wanted, strict=True):
             assert one.tokens == other.tokens
         assert sum(len(one.tokens) for one in wanted) > 60
+    wide = DecodingOptions(language="en", beam=5)
+    for row in range(2):
+        here, there = (one.encode(sound[row : row + 1]) for one in (tiny_en, kept))
+        same(decode(kept, there, wide), decode(tiny_en, here, wide))
