@@ -5,6 +5,7 @@ written, which was proved before; the engine as the live one runs it, state on t
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -40,7 +41,8 @@ def compare_engines(
     found = {}
     for name, path in graphs.items():
         spec, steps = spec_of(name, path, bundle), given[name][:STEPS]
-        with NativeEngine(spec, check_engine(engine_folder(bundle, name), path)) as engine:
+        engine_file = check_engine(engine_folder(bundle, name), path)
+        with closing(NativeEngine(spec, engine_file)) as engine:
             found[name] = compare(
                 _Stream(spec, _as_written(spec, path, device)), _Stream(spec, engine.run), steps
             )

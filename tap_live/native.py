@@ -12,8 +12,7 @@ import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 import numpy as np
@@ -63,8 +62,7 @@ def check_engine(folder: Path, graph: Path) -> Path:
 class NativeEngine:
     """Run one engine; one stream at a time, from one thread.
 
-    What it holds on the card is given back by `close`, by leaving a `with`, or when nobody has
-    the engine any more.
+    What it holds on the card is given back by `close`, or when nobody has the engine any more.
     """
 
     def __init__(self, spec: GraphSpec, engine: Path) -> None:
@@ -73,6 +71,7 @@ class NativeEngine:
         self._spec = spec
         self._loaded = _loaded(self._trt, engine)
         self._card = Card(cuda)
+        self._give_back = weakref.finalize(self, _give_back, self._loaded, self._card)
         self._shapes: dict[str, Shape] = {}
         self._names = [self._engine.get_tensor_name(n) for n in range(self._engine.num_io_tensors)]
         host = self._trt.TensorLocation.HOST
@@ -82,18 +81,6 @@ class NativeEngine:
         self._arranged = False  # and run once, so that the next step can be captured
         self._step = 0
         self._busy = self._closed = False
-        self._give_back = weakref.finalize(self, _give_back, self._loaded, self._card)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Give back what is held on the card. Any thread; a step that runs is ended first."""

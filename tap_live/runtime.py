@@ -11,8 +11,7 @@ On a GPU the state stays there between steps; inputs and outputs are numpy array
 import logging
 import time
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Any, Protocol, Self, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,17 +70,6 @@ class Engine:
             self.device, self._session = placed.device, placed.session
         self._outputs = [spec.name for spec in self.spec.outputs]
         self._kept = [spec.output for spec in self.spec.state]
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Give back what a native engine holds on the card; a session goes with its engine."""

@@ -211,7 +211,8 @@ class Reader:
         self._cache = [self._resident.pick(value, rows) for value in self._cache]
         self._spare = self._spare[list(rows)]
         if len(rows) != self.rows:
-            self._given = tuple(part[[0] * len(rows)] for part in self._given)
+            (soft, on), first = self._given, [0] * len(rows)
+            self._given = soft[first], on[first]
             self._prompt = self._placed(*self._given)
         self.rows = len(rows)
 

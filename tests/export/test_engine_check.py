@@ -1,15 +1,13 @@
 """Engines that were built are held against their graphs: on a card that ONNX Runtime plays."""
 
 import ctypes
-import sys
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 
-from tap_live.engine_cache import Machine
 from tap_live.errors import BundleError
 from tap_live.export import making, tensorrt_build
 from tap_live.export.engine_check import STEPS, compare_engines, spec_of
@@ -17,12 +15,10 @@ from tap_live.export.exporters import Job
 from tap_live.export.of_whisper import RANGES, WhisperSubject
 from tap_live.export.tensorrt_build import build_engines
 
-from ..tap_live.test_native import FakeCuda
+from ..tap_live.test_native import CARD, FakeCuda, install
 from .test_making import shorten, trained
 from .test_tensorrt_build import FakeTensorrt
 from .test_whisper import small
-
-CARD = Machine("H200", "9.0", "570.86", "10.16.1", "1.31.1")
 
 
 class PlayedTensorrt(FakeTensorrt):
@@ -123,14 +119,9 @@ def card(monkeypatch, tmp_path):
     shorten(monkeypatch)
     cuda = FakeCuda()
     trt = PlayedTensorrt(cuda)
-    bindings = ModuleType("cuda.bindings")
-    bindings.runtime = cuda
-    modules = {"tensorrt": trt, "cuda": ModuleType("cuda"), "cuda.bindings": bindings}
-    for name, module in {**modules, "cuda.bindings.runtime": cuda}.items():
-        monkeypatch.setitem(sys.modules, name, module)
+    install(monkeypatch, trt, cuda)
     for module in (making, tensorrt_build):
         monkeypatch.setattr(module, "this_machine", lambda: CARD)
-    monkeypatch.setattr("tap_live.native.this_machine", lambda: CARD)
     cache = tmp_path / "cache"
     monkeypatch.setattr("tap_live.export.timings.platformdirs.user_cache_path", lambda _: cache)
     return trt

@@ -1,6 +1,7 @@
 """Native engines without a card: TensorRT and CUDA are played by `FakeTensorrt` and `FakeCuda`."""
 
 import sys
+from contextlib import closing
 from types import ModuleType, SimpleNamespace
 
 import msgspec
@@ -167,17 +168,22 @@ class FakeTensorrt(ModuleType):
         return self.starts
 
 
-@pytest.fixture
-def card(monkeypatch):
-    """A machine with the made-up card; returns its TensorRT and CUDA."""
-    cuda = FakeCuda()
-    trt = FakeTensorrt(cuda)
+def install(monkeypatch, trt, cuda):
+    """Have a machine with a card and these libraries."""
     bindings = ModuleType("cuda.bindings")
     bindings.runtime = cuda
     modules = {"tensorrt": trt, "cuda": ModuleType("cuda"), "cuda.bindings": bindings}
     for name, module in {**modules, "cuda.bindings.runtime": cuda}.items():
         monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setattr(native, "this_machine", lambda: CARD)
+
+
+@pytest.fixture
+def card(monkeypatch):
+    """A machine with the made-up card; returns its TensorRT and CUDA."""
+    cuda = FakeCuda()
+    trt = FakeTensorrt(cuda)
+    install(monkeypatch, trt, cuda)
     return SimpleNamespace(trt=trt, cuda=cuda)
 
 
@@ -226,7 +232,7 @@ def lifetimes(cuda):
 
 
 def test_all_that_was_made_on_the_card_is_destroyed_once(card, tmp_path):
-    with NativeEngine(SPEC, write(tmp_path)) as engine:
+    with closing(NativeEngine(SPEC, write(tmp_path))) as engine:
         for length in (1, 2, 1):  # memory that grows, a step captured for each shape
             state = {"total": np.zeros(length, np.float32)}
             for _ in range(3):
