@@ -1,5 +1,6 @@
 """What holds for the repository as a whole."""
 
+import os
 import subprocess
 import sys
 import tomllib
@@ -59,3 +60,17 @@ def test_importing_the_package_loads_nothing_heavy():
     program = "import sys, tap_live; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert not {"numpy", "onnxruntime", "torch", "rich"} & set(done.stdout.split())
+
+
+def test_onnx_runtime_reports_to_nobody(tmp_path):
+    """Its telemetry keeps an identifier in the cache and looks for its maker's server."""
+    program = (
+        "import sys; from pathlib import Path; from tap_live.bundle import open_bundle;"
+        "from tap_live.runtime import Engine; Engine(open_bundle(Path(sys.argv[1])), 'windows')"
+    )
+    silenced = ("CI", "ORT_DISABLE_TELEMETRY")  # either would switch it off by itself
+    environment = {name: value for name, value in os.environ.items() if name not in silenced}
+    environment |= {"XDG_CACHE_HOME": str(tmp_path), "HOME": str(tmp_path)}
+    bundle = ROOT / "tap_live" / "bundles" / "vad"
+    subprocess.run([sys.executable, "-c", program, bundle], env=environment, check=True)
+    assert not list(tmp_path.rglob("*onnxruntime*"))
