@@ -6,7 +6,8 @@ from itertools import accumulate
 import numpy as np
 
 from tap_live.whisper.beam import Path, Ranked
-from tap_live.whisper.resident import Reader, Said
+from tap_live.whisper.reader import Reader
+from tap_live.whisper.resident import Said
 from tap_live.whisper.rows import NOTHING, Row, latest
 from tap_live.whisper.search import Spoken, Window
 

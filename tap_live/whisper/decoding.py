@@ -16,7 +16,7 @@ from tap_live.errors import ConfigError
 from tap_live.whisper.beam import InArrays, beam_search, sample
 from tap_live.whisper.beam_rows import OnDevice
 from tap_live.whisper.model import Encoded, Prompt, Whisper
-from tap_live.whisper.resident import Reader
+from tap_live.whisper.reader import Reader
 from tap_live.whisper.rows import greedy_rows
 from tap_live.whisper.rules import Rules, log_softmax
 from tap_live.whisper.search import Attention, Spoken, Window, greedy

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from tap_live.errors import BundleError, ConfigError
 from tap_live.providers import CPU, Where, place
-from tap_live.whisper.resident import Reader, Resident, Sizes
+from tap_live.whisper.reader import Reader, Sizes
+from tap_live.whisper.resident import Resident
 from tap_live.whisper.rules import Rules
 
 Precision: TypeAlias = Literal["int8", "fp16", "fp32"]

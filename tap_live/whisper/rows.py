@@ -12,7 +12,8 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
-from tap_live.whisper.resident import Chosen, Reader, Said
+from tap_live.whisper.reader import Reader
+from tap_live.whisper.resident import Chosen, Said
 from tap_live.whisper.search import Attention, Spoken, Window, agreement, resumed
 
 AHEAD = 1  # tokens that are said before anybody looks whether it was the end
