@@ -17,14 +17,18 @@ _SILENT_DB = -120.0
 
 @dataclass(frozen=True, kw_only=True)
 class PresenceConfig:
-    """Levels in dB, lengths in seconds."""
+    """Levels in dB, lengths in seconds.
+
+    Chosen for `voice-compact` on dialogues of training voices that it did not learn from
+    (models/training/EXPERIMENTS.md); a network that tells voices apart better allows longer ones.
+    """
 
     quietest: float = -55.0  # dBFS; less is nothing
-    on: float = -6.0  # beside the mixture, from which it is there
-    off: float = -10.0  # and below which it is not
+    on: float = -5.0  # beside the mixture, from which it is there
+    off: float = -6.0  # and below which it is not
     window: float = 0.1  # of one look
-    appears: float = 0.4  # on end, before it is said to be there
-    leaves: float = 1.5  # likewise gone
+    appears: float = 0.2  # on end, before it is said to be there
+    leaves: float = 0.5  # likewise gone
 
 
 class Presence:
