@@ -13,6 +13,7 @@ import queue
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from threading import Event, Thread
@@ -89,6 +90,11 @@ class Recorder:
         self.closed.wait()
         return self._folder / MIXTURE
 
+    def finals(self) -> list[Caption]:
+        """Read what was said so far; after `finish_audio`. Raises: StorageError."""
+        with _storage(self._folder):
+            return _finals(self._folder)
+
     def end(self) -> None:
         """Let `run` return once everything is on disk."""
         self._queue.put(None)
@@ -147,6 +153,20 @@ class Recorder:
             self._publish(Failed(code="recording-stopped", text=text))
 
 
+def folder_for(wanted: Path, now: datetime) -> Path:
+    """Where to record: in a folder of its own below `wanted` if that holds a recording already.
+
+    Raises: StorageError if it is a file.
+    """
+    _check_folder(wanted)
+    return dated(wanted, now) if _holds_one(wanted) else wanted
+
+
+def dated(folder: Path, now: datetime) -> Path:
+    """Name a folder for a recording that begins now."""
+    return folder / f"{now:%Y-%m-%d-%H%M%S}"
+
+
 def _between(caption: Caption, begin: float, end: float) -> Caption | None:
     """Time a caption from `begin`; words that were over by then, or came after, are left out."""
     if begin == 0.0 and caption.end <= end:
@@ -165,17 +185,30 @@ def _between(caption: Caption, begin: float, end: float) -> Caption | None:
 
 def _prepare(folder: Path) -> None:
     """Make the folder, unless it holds a recording, which is never overwritten."""
-    if (folder / MIXTURE).exists():
+    _check_folder(folder)
+    if _holds_one(folder):
         raise StorageError(f"{folder} holds a recording already: name another folder")
     with _storage(folder):
         folder.mkdir(parents=True, exist_ok=True)
 
 
+def _check_folder(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise StorageError(f"wanted a folder to record in, found the file '{folder}': name another")
+
+
+def _holds_one(folder: Path) -> bool:
+    return any((folder / name).exists() for name in (MIXTURE, OUTPUT, *CAPTIONS))
+
+
+def _finals(folder: Path) -> list[Caption]:
+    lines = (folder / LINES).read_bytes().splitlines()
+    return [event for line in lines if isinstance(event := decode_event(line), Caption)]
+
+
 def _sort_captions(folder: Path) -> None:
     """Write the captions again in the order in which they were said."""
-    lines = (folder / LINES).read_bytes().splitlines()
-    finals = [event for line in lines if isinstance(event := decode_event(line), Caption)]
-    finals.sort(key=lambda final: final.start)
+    finals = sorted(_finals(folder), key=lambda final: final.start)
     for name in CAPTIONS:
         sorted_file = folder / f"sorted-{name}"
         writer = open_writer(sorted_file)

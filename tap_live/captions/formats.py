@@ -113,18 +113,48 @@ WRITERS: dict[str, type[_CueWriter] | type[JsonlWriter]] = {
 }
 
 
+class LateWriter:
+    """A file of captions that begins with its first word: until then an old one stays as it is.
+
+    Raises: ConfigError as `check_name`; OSError if it cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._writer = check_name(path)
+        path.touch()
+        self._file = path.open("r+b")
+        self._begun: CaptionWriter | None = None
+
+    def begin(self) -> CaptionWriter:
+        """Replace what was there, even where no word is ever said."""
+        if self._begun is None:
+            self._file.truncate()
+            self._begun = self._writer(self._file)
+        return self._begun
+
+    def write(self, caption: Caption) -> None:
+        self.begin().write(caption)
+
+    def close(self) -> None:
+        self._file.close()
+
+
 def open_writer(path: Path) -> CaptionWriter:
     """Begin a file of captions in the format that its suffix names; an old one is replaced.
 
-    Raises: ConfigError if the suffix names none; OSError if it cannot be written.
+    Raises: ConfigError as `check_name`; OSError if it cannot be written.
     """
+    return check_name(path)(path.open("wb"))
+
+
+def check_name(path: Path) -> type[_CueWriter] | type[JsonlWriter]:
+    """Return the format that a suffix names. Raises: ConfigError if it names none."""
     try:
-        writer = WRITERS[path.suffix.lower()]
+        return WRITERS[path.suffix.lower()]
     except KeyError:
         raise ConfigError(
             f"captions are written to {', '.join(WRITERS)}, not to {path.name!r}"
         ) from None
-    return writer(path.open("wb"))
 
 
 def _escaped(text: str) -> str:

@@ -20,7 +20,7 @@ from tap_live.errors import ConfigError
 from tap_live.events import Device as DeviceChanged
 from tap_live.events import Failed, Warned
 from tap_live.extraction import Extraction, Mixed
-from tap_live.outputs.file import FileOutput
+from tap_live.outputs.file import FileOutput, check_format
 from tap_live.pairs import add_pair, plan_pair
 from tap_live.presence import Presence
 
@@ -81,6 +81,8 @@ def extract(
 def _check(asked: Asking, file: Path, out: Path | None, report: Path | None) -> None:
     if out is None and report is None:
         raise ConfigError("wanted a file to write, -o OUT.wav, or a folder, --report DIR")
+    if out is not None:
+        check_format(out)
     if asked.extractor == "none":
         raise ConfigError("--extractor none takes nothing out: leave it out, or name a bundle")
     if not asked.asked:

@@ -1,7 +1,7 @@
 """`tap-live transcribe`: captions of a file, as fast as it goes."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +13,7 @@ from rich.progress import Progress
 from tap_live.audio.files import AudioFile
 from tap_live.audio.resample import StreamResampler
 from tap_live.captions.cues import Cues, fits_a_line
-from tap_live.captions.formats import CaptionWriter, open_writer
+from tap_live.captions.formats import LateWriter, check_name
 from tap_live.captions.speech import SpeechMap
 from tap_live.captions.stream import CaptionStream
 from tap_live.captions.vad import RATE, Vad
@@ -79,6 +79,8 @@ def transcribe(
     json: Json = False,
 ) -> None:
     """Caption a file."""
+    for path in out or ():  # all names, before any file is touched
+        check_name(path)
     where = where_of(device, strict)
     asked = asking(target, extractor=extractor, where=where)
     for one in asked.asked:
@@ -98,7 +100,7 @@ def transcribe(
         )
         say_devices(device, {**(plan.devices if plan else {}), **listener.devices})
         writers = [stack.enter_context(closing(_writer(path))) for path in out or ()]
-        page = _Page(json=json, quiet=bool(out))
+        page = _Page(json=json, quiet=bool(out), voices=asked.voices)
         blocks = stack.enter_context(_Tape(audio, page))
         heard = blocks.raw()
         if plan is not None and listening_to.extracted:
@@ -114,12 +116,17 @@ def transcribe(
                 _write(writers, caption)
         except KeyboardInterrupt:
             page.finish()
-            where_to = f"in {', '.join(map(str, out))}" if out else "above"
             raise CancelledError(
-                f"stopped after {blocks.seconds:.0f} s of '{audio.name}': what was said by then, "
-                f"as far as it was transcribed, is {where_to}"
+                f"stopped after {blocks.seconds:.0f} s of '{audio.name}': "
+                + (_kept_in(out) if page.spoken else "nothing was transcribed by then")
             ) from None
+        _begin(writers)
         page.finish()
+
+
+def _kept_in(out: list[Path] | None) -> str:
+    where = f"in {', '.join(map(str, out))}" if out else "above"
+    return f"what was said by then, as far as it was transcribed, is {where}"
 
 
 def _extracted(blocks: Iterator[Audio], extraction: Extraction) -> Iterator[Audio]:
@@ -205,10 +212,11 @@ class _Tape:
 class _Page:
     """Where captions and warnings are shown."""
 
-    def __init__(self, *, json: bool, quiet: bool) -> None:
+    def __init__(self, *, json: bool, quiet: bool, voices: Sequence[str] = ()) -> None:
         self._json, self._quiet = json, quiet
+        self._of_whom = f" of {' or '.join(voices)}" if voices else ""
         self._out = Console()
-        self._spoken = False
+        self.spoken = False
         self._cues = Cues(fits_a_line)
 
     def show(self, event: Caption | Warned | Failed) -> None:
@@ -218,26 +226,35 @@ class _Page:
         elif not isinstance(event, Caption):
             warn(event.text)
         else:
-            self._spoken = True
+            self.spoken = True
             for cue in [] if self._quiet else self._cues.push(event):
                 self._out.print(cue_line(cue), soft_wrap=True)
 
     def finish(self) -> None:
         """Print the line that was still growing; an empty page says why it is empty."""
-        if not self._spoken and not self._json:
-            warn("no speech was found")
+        if not self.spoken and not self._json:
+            warn(f"no speech{self._of_whom} was found")
         if self._cues.open:
             self._out.print(cue_line(self._cues.open), soft_wrap=True)
 
 
-def _writer(path: Path) -> CaptionWriter:
+def _writer(path: Path) -> LateWriter:
     try:
-        return open_writer(path)
+        return LateWriter(path)
     except OSError as error:
         raise StorageError(f"cannot write captions to '{path}': {reason(path, error)}") from error
 
 
-def _write(writers: list[CaptionWriter], caption: Caption) -> None:
+def _begin(writers: list[LateWriter]) -> None:
+    """A file in which nobody speaks has captions too: none."""
+    try:
+        for writer in writers:
+            writer.begin()
+    except OSError as error:
+        raise StorageError(f"cannot write captions: {error.strerror}") from error
+
+
+def _write(writers: list[LateWriter], caption: Caption) -> None:
     try:
         for writer in writers:
             writer.write(caption)

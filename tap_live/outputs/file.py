@@ -25,9 +25,7 @@ class FileOutput:
     def __init__(self, path: str | Path, rate: int) -> None:
         self.path = Path(path)
         self.name = self.path.name
-        subtype = FORMATS.get(self.path.suffix.lower())
-        if subtype is None:
-            raise ConfigError(f"wanted a .wav or .flac file to write, found '{path}'")
+        subtype = check_format(self.path)
         try:
             self._file = soundfile.SoundFile(self.path, "w", rate, 1, subtype)
         except (soundfile.LibsndfileError, OSError) as error:
@@ -54,6 +52,14 @@ class FileOutput:
         at: TracebackType | None,
     ) -> None:
         self._file.close()
+
+
+def check_format(path: Path) -> str:
+    """Return how samples are kept in a file of that name. Raises: ConfigError."""
+    subtype = FORMATS.get(path.suffix.lower())
+    if subtype is None:
+        raise ConfigError(f"wanted a .wav or .flac file to write, found '{path}'")
+    return subtype
 
 
 def reason(path: Path, error: Exception) -> str:

@@ -31,6 +31,7 @@ from tap_live.events import (
 from tap_live.extraction import Mixed
 from tap_live.live import Live
 from tap_live.processor import Audio
+from tap_live.recorder import dated
 from tap_live.ring import RingBuffer
 from tap_live.service.clips import data_folder
 from tap_live.service.commands import Tell
@@ -145,7 +146,7 @@ class LiveControl:
         if self._record_option:
             raise NotPossibleError(f"all of this stream is recorded in {self._record_option}")
         if self._recording is None:
-            folder = self._folder / "recordings" / f"{self._now():%Y-%m-%d-%H%M%S}"
+            folder = dated(self._folder / "recordings", self._now())
             self._recording = folder, self._live.record(folder)
         return {"folder": str(self._recording[0])}
 

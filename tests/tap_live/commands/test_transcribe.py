@@ -7,6 +7,7 @@ import pytest
 import soundfile
 
 from tap_live.bundle import read_manifest, write_manifest
+from tap_live.errors import AudioError
 from tap_live.events import Caption, Word, decode_event
 from tap_live.voices.store import Voice, VoiceStore
 
@@ -126,6 +127,37 @@ def test_a_format_that_there_is_not_is_refused_before_any_work(tap_live, tiny, s
     assert ".vtt" in err
 
 
+def test_no_file_is_touched_before_all_names_are_checked(tap_live, speech, tmp_path):
+    kept = tmp_path / "keep.vtt"
+    kept.write_text("precious")
+    code, _, err = tap_live("transcribe", speech, "-o", kept, "-o", tmp_path / "keep.xyz")
+    assert code == 2 and "keep.xyz" in err
+    assert kept.read_text() == "precious"
+
+
+def test_what_fails_before_the_first_word_leaves_an_old_file_as_it_was(
+    tap_live, tiny, speech, tmp_path, monkeypatch
+):
+    kept = tmp_path / "keep.vtt"
+    kept.write_text("precious")
+
+    def broken(*_):
+        raise AudioError("no more of it")
+        yield
+
+    monkeypatch.setattr("tap_live.commands.transcribe._batched", broken)
+    assert tap_live("transcribe", speech, "--whisper", tiny, "-o", kept)[0] == 1
+    assert kept.read_text() == "precious"
+
+
+def test_captions_of_silence_replace_an_old_file(tap_live, tiny, silence, tmp_path):
+    out = tmp_path / "out.vtt"
+    out.write_text("old")
+    code, _, err = tap_live("transcribe", silence, "--whisper", tiny, "-o", out)
+    assert code == 0 and "no speech was found" in err
+    assert out.read_text() == "WEBVTT\n\n"
+
+
 def test_wrong_arguments_are_exit_code_2(tap_live):
     assert tap_live("transcribe")[0] == 2
     assert tap_live("transcribe", "x.wav", "--beam", "0")[0] == 2
@@ -156,7 +188,8 @@ def test_captions_hear_what_is_extracted_if_the_network_is_good_enough(
         lambda stream, audio: pushed.append(audio) or [],
     )
     words = (speech, "--target", "voice:ana", "--extractor", bundle)
-    assert tap_live("transcribe", *words, "--whisper", tiny)[0] == 0
+    code, _, err = tap_live("transcribe", *words, "--whisper", tiny)
+    assert code == 0 and "no speech of voice:ana was found" in err
     expected = speech
     if captions:
         expected = tmp_path / "ana.wav"
