@@ -4,16 +4,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import soundfile
-from msgspec.structs import replace
 
 from tap_live.audio.resample import StreamResampler
 from tap_live.captions.stream import MakeCaptioner
 from tap_live.captions.vad import RATE
-from tap_live.events import Caption, Warned
+from tap_live.events import Caption, Warned, Word
 from tap_live.processor import Processor
+from tap_live.seam import Seam
 
 BLOCK_S = 1
-MARGIN_S = 2  # heard around a span, so that no word is cut: it belongs where its middle lies
+MARGIN_S = 2  # heard around a span, so that no word is cut
 
 
 def caption_late(
@@ -21,6 +21,7 @@ def caption_late(
     spans: Sequence[tuple[int, int]],
     make_captioner: MakeCaptioner,
     first_id: int,
+    said: Sequence[Word] = (),
 ) -> Iterator[Caption | Warned]:
     """Yield the finals of parts of a recording, marked late; before each, which part it is.
 
@@ -28,8 +29,9 @@ def caption_late(
         recording: a WAV file of the mixture, closed.
         spans: (start, stop) in samples of it.
         first_id: the id of the first caption.
+        said: the words that were captioned in time; none of them is said again.
     """
-    next_id = first_id
+    next_id, known = first_id, list(said)
     with soundfile.SoundFile(recording) as file:
         for start, stop in spans:
             begin, end = start / file.samplerate, stop / file.samplerate
@@ -37,10 +39,11 @@ def caption_late(
             margin = MARGIN_S * file.samplerate
             file.seek(max(0, start - margin))
             captioner = make_captioner(file.tell() / file.samplerate, next_id)
-            for caption in _captions(file, stop + margin, captioner):
-                next_id = max(next_id, caption.id + 1)
-                if caption.state == "final":
-                    yield from _within(caption, begin, end)
+            seam = Seam(known, begin, end)
+            for caption in _joined(_captions(file, stop + margin, captioner), seam):
+                next_id = caption.id + 1
+                known += caption.words
+                yield caption
 
 
 def _announced(begin: float, end: float) -> Warned:
@@ -62,8 +65,13 @@ def _captions(
     yield from captioner.flush()
 
 
-def _within(caption: Caption, begin: float, end: float) -> Iterator[Caption]:
-    """Yield what of a caption was skipped: its neighbours were captioned in time."""
-    words = tuple(w for w in caption.words if begin <= (w.start + w.end) / 2 < end)
-    if words:
-        yield replace(caption, start=words[0].start, end=words[-1].end, words=words, late=True)
+def _joined(captions: Iterator[Caption], seam: Seam) -> Iterator[Caption]:
+    """Yield what of the finals is missing, as soon as that is known."""
+    held: list[Caption] = []
+    for caption in captions:
+        if caption.state == "final" and caption.words:
+            held.append(caption)
+            if seam.far_from(caption):
+                yield from seam.missing(held)
+                held = []
+    yield from seam.missing(held)

@@ -340,7 +340,8 @@ class Live:
         if transcription.skipped and whole and make_captioner:
             first_id = transcription.next_id
             audio = whole.finish_audio()
-            for event in caption_late(audio, transcription.skipped, make_captioner, first_id):
+            said = [word for final in whole.finals() for word in final.words]
+            for event in caption_late(audio, transcription.skipped, make_captioner, first_id, said):
                 self._publish(event)
 
     def _publish(self, event: AnyEvent) -> None:

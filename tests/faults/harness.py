@@ -100,6 +100,51 @@ class Counter:
         )  # fmt: skip
 
 
+class Listener:
+    """A captioner of a script of two words a second, which knows only what it heard of each.
+
+    Args:
+        drift: seconds by which it times words wrongly.
+        fault: called with each second that it heard.
+    """
+
+    lookahead = 0
+    WORD_S, HEARD = 0.4, 0.6  # a word's length; the share of it that is enough
+
+    def __init__(self, start, first_id, drift, fault=lambda second: None):
+        self.id, self.drift, self.fault = first_id, drift, fault
+        self.start, self.heard = start, np.zeros(0, bool)
+        self.said = math.ceil(2 * (start - self.WORD_S))
+
+    def push(self, block):
+        before, self.heard = len(self.heard), np.concatenate([self.heard, np.abs(block) > 1e-3])
+        if before // 16_000 < len(self.heard) // 16_000:
+            self.fault(self.start + len(self.heard) / 16_000)
+        return self.finals(self.start + len(self.heard) / 16_000)
+
+    def flush(self):
+        return self.finals(math.inf)
+
+    def finals(self, now):
+        captions = []
+        while self.said / 2 + self.WORD_S < min(now, self.start + len(self.heard) / 16_000):
+            begin, self.said = self.said / 2, self.said + 1
+            first, last = (
+                max(0, round((at - self.start) * 16_000)) for at in (begin, begin + self.WORD_S)
+            )
+            if self.heard[first:last].sum() >= self.HEARD * self.WORD_S * 16_000:
+                captions.append(self.say(begin, begin + self.WORD_S))
+        return captions
+
+    def say(self, begin, end):
+        start, end = begin + self.drift, end + self.drift
+        self.id += 1
+        return Caption(
+            id=self.id - 1, revision=0, state="final", start=start, end=end,
+            words=(Word(f" {begin}", start, end, 1.0),),
+        )  # fmt: skip
+
+
 class Half:
     """An extractor whose targets are half of the mixture.
 

@@ -1,14 +1,18 @@
 """Whatever a model does, everything is heard and kept: DESIGN 9, and `docs/faults.md`."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from harness import (
     RATE,
     Counter,
+    Listener,
     SimClock,
     clip,
     codes,
     finals,
+    finals_on_disk,
     halving,
     kept,
     lost,
@@ -132,6 +136,25 @@ def test_captions_that_are_too_slow_skip_with_a_warning_and_follow_late(tmp_path
     timely = {int(final.words[0].text) for final in finals(events) if not final.late}
     assert all(any(g.start - 1 <= second < g.stop for g in gaps) for second in late)
     assert late | timely == set(range(seconds))
+
+
+@pytest.mark.parametrize("drift", [-0.15, 0.15])
+@pytest.mark.parametrize("seconds", [45.13, 45.38])
+def test_what_follows_late_says_every_word_once_and_in_order(tmp_path, drift, seconds):
+    """Words that a skip cuts are timed otherwise by who hears them whole."""
+    clock, made = SimClock(*THREADS, "transcription"), []
+
+    def make(start, first_id):
+        made.append(start)
+        slow = (lambda second: clock.spend(7.3)) if len(made) == 1 else lambda second: None
+        return Listener(start, first_id, drift if len(made) == 1 else -drift, slow)
+
+    events = run(paced(tmp_path, seconds, clock, make_captioner=make))
+    assert {"captions-behind", "captions-late"} == set(codes(events))
+    said = [word for final in finals_on_disk(tmp_path / "kept") for word in final.words]
+    assert [float(word.text) for word in said] == [at / 2 for at in range(len(said))]
+    assert len(said) == int(2 * seconds)
+    assert all(before.end <= after.start + 1e-9 for before, after in pairwise(said))
 
 
 def test_a_captioner_that_raises_begins_anew_and_keeps_what_it_said(tmp_path):

@@ -148,11 +148,12 @@ def test_what_was_skipped_is_captioned_from_the_recording_marked_late(tmp_path):
     assert told == [("captions-late", 2, 4), ("captions-late", 7, 8)]
 
 
-def test_a_word_at_the_edge_of_a_skipped_part_belongs_where_its_middle_lies(tmp_path):
+def test_a_word_at_the_edge_of_a_skipped_part_is_said_late_if_it_was_not_in_time(tmp_path):
     rate = RATE
     soundfile.write(tmp_path / "mixture.wav", sound(10, rate), rate, "PCM_24")
     skipped = [(round(2.6 * rate), round(4.6 * rate))]  # words of a second each: 2 to 3, 3 to 4 ..
-    events = caption_late(tmp_path / "mixture.wav", skipped, Counter, first_id=0)
+    said = [Word(f" {at}", at, at + 1, 1.0) for at in (1, 2, 5, 6)]
+    events = caption_late(tmp_path / "mixture.wav", skipped, Counter, first_id=0, said=said)
     assert times(events) == [3, 4]
 
 
