@@ -17,7 +17,7 @@ def tap_live(monkeypatch, capfd):
     """Run a command in this process; give its exit code, output and errors."""
 
     def run(*words):
-        before = signal.getsignal(signal.SIGTERM)
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         monkeypatch.setattr("sys.argv", ["tap-live", *map(str, words)])
         try:
             main()
@@ -25,7 +25,8 @@ def tap_live(monkeypatch, capfd):
         except SystemExit as exit:
             code = exit.code or 0
         finally:
-            signal.signal(signal.SIGTERM, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
         out, err = capfd.readouterr()
         return code, out, err
 
