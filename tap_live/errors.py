@@ -12,6 +12,7 @@
     ├── StorageError        a folder that cannot be written, a disk that is full
     ├── CueError            words or a clip that cannot ask for a sound
     ├── VoiceError          a voice that is not enrolled, or a clip that cannot enrol one
+    ├── AddressError        an address that cannot be listened on
     ├── NotPossibleError    a command that this stream cannot carry out
     ├── CancelledError      a long task that the user stopped
     └── WireError           a message that is not one of ours
@@ -94,6 +95,10 @@ class CueError(TapError):
 
 class VoiceError(TapError):
     """A voice that is not enrolled, or a clip that cannot enrol one."""
+
+
+class AddressError(TapError):
+    """An address that cannot be listened on."""
 
 
 class NotPossibleError(TapError):

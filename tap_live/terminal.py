@@ -28,9 +28,15 @@ METER_CELLS = 24
 VOICE = "voice:"
 
 
-def show(events: Iterable[AnyEvent], console: Console, title: str) -> None:
-    """Draw events until the last; elsewhere than on a terminal, finished lines only."""
-    view = View(console, title)
+def show(
+    events: Iterable[AnyEvent], console: Console, title: str, notes: Console | None = None
+) -> None:
+    """Draw events until the last; elsewhere than on a terminal, finished lines only.
+
+    Args:
+        notes: takes warnings and all else that is no caption; None is the console itself.
+    """
+    view = View(console, title, notes)
     if console.is_terminal:
         with Live(view, console=console, refresh_per_second=10, transient=True):
             _take_all(view, events)
@@ -47,8 +53,9 @@ def _take_all(view: "View", events: Iterable[AnyEvent]) -> None:
 class View:
     """The newest of everything that changes; finished lines are printed above it and stay."""
 
-    def __init__(self, console: Console, title: str) -> None:
+    def __init__(self, console: Console, title: str, notes: Console | None = None) -> None:
         self._console = console
+        self._notes = notes or console
         self._title = title
         self._level: Level | None = None
         self._stats: Stats | None = None
@@ -73,17 +80,27 @@ class View:
                     self._console.print(cue_line(cue), soft_wrap=True)
             case Target(name=name, present=present):
                 self._take_target(name, present)
-            case Hello(rate=rate):
-                self._title += f" · {rate / 1000:g} kHz"
+            case Hello():
+                self._begin(event)
             case Warned(text=text):
-                self._console.print(Text(f"warning: {text}", style="yellow"), soft_wrap=True)
+                self._note(Text(f"warning: {text}", style="yellow"))
             case Failed(text=text):
-                self._console.print(Text(f"error: {text}", style="bold red"), soft_wrap=True)
+                self._note(Text(f"error: {text}", style="bold red"))
             case Device(text=text):
-                self._console.print(Text(text, style="cyan"), soft_wrap=True)
+                self._note(Text(text, style="cyan"))
         behind = self._stats.backlog if self._stats else 0.0
         if self._cues.open and self._at - behind > self._cues.open.end + FINISHED_S:
             self.finish()
+
+    def _begin(self, hello: Hello) -> None:
+        """Elsewhere than on a terminal nothing else would show that a stream runs."""
+        self._title += f" · {hello.rate / 1000:g} kHz"
+        if not self._console.is_terminal:
+            silent = "" if "captions" in hello.capabilities else ", without captions"
+            self._note(Text(f"running: {self._title}{silent}; Ctrl-C ends it"))
+
+    def _note(self, text: Text) -> None:
+        self._notes.print(text, soft_wrap=True)
 
     def _take_target(self, name: str, present: bool) -> None:
         self._there = self._there | {name} if present else self._there - {name}

@@ -78,7 +78,7 @@ class Builder:
         )
         parts = Parts(
             source=source,
-            make_output=output_maker(setup.output),
+            make_output=output_maker(setup.output, source),
             make_extraction=plan.make if plan else None,
             make_captioner=listener.make if listener else None,
             caption_extracted=plan is not None and plan.captions and setup.others == "hide",

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from tap_live.errors import ConfigError
 from tap_live.outputs.device import DeviceOutput
-from tap_live.outputs.file import FileOutput
+from tap_live.outputs.file import FileOutput, check_format
 from tap_live.outputs.virtual_mic import VirtualMicrophone
 from tap_live.parts import MakeOutput
+from tap_live.pulse import MONITOR
 from tap_live.sources.device import MicrophoneSource
 from tap_live.sources.file import FileSource
 from tap_live.sources.source import Source
@@ -57,16 +58,32 @@ def open_input(
     return MicrophoneSource(wanted, channel, rate, block_ms)
 
 
-def output_maker(wanted: str) -> MakeOutput | None:
-    """Choose an output: `none`, `headset`, a device by name, `virtual-mic`, or a file."""
+def output_maker(wanted: str, source: Source) -> MakeOutput | None:
+    """Choose an output: `none`, `headset`, a device by name, `virtual-mic`, or a file.
+
+    Raises: ConfigError for a file that is no .wav or .flac; when it is made, for a device
+        whose own sound is the source.
+    """
     if wanted == "none":
         return None
     if is_file(wanted):
+        check_format(Path(wanted))
         return lambda rate, tell: FileOutput(wanted, rate)
     if wanted == "virtual-mic":
         return VirtualMicrophone
     device = None if wanted == "headset" else wanted
-    return lambda rate, tell: DeviceOutput(device, rate, tell)
+    return lambda rate, tell: _unlike(source, DeviceOutput(device, rate, tell))
+
+
+def _unlike(source: Source, output: DeviceOutput) -> DeviceOutput:
+    """Refuse to play where the source hears what is played: it would howl."""
+    sink = output.device.pulse
+    if sink and isinstance(source, MicrophoneSource) and source.device.pulse == sink + MONITOR:
+        raise ConfigError(
+            f"the input {source.name!r} is what {output.name!r} plays, and would howl if it were "
+            "played there again: choose another --output, as virtual-mic or a file"
+        )
+    return output
 
 
 def is_file(wanted: str) -> bool:

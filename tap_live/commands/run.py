@@ -1,5 +1,6 @@
 """`tap-live run`: a stream from a microphone, a file or a pipe, live."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -40,6 +41,7 @@ from tap_live.commands.warning import warn
 from tap_live.commands.watch import watch
 from tap_live.live import Live
 from tap_live.parts import Parts
+from tap_live.recorder import folder_for
 from tap_live.sources.stdin import PcmFormat
 
 Seconds = Annotated[float | None, typer.Option(help="Stop after this much of the stream.", min=0.1)]
@@ -79,7 +81,10 @@ def run(
     strict: Strict = False,
     record: Annotated[
         Path | None,
-        typer.Option(help="Folder for mixture.wav, output.wav and captions.*; made if needed."),
+        typer.Option(
+            help="Folder for mixture.wav, output.wav and captions.*; made if needed. Where it "
+            "holds a recording already, a new folder in it."
+        ),
     ] = None,
     channel: Channel = None,
     rate: Annotated[
@@ -103,9 +108,11 @@ def run(
 ) -> None:
     """Run a live stream: hear it, caption it, keep it. Ctrl-C ends it."""
     served = parse_serving(serve, tls_cert, tls_key, allow_host or (), allow_origin or ())
+    folder = _folder_for(record)
     source = open_input(
         input, channel=channel, rate=rate, block_ms=block_ms, pcm=pcm, channels=channels
     )
+    make_output = output_maker(output, source)
     where = where_of(device, strict)
     asked = asking(target, suppress, rest, extractor, where)
     plan = asked.following()
@@ -122,17 +129,29 @@ def run(
     say_devices(device, devices)
     parts = Parts(
         source=source,
-        make_output=output_maker(output),
+        make_output=make_output,
         make_extraction=plan.make if plan else None,
         make_captioner=listener.make if listener else None,
         caption_extracted=heard.extracted,
-        record=record,
+        record=folder,
         seconds=seconds,
         bundles=(*(plan.bundles if plan else ()), *(listener.bundles if listener else ())),
         close=plan.close if plan else lambda: None,
     )
     live = Live(parts)
-    with serving(live, served, record, asked.asked, plan, devices):
+    with serving(live, served, folder, asked.asked, plan, devices):
         watch(live, source.name, json=json)
-    if record and not json:
-        Console(stderr=True).print(f"The recording and captions are in {record}", soft_wrap=True)
+    if folder and not json:
+        _note(f"The recording and captions are in {folder}")
+
+
+def _folder_for(record: Path | None) -> Path | None:
+    """Where to record, said where it is not simply what was asked for."""
+    folder = record and folder_for(record, datetime.now(UTC))
+    if folder != record:
+        _note(f"{record} holds a recording already: this one goes to {folder}")
+    return folder
+
+
+def _note(text: str) -> None:
+    Console(stderr=True).print(text, soft_wrap=True, markup=False, highlight=False)

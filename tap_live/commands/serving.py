@@ -98,7 +98,7 @@ def serving(
         record: where the whole stream is recorded, if it is.
         asked: what it keeps, with the extractors of the plan.
         devices: where each network runs.
-    Raises: ConfigError if the address cannot be listened on; StorageError.
+    Raises: AddressError if the address cannot be listened on; StorageError.
     """
     if wanted is None:
         yield

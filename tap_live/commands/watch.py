@@ -28,7 +28,9 @@ def watch(
             if json:
                 _print_lines(events)
             else:
-                show(events, Console(), title)
+                console, notes = Console(), Console(stderr=True)
+                on_screen = console.is_terminal and notes.is_terminal  # above what is drawn there
+                show(events, console, title, console if on_screen else notes)
         except BrokenPipeError:  # nobody reads any more; what was captured is still kept
             live.stop()
             raise

@@ -26,7 +26,7 @@ from websockets.http11 import Request, Response
 from websockets.protocol import State
 
 from tap_live.bus import Subscription
-from tap_live.errors import ClosingError, ConfigError
+from tap_live.errors import AddressError, ClosingError
 from tap_live.events import AnyCommand, AnyEvent, Ok, SendClip
 from tap_live.service.access import Access
 from tap_live.service.commands import Commands, Control
@@ -68,7 +68,7 @@ class Service:
         control: what carries out commands.
         tap: where audio comes from, for those who ask for it.
         show_spectra: turns spectra on while somebody asks for them, and off.
-    Raises: ConfigError on entering, if the address cannot be listened on.
+    Raises: AddressError on entering, if the address cannot be listened on.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Service:
         except OSError as error:
             self._thread.join()
             where = f"{self._config.host}:{self._config.port}"
-            raise ConfigError(
+            raise AddressError(
                 f"cannot serve on {where}: {error.strerror or error}; choose another with --serve"
             ) from error
         self._pump_thread = Thread(target=self._pump, name="service-events")

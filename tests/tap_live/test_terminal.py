@@ -14,6 +14,7 @@ from tap_live.events import (
     StageStats,
     Stats,
     Target,
+    Warned,
     Word,
 )
 from tap_live.terminal import METER_CELLS, View, meter, show
@@ -83,6 +84,15 @@ def test_a_line_is_printed_when_nothing_more_will_come_to_it():
     assert page.file.getvalue() == ""
     view.take(msgspec.structs.replace(LEVEL, at=69.0))
     assert page.file.getvalue() == "00:01:01  alone\n"
+
+
+def test_what_is_no_caption_goes_to_the_notes():
+    page, notes = console(terminal=False), console(terminal=False)
+    events = [HELLO, Warned(code="x", text="slow"), caption("final", " hello"), Bye(reason="")]
+    show(events, page, "demo", notes)
+    assert page.file.getvalue() == "00:01:01  hello\n"
+    said = notes.file.getvalue().splitlines()
+    assert said == ["running: demo · 48 kHz, without captions; Ctrl-C ends it", "warning: slow"]
 
 
 def test_words_from_outside_cannot_draw_on_the_terminal():

@@ -1,4 +1,5 @@
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -85,12 +86,41 @@ def test_output_can_be_a_file(tap_live, speech, tmp_path):
     np.testing.assert_array_equal(played, heard[: len(played)])
 
 
-def test_a_recording_in_the_way_is_one_clear_line(tap_live, speech, tmp_path):
-    (tmp_path / "mixture.wav").write_bytes(b"precious")
-    code, _, err = tap_live("run", "--input", speech, "--no-caption", "--record", tmp_path)
+@pytest.mark.parametrize("name", ["mixture.wav", "captions.txt"])
+def test_a_folder_that_holds_a_recording_is_given_another_below_it(
+    tap_live, speech, tmp_path, name
+):
+    (tmp_path / name).write_bytes(b"precious")
+    words = ("run", "--input", speech, "--no-caption", "--seconds", "1", "--record", tmp_path)
+    code, _, err = tap_live(*words)
+    (folder,) = (path for path in tmp_path.iterdir() if path.is_dir())
+    assert code == 0
+    assert f"{tmp_path} holds a recording already: this one goes to {folder}" in err
+    assert soundfile.info(folder / "mixture.wav").frames >= RATE
+    assert (tmp_path / name).read_bytes() == b"precious"
+
+
+def test_a_file_is_no_folder_to_record_in(tap_live, speech, tmp_path):
+    (tmp_path / "keep.vtt").write_text("precious")
+    words = ("run", "--input", speech, "--no-caption", "-o", tmp_path / "out.wav")
+    code, _, err = tap_live(*words, "--record", tmp_path / "keep.vtt")
     assert code == 1
-    assert "holds a recording already" in err
-    assert (tmp_path / "mixture.wav").read_bytes() == b"precious"
+    assert "wanted a folder to record in, found the file" in err and err.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["keep.vtt"]
+
+
+def test_standard_output_has_captions_only_and_errors_say_that_it_runs(tap_live, speech):
+    code, out, err = tap_live("run", "--input", speech, "--no-caption", "--seconds", "1")
+    assert (code, out) == (0, "")
+    assert "running: speech.wav" in err and "without captions; Ctrl-C ends it" in err
+
+
+def test_an_address_that_is_taken_is_a_failure_not_a_wrong_argument(tap_live, speech):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        code, _, err = tap_live("run", "--input", speech, "--no-caption", "--serve", address)
+    assert code == 1
+    assert f"cannot serve on {address}" in err
 
 
 @pytest.mark.parametrize(

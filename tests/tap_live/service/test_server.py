@@ -14,7 +14,7 @@ from websockets.asyncio.client import connect as open_socket
 from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
 
 from tap_live.client import connect
-from tap_live.errors import CommandError, ConfigError, VoiceError
+from tap_live.errors import AddressError, CommandError, VoiceError
 from tap_live.events import (
     Bye,
     Cancel,
@@ -138,7 +138,7 @@ def test_the_last_events_are_delivered_before_the_service_ends(engine, run):
 def test_an_address_that_is_taken_is_one_clear_line(engine):
     with (
         socket.create_server(("127.0.0.1", 0)) as taken,
-        pytest.raises(ConfigError, match=r"cannot serve on 127\.0\.0\.1:.*choose another"),
+        pytest.raises(AddressError, match=r"cannot serve on 127\.0\.0\.1:.*choose another"),
         engine.serving(port=taken.getsockname()[1]),
     ):
         pass
