@@ -39,12 +39,17 @@ class Streamed:
 
 
 def stream(
-    audio: Audio, captioner: Processor[list[Caption]], reference: Sequence[Word], cores: int
+    audio: Audio,
+    captioner: Processor[list[Caption]],
+    reference: Sequence[Word],
+    cores: int,
+    tell: Callable[[int], object] = lambda done: None,
 ) -> Streamed:
     """Caption (T,) samples at 16 kHz block by block, as they would come.
 
     Args:
         reference: the words with their true times.
+        tell: how many samples are captioned.
     """
     journal, spent = Journal(), []
     for stop, work in _work(audio, captioner):
@@ -54,6 +59,7 @@ def stream(
         at = stop / RATE + time.perf_counter() - began
         for caption in captions:
             journal.take(msgspec.structs.replace(caption, at=at))
+        tell(stop)
     pairs = list(matched(journal.words, reference))
     seconds, third = len(audio) / RATE, len(spent) // 3
     return Streamed(
@@ -90,11 +96,20 @@ def matched(said: Sequence[SaidWord], reference: Sequence[Word]) -> Iterator[tup
         )
 
 
-def ratios(ours: Callable[[], object], theirs: Callable[[], object], runs: int) -> list[float]:
+def ratios(
+    ours: Callable[[], object],
+    theirs: Callable[[], object],
+    runs: int,
+    tell: Callable[[int], object] = lambda done: None,
+) -> list[float]:
     """Return how many times as fast we are, run by run in turn, for machines drift."""
     ours()
     theirs()  # both are warm now
-    return [_seconds(theirs) / _seconds(ours) for _ in range(runs)]
+    measured = []
+    for run in range(runs):
+        tell(run)
+        measured.append(_seconds(theirs) / _seconds(ours))
+    return measured
 
 
 def _seconds(work: Callable[[], object]) -> float:

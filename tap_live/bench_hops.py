@@ -12,6 +12,7 @@ from tap_live.extraction import Extraction
 from tap_live.processor import Audio
 
 WARM_UP = 100  # hops
+TELL = 500  # hops
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,7 @@ def time_hops(
     hops: int,
     now: Callable[[], float] = time.perf_counter,
     cpu: Callable[[], float] = time.thread_time,
+    tell: Callable[[int], object] = lambda done: None,
 ) -> HopTimes:
     """Push (T,) audio again and again, one hop of `hop` samples at a time."""
     starts = np.arange(WARM_UP + hops) * hop % max(1, len(audio) - hop)
@@ -48,6 +50,8 @@ def time_hops(
         began = now()
         extraction.push(audio[start : start + hop])
         times[number] = now() - began
+        if number % TELL == TELL - 1:
+            tell(number + 1)
     spent = cpu() - spent
     median, p99, p999 = 1000 * np.percentile(times, [50, 99, 99.9])
     return HopTimes(

@@ -1,5 +1,6 @@
 """`tap-live bench`: does this machine keep up, and how does it compare."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,19 +15,20 @@ from tap_live.audio.resample import StreamResampler
 from tap_live.bench import memory_mb, repeated
 from tap_live.bench_graphs import ENOUGH, STEPS, TURNS
 from tap_live.captions.vad import RATE
-from tap_live.commands.bench_captions import LANGUAGE, compare, measure_captions
+from tap_live.commands.bench_captions import LANGUAGE, check_peer, compare, measure_captions
 from tap_live.commands.bench_extraction import measure_extraction
 from tap_live.commands.bench_models import measure_models, table_of
 from tap_live.commands.bench_panel import measure_panel
 from tap_live.commands.bench_plot import write_plot
 from tap_live.commands.bench_result import Result
-from tap_live.commands.captioning import captioning
+from tap_live.commands.captioning import captioning, progress_bar
 from tap_live.commands.demo import BUNDLE
 from tap_live.commands.options import DEFAULT_WHISPER, Device, Json, Strict, Whisper
 from tap_live.commands.placing import say_devices, where_of
 from tap_live.errors import ConfigError
 from tap_live.processor import Audio
 from tap_live.providers import Where
+from tap_live.whisper.model import Progress as Told
 
 Part = Literal["captions", "extraction", "panel"]
 PANEL_S = 20.0
@@ -79,6 +81,8 @@ def bench(
 ) -> None:
     """Measure captions, extraction and the panel against real time, and captions against a peer.
 
+    All of it takes about 10 minutes on two cores, most of them for extraction; with
+    `--hops 10000` about 3. Each part is told when it is done.
     With --model: latency, throughput and batches of a network's graphs, optimised and not.
     Exit code 1 if a budget is not kept.
     """
@@ -88,26 +92,48 @@ def bench(
         return
     if plot or peer == "pytorch":
         raise ConfigError("--plot and --peer pytorch are for networks: add --model")
+    if peer is not None:
+        check_peer(peer)
     name = whisper or DEFAULT_WHISPER
     recording = _recording(audio)
-    results = []
+    found = _Findings(json)
     listened = only in (None, "captions")
     listener = captioning(name, LANGUAGE, where=where) if listened else None
     if listener:
         say_devices(device, listener.devices)
-        results += measure_captions(listener, repeated(recording, seconds))
+        stream = repeated(recording, seconds)
+        found.part("captions", lambda tell: measure_captions(listener, stream, tell))
     if only in (None, "extraction"):
-        results += measure_extraction(extractor, recording, hops, listener, where)
+        found.part(
+            "extraction",
+            lambda tell: measure_extraction(extractor, recording, hops, listener, where, tell),
+        )
     if only in (None, "panel"):
-        results += measure_panel(PANEL_S)
+        found.part("the panel", lambda tell: measure_panel(PANEL_S))
     if peer is not None:
-        results.append(compare(name, recording, peer, runs))
+        found.part(peer, lambda tell: [compare(name, recording, runs, tell)])
     if json:
-        typer.echo(msgspec.json.encode(results))
-    else:
-        Console().print(_table(results))
-    if not all(result.kept for result in results):
+        typer.echo(msgspec.json.encode(found.results))
+    if not all(result.kept for result in found.results):
         raise typer.Exit(1)
+
+
+class _Findings:
+    """What was measured so far; each part is printed when it is done."""
+
+    def __init__(self, json: bool) -> None:
+        self.results: list[Result] = []
+        self._json = json
+
+    def part(self, name: str, measure: Callable[[Told], list[Result]]) -> None:
+        """Measure a part with a progress bar."""
+        if not self._json:
+            Console(stderr=True).print(f"measuring {name} …", style="dim", markup=False)
+        with progress_bar(updates=1) as tell:  # a second: to draw takes time of what is measured
+            found = measure(tell)
+        self.results += found
+        if found and not self._json:
+            Console().print(_table(found))
 
 
 def _bench_models(

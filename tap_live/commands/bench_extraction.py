@@ -9,7 +9,7 @@ import numpy as np
 from tap_live.audio.resample import StreamResampler
 from tap_live.bench_hops import HopTimes, beside, time_hops
 from tap_live.captions.vad import RATE
-from tap_live.commands.bench_result import Result
+from tap_live.commands.bench_result import Result, untold
 from tap_live.commands.captioning import Captioning
 from tap_live.commands.warning import warn
 from tap_live.extraction import Extraction, Wanted
@@ -18,6 +18,7 @@ from tap_live.extractors.network import Network, installed
 from tap_live.processor import Audio
 from tap_live.providers import CPU, Where
 from tap_live.targets import EmbeddedCue
+from tap_live.whisper.model import Progress as Told
 
 BUDGETS = {"voice": (32.0, 0.25), "sound": (48.0, 0.35)}  # ms of latency, share of a core
 RATES = (48_000, 44_100)  # Hz
@@ -29,6 +30,7 @@ def measure_extraction(
     hops: int,
     listener: Captioning | None,
     where: Where = CPU,
+    tell: Told = untold,
 ) -> list[Result]:
     """Extraction at each rate; beside captions of the same recording if there is a listener."""
     folder = folder or installed("voice")
@@ -43,16 +45,23 @@ def measure_extraction(
         with ExitStack() as stack:
             if listener:
                 stack.enter_context(beside(partial(_caption, listener, recording)))
-            times = _hop_times(network, audio, rate, hops)
+            times = _hop_times(network, audio, rate, hops, tell)
         results += _hop_results(network, times, rate, "beside captions" if listener else "alone")
     return results
 
 
-def _hop_times(network: Network, audio: Audio, rate: int, hops: int) -> HopTimes:
+def _hop_times(network: Network, audio: Audio, rate: int, hops: int, tell: Told) -> HopTimes:
     cue = EmbeddedCue("voice:bench", network.kind, network.any_cue(), np.zeros(0, np.float32))
     extractor = CompactExtractor({network.kind: network}, rate)
     extraction = Extraction(extractor, [Wanted(cue)], rest_gain=0.0, rate=rate)
-    return time_hops(extraction, audio, rate=rate, hop=round(network.hop_s * rate), hops=hops)
+    return time_hops(
+        extraction,
+        audio,
+        rate=rate,
+        hop=round(network.hop_s * rate),
+        hops=hops,
+        tell=lambda done: tell(f"extraction at {rate / 1000:g} kHz", done, hops),
+    )
 
 
 def _caption(listener: Captioning, recording: Audio) -> None:

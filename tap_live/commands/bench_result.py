@@ -13,3 +13,7 @@ class Result(msgspec.Struct, frozen=True):
     @property
     def kept(self) -> bool:
         return self.budget is None or self.value <= self.budget
+
+
+def untold(what: str, done: int, total: int) -> None:
+    """Progress that nobody watches."""

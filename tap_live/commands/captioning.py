@@ -92,10 +92,15 @@ def load_whisper(name: str, threads: int = 1, where: Where = CPU) -> Whisper:
 
 
 @contextmanager
-def progress_bar() -> Iterator[Told]:
-    """Show on stderr what a long task tells; gone when it is done."""
+def progress_bar(updates: int = 10) -> Iterator[Told]:
+    """Show on stderr what a long task tells, so often a second; gone when it is done."""
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+        refresh_per_second=updates,
+    ) as bar:
         tasks: dict[str, TaskID] = {}
 
         def tell(what: str, done: int, total: int) -> None:

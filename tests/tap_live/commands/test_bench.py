@@ -68,4 +68,22 @@ def test_a_panel_that_gives_no_figure_is_an_error_and_never_waited_for(
     ):
         monkeypatch.setattr(f"tap_live.commands.{name}", value)
     code, _, err = tap_live("bench", "--only", "panel")
-    assert code == 1 and told in err and err.count("\n") == 1
+    assert code == 1 and told in err.splitlines()[-1] and err.count("\n") == 2
+
+
+@pytest.mark.parametrize(
+    ("peer", "expected", "told"),
+    [("slower-whisper", 2, "found 'slower-whisper'"), ("faster-whisper", 1, "not installed")],
+)
+def test_a_peer_is_looked_for_before_anything_is_measured(
+    tap_live, monkeypatch, peer, expected, told
+):
+    monkeypatch.setattr("tap_live.commands.bench_captions.find_spec", lambda name: None)
+    code, out, err = tap_live("bench", "--peer", peer)
+    assert (code, out) == (expected, "") and told in err and err.count("\n") == 1
+
+
+def test_each_part_is_told_when_it_is_done(tap_live, voice_bundle):
+    words = ("bench", "--only", "extraction", "--hops", 1000, "--extractor", voice_bundle)
+    _, out, err = tap_live(*words)
+    assert "latency, ms" in out and "measuring extraction" in err
