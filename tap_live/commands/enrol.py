@@ -20,7 +20,8 @@ from tap_live.processor import Audio
 from tap_live.ring import RingBuffer
 from tap_live.sources.source import RingSink, Source
 from tap_live.voices.enrolment import Enroller, Enrolment
-from tap_live.voices.store import STORED, Voice, VoiceStore, check_name
+from tap_live.voices.recognition import check_same
+from tap_live.voices.store import MICROPHONE, STORED, Voice, VoiceStore, check_name
 
 LONGEST_S = 300.0  # of a clip; more adds nothing
 
@@ -50,6 +51,10 @@ def enrol(
     ] = None,
     seconds: Annotated[float, typer.Option(help="How long to record.", min=5.0, max=120.0)] = 10.0,
     channel: Channel = None,
+    anyway: Annotated[
+        bool,
+        typer.Option("--anyway", help="Add a clip that does not sound like the enrolled voice."),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Enrol a voice, or add a clip to one: several clips know it better."""
@@ -62,7 +67,7 @@ def enrol(
 
     if clip is None:
         source = open_input(input, channel=channel)
-        audio, rate, made_from = record(source, seconds, console), source.rate, "microphone"
+        audio, rate, made_from = record(source, seconds, console), source.rate, MICROPHONE
     else:
         audio, rate = read_audio(clip, tell, channel)
         made_from = clip.name
@@ -72,7 +77,8 @@ def enrol(
     day = datetime.now(UTC).date().isoformat()
     enrolment = Enroller.open().enrol(name, audio, rate, source=made_from, day=day)
     store = VoiceStore()
-    voice = store.add(enrolment.accepted())
+    found = enrolment.accepted()
+    voice = store.add(found) if anyway else store.add(found, check_same)
     _report(enrolment, voice, store.folder / f"{name}.json", json)
 
 

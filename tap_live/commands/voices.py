@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tap_live.commands.options import Json
-from tap_live.errors import StorageError
+from tap_live.errors import ConfigError, StorageError
 from tap_live.voices.store import STORED, VoiceStore
 
 voices = typer.Typer(help="List, rename, delete and export voices.", no_args_is_help=True)
@@ -68,11 +68,17 @@ def delete(name: Name) -> None:
 @voices.command()
 def export(
     name: Name,
-    to: Annotated[Path, typer.Argument(help="File to write, JSON.")],
+    to: Annotated[Path | None, typer.Argument(help="File to write, JSON.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The same, as everywhere else.")
+    ] = None,
 ) -> None:
     """Write all that is stored of a voice to a file."""
-    VoiceStore().export(name, to)
-    typer.echo(f"{to}: {STORED}")
+    wanted = [path for path in (to, out) if path]
+    if len(wanted) != 1:
+        raise ConfigError(f"wanted one file to write, as -o {name}.json; found {len(wanted)}")
+    VoiceStore().export(name, wanted[0])
+    typer.echo(f"{wanted[0]}: {STORED}")
 
 
 def _row(store: VoiceStore, name: str) -> Row:

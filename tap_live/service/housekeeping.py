@@ -38,8 +38,8 @@ from tap_live.service.clips import data_folder, drop_old_parts, drop_part, insid
 from tap_live.service.commands import Tell
 from tap_live.service.exporting import make_bundle
 from tap_live.voices.enrolment import Enroller
-from tap_live.voices.recognition import compare
-from tap_live.voices.store import STORED, VoiceStore, check_name
+from tap_live.voices.recognition import check_same, compare
+from tap_live.voices.store import MICROPHONE, STORED, VoiceStore, check_name
 from tap_live.whisper.assemble import assembled
 from tap_live.whisper.sources import entry_of, index
 
@@ -140,9 +140,9 @@ class Housekeeping:
                 path = inside(self._clips, command.clip)
                 audio, rate = read_audio(path, lambda event: None, None)
             audio = audio[: round(MOST_OF_A_CLIP_S * rate)]
-            made_from, day = command.clip or "microphone", self._now().date().isoformat()
+            made_from, day = command.clip or MICROPHONE, self._now().date().isoformat()
             enrolment = self._enroller().enrol(command.name, audio, rate, source=made_from, day=day)
-        voice = self.store.add(enrolment.accepted())
+        voice = self.store.add(enrolment.accepted(), check_same)
         figures = enrolment.figures
         return {
             "name": voice.name,

@@ -19,7 +19,7 @@ from tap_live.voices.encoder import SpeakerEncoder, unit
 from tap_live.voices.features import RATE
 from tap_live.voices.scoring import Scorer, mean_state
 from tap_live.voices.speech import Speech, find_speech
-from tap_live.voices.store import ClipFigures, Voice
+from tap_live.voices.store import MICROPHONE, ClipFigures, Voice
 from tap_live.voices.verdict import Figures, Finding, judge
 
 _FRAME = 800  # samples, 50 ms: shorter than words, longer than a period of a low voice
@@ -42,10 +42,13 @@ class Enrolment:
         reasons = [finding.text for finding in self.findings if finding.refused]
         if reasons:
             raise VoiceError(
-                f"{self.voice.clips[0].source!r} cannot enrol {self.voice.name!r}: "
-                + "; ".join(reasons)
+                f"{self._from()} cannot enrol {self.voice.name!r}: {'; '.join(reasons)}"
             )
         return self.voice
+
+    def _from(self) -> str:
+        source = self.voice.clips[0].source
+        return "what the microphone gave" if source == MICROPHONE else repr(source)
 
 
 class Enroller:

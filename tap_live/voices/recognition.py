@@ -1,4 +1,6 @@
-"""Whether a recording is of an enrolled voice: the test on the spot after an enrolment."""
+"""Whether a recording is of an enrolled voice: the test on the spot after an enrolment, and
+before a further clip is taken into one.
+"""
 
 from dataclasses import dataclass
 
@@ -7,7 +9,7 @@ import numpy as np
 from tap_live.audio.resample import StreamResampler
 from tap_live.captions.vad import Vad
 from tap_live.errors import VoiceError
-from tap_live.processor import Audio
+from tap_live.processor import Audio, Embedding
 from tap_live.voices.encoder import LENGTHS, SpeakerEncoder
 from tap_live.voices.features import RATE
 from tap_live.voices.gate import GateConfig
@@ -27,6 +29,18 @@ class Recognition:
     speech: float  # seconds
 
 
+def check_same(voice: Voice, clip: Voice) -> None:
+    """Let a voice be improved by clips of itself only. Raises: VoiceError, BundleError."""
+    ratio = _ratio(voice, np.array(clip.state, np.float32))
+    threshold = GateConfig().threshold
+    if ratio <= threshold:
+        raise VoiceError(
+            f"{clip.clips[0].source!r} does not sound like {voice.name!r}, who is enrolled: "
+            f"likeness {ratio:.1f}, wanted over {threshold:g}; take another name, or add it all "
+            "the same with `tap-live enrol --anyway`"
+        )
+
+
 def compare(voice: Voice, audio: Audio, rate: int) -> Recognition:
     """Hold (T,) at `rate` against a voice.
 
@@ -42,8 +56,13 @@ def compare(voice: Voice, audio: Audio, rate: int) -> Recognition:
             "speak for three seconds"
         )
     _, states = SpeakerEncoder.open().read_windows(windows)
-    scorer, threshold = Scorer.open(), GateConfig().threshold
-    ratio = float(scorer.ratios(mean_state(states), LENGTHS, [scorer.print_of(voice.state)])[0])
+    ratio, threshold = _ratio(voice, mean_state(states)), GateConfig().threshold
     return Recognition(
         voice.name, ratio > threshold, round(ratio, 2), threshold, round(speech.seconds, 1)
     )
+
+
+def _ratio(voice: Voice, state: Embedding) -> float:
+    """How much likelier a mean state over windows of 1.6 s is this voice's, as a logarithm."""
+    scorer = Scorer.open()
+    return float(scorer.ratios(state, LENGTHS, [scorer.print_of(voice.state)])[0])

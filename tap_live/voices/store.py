@@ -5,6 +5,7 @@ mode 0700, is never sent anywhere, and `tap-live voices delete NAME` removes it.
 """
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +18,7 @@ from tap_live.private import write_private
 from tap_live.processor import Embedding
 from tap_live.voices.encoder import WIDTH, unit
 
+MICROPHONE = "microphone"  # the source of a clip that was no file
 FORMAT: Literal[1] = 1
 STORED = (
     "two averages over its speech, of 256 numbers each, that tell this voice from others "
@@ -32,7 +34,7 @@ class ClipFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How one clip of an enrolment was."""
 
     made: str  # the day, ISO 8601
-    source: str  # a file's name, or "microphone"
+    source: str  # a file's name, or `MICROPHONE`
     seconds: float
     speech: float  # seconds of it
     level: float  # of the speech, dBFS RMS
@@ -80,6 +82,10 @@ def check_name(name: str) -> str:
     return name
 
 
+def _anybody(known: Voice, clip: Voice) -> None:
+    """Take a further clip of whatever it is."""
+
+
 class VoiceStore:
     """The voices in one folder."""
 
@@ -89,7 +95,8 @@ class VoiceStore:
     def names(self) -> list[str]:
         """List the enrolled voices, in order."""
         try:
-            return sorted(path.stem for path in self.folder.glob("*.json"))
+            names = (path.stem for path in self.folder.glob("*.json"))
+            return sorted(names, key=lambda name: (name.casefold(), name))
         except OSError as error:
             raise StorageError(f"cannot read {self.folder}: {error.strerror}") from error
 
@@ -123,10 +130,17 @@ class VoiceStore:
             ) from error
         return path
 
-    def add(self, voice: Voice) -> Voice:
-        """Enrol a voice, or improve the one of that name. Raises: as load and save."""
+    def add(self, voice: Voice, check: Callable[[Voice, Voice], None] = _anybody) -> Voice:
+        """Enrol a voice, or improve the one of that name.
+
+        Args:
+            check: takes the voice that is there and the new one; may refuse.
+        Raises: as load, save and check.
+        """
         if self._path(voice.name).exists():
-            voice = self.load(voice.name).and_clip(voice)
+            known = self.load(voice.name)
+            check(known, voice)
+            voice = known.and_clip(voice)
         self.save(voice)
         return voice
 

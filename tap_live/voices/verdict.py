@@ -44,7 +44,8 @@ def judge(figures: Figures, limits: Limits | None = None) -> list[Finding]:
     """List what is wrong with a clip, the gravest first; nothing if it is good."""
     limits = limits or Limits()
     if figures.level < limits.silent:
-        text = f"silence: its level is {figures.level:.0f} dBFS; is the microphone muted?"
+        text = f"silence: its level is {figures.level:.0f} dBFS; is the microphone muted, or is it "
+        text += "another one? `tap-live devices` lists them, --input takes one"
         return [Finding("silent", text, True)]
     findings = [*_voice(figures, limits), *_sound(figures, limits)]
     return sorted(findings, key=lambda finding: not finding.refused)

@@ -61,6 +61,27 @@ def test_a_second_clip_improves_the_voice(store, clip):
     assert json.loads(out)["clips"] == 2
 
 
+def test_a_clip_of_somebody_else_spoils_no_voice(store):
+    assert call("enrol", "maya", "--from", BUNDLE / "maya.ogg")[0] == 0
+    before = store.load("maya")
+    code, _, err = call("enrol", "maya", "--from", BUNDLE / "ben.ogg")
+    assert code == 1 and store.load("maya") == before
+    assert "'ben.ogg' does not sound like 'maya'" in err
+    assert "likeness -" in err and "wanted over 1" in err and "--anyway" in err
+    assert call("enrol", "maya", "--from", BUNDLE / "ben.ogg", "--anyway")[0] == 0
+    assert len(store.load("maya").clips) == 2
+
+
+def test_a_silent_microphone_is_told_as_such_with_what_to_do(store, tmp_path, monkeypatch):
+    soundfile.write(tmp_path / "nothing.wav", np.zeros(8 * RATE), RATE)
+    tape = FileSource(tmp_path / "nothing.wav")
+    monkeypatch.setattr("tap_live.commands.enrol.open_input", lambda name, channel: tape)
+    code, _, err = call("enrol", "zoe", "--seconds", "6")
+    assert code == 1
+    assert "what the microphone gave cannot enrol 'zoe': silence" in err
+    assert "`tap-live devices` lists them" in err
+
+
 def test_a_clip_that_is_no_good_changes_nothing(store, tmp_path):
     soundfile.write(tmp_path / "nothing.wav", np.zeros(8 * RATE), RATE)
     code, _, err = call("enrol", "ana", "--from", tmp_path / "nothing.wav")
@@ -93,6 +114,9 @@ def test_voices_are_listed_renamed_exported_and_deleted(store, clip, tmp_path):
     assert "Anna" in call("voices", "list")[1]
     assert call("voices", "export", "Anna", tmp_path / "anna.json")[0] == 0
     assert json.loads((tmp_path / "anna.json").read_text())["name"] == "Anna"
+    assert call("voices", "export", "Anna", "-o", tmp_path / "again.json")[0] == 0
+    assert (tmp_path / "again.json").read_bytes() == (tmp_path / "anna.json").read_bytes()
+    assert "wanted one file" in call("voices", "export", "Anna")[2]
     assert call("voices", "delete", "Anna")[0] == 0
     assert store.names() == []
 
