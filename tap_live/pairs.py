@@ -10,9 +10,10 @@ import msgspec
 
 from tap_live.errors import StorageError
 from tap_live.spectrogram import seconds_of
-from tap_live.timeline import clock, pictures
+from tap_live.timeline import clock, pictures, ticks
 
 PAGE, INDEX = "report.html", "pairs.json"
+NAMES = "before", "after"
 
 
 class Pair(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,13 +65,15 @@ def render(folder: Path, pairs: list[Pair]) -> str:
 
 def _section(folder: Path, pair: Pair) -> str:
     before, after = folder / pair.before, folder / pair.after
-    drawn, _ = pictures(before, after)
+    drawn, _ = pictures(before, after, NAMES)
+    seconds = seconds_of(before)
     players = "".join(
         f"<label>{name}<audio controls preload='metadata' src='./{quote(file)}'></audio></label>"
-        for name, file in (("before", pair.before), ("after", pair.after))
+        for name, file in zip(NAMES, (pair.before, pair.after), strict=True)
     )
     return (
         f"<section><h2>{escape(pair.title)}</h2>"
-        f"<p class='soft'>{escape(pair.note)} · {clock(seconds_of(before))}</p>"
-        f"<div class='players'>{players}</div>{drawn}</section>"
+        f"<p class='soft'>{escape(pair.note)} · {clock(seconds)}</p>"
+        f"<div class='players'>{players}</div>{drawn}"
+        f"<div class='ticks' aria-hidden='true'>{ticks(seconds)}</div></section>"
     )

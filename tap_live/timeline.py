@@ -68,17 +68,21 @@ def colours(speakers: Sequence[str | None]) -> dict[str, int]:
     return {name: index % VOICES for index, name in enumerate(names)}
 
 
-def pictures(mixture: Path | Sound, output: Path | Sound | None) -> tuple[str, bool]:
+def pictures(
+    mixture: Path | Sound,
+    output: Path | Sound | None,
+    names: tuple[str, str] = ("mixture", "output"),
+) -> tuple[str, bool]:
     """Draw the mixture, and the output where it is something else; say whether it is."""
     levels, top = spectrogram(mixture)
-    drawn = [("mixture", levels, top)]
+    drawn = [(names[0], levels, top)]
     if output is not None:
         levels_out, top_out = spectrogram(output)
         same = levels.shape == levels_out.shape and np.abs(levels - levels_out).mean() < SAME_DB
         if same:
-            drawn = [("mixture and output, the same", levels, top)]
+            drawn = [(f"{names[0]} and {names[1]}, the same", levels, top)]
         else:
-            drawn.append(("output", levels_out, top_out))
+            drawn.append((names[1], levels_out, top_out))
     bright = brightest([part for _, part, _ in drawn])
     parts = [
         f'<div class="label">{name}</div><div class="picture">{_hertz_marks(top)}'

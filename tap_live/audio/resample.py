@@ -19,6 +19,9 @@ class StreamResampler:
     n samples in give exactly round(n * rate_out / rate_in) samples out. At equal rates
     the blocks go through untouched. `lookahead` is in samples at `rate_in`: what soxr
     withholds at most, its filter and its internal blocks together.
+
+    Nothing of soxr's is held before the first block and after `flush`: what is alive when the
+    program ends, soxr's binding complains of.
     """
 
     def __init__(self, rate_in: int, rate_out: int, quality: Quality = "HQ") -> None:
@@ -33,12 +36,15 @@ class StreamResampler:
         if self._ratio == 1:
             return block
         self._taken += len(block)
+        self._stream = self._stream or soxr.ResampleStream(
+            self.rate_in, self.rate_out, 1, dtype="float32", quality=self._quality
+        )
         ready: Audio = self._stream.resample_chunk(np.ascontiguousarray(block, np.float32))
         self._given += len(ready)
         return ready
 
     def flush(self) -> Audio:
-        if self._ratio == 1:
+        if self._stream is None:
             return np.empty(0, np.float32)
         tail = self._stream.resample_chunk(np.empty(0, np.float32), last=True)
         missing = round(self._taken * self._ratio) - self._given
@@ -47,9 +53,7 @@ class StreamResampler:
 
     def _begin(self) -> None:
         self._taken = self._given = 0
-        self._stream = soxr.ResampleStream(
-            self.rate_in, self.rate_out, 1, dtype="float32", quality=self._quality
-        )
+        self._stream: soxr.ResampleStream | None = None
 
 
 @lru_cache

@@ -94,6 +94,7 @@ class DeviceOutput:
             self._pass_on(self._guard.flush())
             self._drain()
         self._inside.close()
+        self._line = None
 
     def _pass_on(self, block: Audio) -> None:
         line = self._line

@@ -24,6 +24,8 @@ def test_a_page_plays_and_shows_each_pair_of_a_folder(tmp_path):
     assert "2 pairs." in page
     assert page.count("<audio") == 4 and page.count("data:image/png") == 4
     assert "two &lt;b&gt;" in page and "voice:ana &amp; bob · 0:00" in page
+    assert page.count('"label">before<') == page.count('"label">after<') == 2
+    assert "mixture" not in page and page.count("<div class='ticks'") == 2
     assert "./two%20%3Cb%3E-after.flac" in page
 
 

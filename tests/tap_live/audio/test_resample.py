@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import soxr
@@ -63,6 +66,20 @@ def test_equal_rates_change_nothing():
     resampler = StreamResampler(16_000, 16_000)
     assert resampler.push(block) is block
     assert (len(resampler.flush()), resampler.lookahead) == (0, 0)
+
+
+@pytest.mark.parametrize(("flushed", "leaks"), [("kept.flush()", False), ("", True)])
+def test_what_was_flushed_leaves_nothing_for_the_end_of_the_program(flushed, leaks):
+    """soxr's binding complains of what is alive then: a window may keep a stream that is over."""
+    script = f"""
+import builtins, numpy as np
+from tap_live.audio.resample import StreamResampler
+kept = builtins.kept = StreamResampler(48_000, 16_000)
+kept.push(np.zeros(4800, np.float32))
+{flushed}
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, "CSoxr" in done.stderr) == (0, leaks)
 
 
 def test_a_rate_of_zero_is_refused():
