@@ -15,6 +15,8 @@ What is behind the widgets, without Qt:
     scroll      pictures that scroll, preallocated
     presence    when each target was there
     words       which sounds can be asked for by words
+    wording     what engines warn of, in plain words
+    display     whether there is a screen at all
     clips       a user's file, as an engine takes it
     colours     themes, speakers' colours, contrast
     playback    a moment of a recording, heard again
@@ -25,7 +27,8 @@ What is drawn:
     director    gives every event to those who draw it
     device_watch, moments, background, bringing, loop: what goes on beside
     push_to_mute, global_key: a key that is held, in any program where the platform allows it
-    listen_page devices, transport, targets, mix, pictures, captions
+    listen_page devices, transport, recording_line, targets, mix, pictures, captions
+    hanging     captions that wrap go on under their words
     voices_page, engine_page (doctor_box, bundles_box, export_dialog), guide, enrol_box,
                 add_target, caption_strip
     measure     frames a second, and what they cost

@@ -12,6 +12,7 @@ from PyQt6.QtCore import QLibraryInfo, QLocale, QSettings, QTimer, QTranslator
 from PyQt6.QtWidgets import QApplication
 
 from tap_live.errors import ConfigError, TapError
+from tap_live.ui.display import require_display
 from tap_live.ui.engine import Engine
 from tap_live.ui.link import Link
 from tap_live.ui.local import LocalEngine
@@ -32,11 +33,13 @@ def run_panel(
     Args:
         connect: address of an engine that serves; None runs one here.
         profile: one saved by name.
-    Raises: ConfigError if the address or the profile cannot be.
+    Raises: ConfigError if the address or the profile cannot be; RuntimeMissingError if there is
+        no display.
     """
     address = events_url(connect) if connect else None
     profiles = Profiles()
     setup, trouble = _begun_with(profiles, profile)
+    require_display()
     app = QApplication(sys.argv[:1])
     app.setApplicationName("tap-live")
     app.setApplicationDisplayName("TAP Live")

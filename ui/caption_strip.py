@@ -10,11 +10,13 @@ from PyQt6.QtGui import QColor, QFont, QKeyEvent, QMouseEvent, QPainter, QPaintE
 from PyQt6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from tap_live.ui.caption_view import CaptionView
-from tap_live.ui.colours import DARK, Theme
+from tap_live.ui.colours import DARK, Theme, readable, seen_through
 from tap_live.ui.transcript import Transcript
 
 MOST_LINES, LONGEST = 2, 160  # characters of a line: the newest
 STEP, MOVE = 0.1, 24  # of opacity, and pixels
+LOWEST = 130  # pixels
+LEAST = 0.65  # opacity at which words can still be made readable whatever lies behind
 
 
 class CaptionStrip(QWidget):
@@ -46,10 +48,10 @@ class CaptionStrip(QWidget):
         font.setPointSizeF(font.pointSizeF() * 2)
         self.words.setFont(font)
         self.words.setAlignment(Qt.AlignmentFlag.AlignVCenter)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(24, 12, 24, 12)
-        layout.addWidget(self.words)
-        self.resize(960, 130)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(24, 12, 24, 12)
+        self._column.addWidget(self.words)
+        self.resize(960, LOWEST)
         self.setToolTip(
             self.tr("Drag to move; arrow keys move too; + and − change the opacity; Esc closes")
         )
@@ -60,16 +62,22 @@ class CaptionStrip(QWidget):
             return
         self._drawn = self._transcript.revision
         self.words.setText(self._html() or escape(self.tr("Captions appear here.")))
+        needed = self._column.totalHeightForWidth(self.width())
+        self.resize(self.width(), max(LOWEST, needed))
 
     def set_theme(self, theme: Theme) -> None:
-        self._theme, self._drawn = theme, -1
-        self.words.setStyleSheet(f"color: {theme.text};")
-        self.draw()
-        self.update()
+        self._theme = theme
+        self._show_anew()
 
     def set_opacity(self, opacity: float) -> None:
-        """Of the ground; words are always whole."""
-        self.opacity = min(1.0, max(0.3, opacity))
+        """Of the ground; words are always whole, and can be read whatever shines through."""
+        self.opacity = min(1.0, max(LEAST, opacity))
+        self._show_anew()
+
+    def _show_anew(self) -> None:
+        self._drawn = -1
+        self.words.setStyleSheet(f"color: {self._readable(self._theme.text)};")
+        self.draw()
         self.update()
 
     def paintEvent(self, a0: QPaintEvent | None) -> None:
@@ -129,11 +137,14 @@ class CaptionStrip(QWidget):
 
     def _words(self, text: str, colour: str) -> str:
         shown = text if len(text) <= LONGEST else "…" + text[-LONGEST:]
-        return f'<span style="color:{colour}">{escape(shown)}</span>'
+        return f'<span style="color:{self._readable(colour)}">{escape(shown)}</span>'
 
     def _line(self, speaker: str | None, text: str, colour: str) -> str:
         words = self._words(text, colour)
         if not speaker:
             return words
         own = self._theme.muted if speaker == "other" else self._view.colour_of(speaker)
-        return f'<b style="color:{own}">{escape(speaker)}</b> {words}'
+        return f'<b style="color:{self._readable(own)}">{escape(speaker)}</b> {words}'
+
+    def _readable(self, colour: str) -> str:
+        return readable(colour, seen_through(self._theme, self.opacity))

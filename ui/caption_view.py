@@ -1,7 +1,8 @@
 """The captions as they come: finals, and greyed what may still change.
 
 A line is one block of a plain text document, which lays out only what is seen; so four hours
-of captions scroll as well as four lines.
+of captions scroll as well as four lines. The view follows the newest line until its reader
+scrolls away from it, whatever becomes of sizes and fonts meanwhile.
 """
 
 from PyQt6.QtCore import QPoint, Qt, pyqtSignal
@@ -10,20 +11,24 @@ from PyQt6.QtGui import (
     QFont,
     QKeyEvent,
     QMouseEvent,
+    QResizeEvent,
     QTextBlock,
     QTextCharFormat,
     QTextCursor,
     QTextDocument,
 )
-from PyQt6.QtWidgets import QPlainTextEdit, QTextEdit
+from PyQt6.QtWidgets import QApplication, QPlainTextEdit, QScrollBar, QTextEdit
 
 from tap_live.events import Caption
 from tap_live.ui.colours import DARK, Theme, speaker_colours
+from tap_live.ui.controls import button
+from tap_live.ui.hanging import HangingLayout, hang
 from tap_live.ui.transcript import MOST, PARTIALS, Line, Transcript
 
 LARGE = 1.9  # times as large
 _MARKED = 100  # matches that are marked at once
 _PARTIAL = -2  # state of a block that is no final
+_EDGE = 10  # pixels between a button that lies over the captions and their edge
 
 
 class CaptionView(QPlainTextEdit):
@@ -38,7 +43,6 @@ class CaptionView(QPlainTextEdit):
         self.setPlaceholderText(self.tr("What is said appears here."))
         self.setReadOnly(True)
         self.setUndoRedoEnabled(False)
-        self.setMaximumBlockCount(MOST + PARTIALS)
         self.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse
             | Qt.TextInteractionFlag.TextSelectableByKeyboard
@@ -52,27 +56,30 @@ class CaptionView(QPlainTextEdit):
         self._size = self.font().pointSizeF()
         self._pressed = QPoint()
         self._wanted = ""
+        self._follows = True  # the newest line
+        document = QTextDocument(self)
+        document.setDocumentLayout(HangingLayout(document))
+        self.setDocument(document)
+        self.newest = button(self.tr("To the newest ↓"), self.follow, main=True)
+        self.newest.setParent(self)
+        self.newest.setFont(QApplication.font())  # not large
+        self.newest.hide()
+        self._bar.actionTriggered.connect(lambda: self._scrolled(self._bar.sliderPosition()))
+        self.setMaximumBlockCount(MOST + PARTIALS)
         self.set_large(False)
 
     def draw(self) -> None:
-        """Show what is new."""
-        transcript = self._transcript
-        if transcript.revision == self._drawn:
-            return
-        self._drawn = transcript.revision
-        bar = self.verticalScrollBar()
-        assert bar is not None
-        follow = bar.value() >= bar.maximum() - 2
-        if transcript.count < self._count:
-            self._forget()
-        self._cut_tail()
-        new = min(transcript.count - self._count, len(transcript.lines))
-        for place in range(-new, 0):  # from the end, which a deque finds at once
-            self._append(transcript.lines[place])
-        self._count = transcript.count
-        self._tail = self._append_tail(transcript.open, transcript.partials)
-        if follow:
-            bar.setValue(bar.maximum())
+        """Show what is new, and the newest of it where one follows."""
+        if self._transcript.revision != self._drawn:
+            self._take_news()
+        if self._follows and self._bar.value() < self._bar.maximum():
+            self._bar.setValue(self._bar.maximum())
+
+    def follow(self) -> None:
+        """Go to the newest line, and stay there."""
+        self._bar.setValue(self._bar.maximum())
+        self._scrolled(self._bar.maximum())
+        self.setFocus()
 
     def set_theme(self, theme: Theme) -> None:
         self._theme, self._colours = theme, speaker_colours(theme)
@@ -92,18 +99,10 @@ class CaptionView(QPlainTextEdit):
         """Go to the next place where a text stands, around the end; mark all that are near."""
         self._wanted = text
         self._mark_all()
-        if not text:
-            return False
-        flags = QTextDocument.FindFlag.FindBackward if back else QTextDocument.FindFlag(0)
-        if self.find(text, flags):
-            return True
-        before = self.textCursor()
-        edge = QTextCursor.MoveOperation.End if back else QTextCursor.MoveOperation.Start
-        self.moveCursor(edge)
-        if self.find(text, flags):
-            return True
-        self.setTextCursor(before)
-        return False
+        found = bool(text) and self._find_around(text, back)
+        if found:
+            self._scrolled(self._bar.value())
+        return found
 
     def mousePressEvent(self, e: QMouseEvent | None) -> None:
         if e is not None:
@@ -112,6 +111,7 @@ class CaptionView(QPlainTextEdit):
 
     def mouseReleaseEvent(self, e: QMouseEvent | None) -> None:
         super().mouseReleaseEvent(e)
+        self._scrolled(self._bar.value())  # what is marked may have led away
         if e is None or e.button() is not Qt.MouseButton.LeftButton:
             return
         here = e.position().toPoint()
@@ -123,6 +123,55 @@ class CaptionView(QPlainTextEdit):
             self._choose(self.textCursor().block())
             return
         super().keyPressEvent(e)
+        self._scrolled(self._bar.value())
+
+    def resizeEvent(self, e: QResizeEvent | None) -> None:
+        super().resizeEvent(e)
+        self._place_button()
+        self.draw()
+
+    @property
+    def _bar(self) -> QScrollBar:
+        bar = self.verticalScrollBar()
+        assert bar is not None
+        return bar
+
+    def _scrolled(self, value: int) -> None:
+        """Somebody went to a line: whoever leaves the newest follows it no more."""
+        self._follows = value >= self._bar.maximum()
+        self.newest.setVisible(not self._follows)
+        self._place_button()
+
+    def _place_button(self) -> None:
+        self.newest.adjustSize()
+        room = self.contentsRect()
+        left = room.right() - self.newest.width() - self._bar.width() - _EDGE
+        self.newest.move(left, room.bottom() - self.newest.height() - _EDGE)
+
+    def _take_news(self) -> None:
+        transcript = self._transcript
+        self._drawn = transcript.revision
+        if transcript.count < self._count:
+            self._forget()
+        self._cut_tail()
+        new = min(transcript.count - self._count, len(transcript.lines))
+        for place in range(-new, 0):  # from the end, which a deque finds at once
+            self._append(transcript.lines[place])
+        self._count = transcript.count
+        self._tail = self._append_tail(transcript.open, transcript.partials)
+
+    def _find_around(self, text: str, back: bool) -> bool:
+        """Find the next place, from the other end if there is none before this one."""
+        flags = QTextDocument.FindFlag.FindBackward if back else QTextDocument.FindFlag(0)
+        if self.find(text, flags):
+            return True
+        before = self.textCursor()
+        edge = QTextCursor.MoveOperation.End if back else QTextCursor.MoveOperation.Start
+        self.moveCursor(edge)
+        if self.find(text, flags):
+            return True
+        self.setTextCursor(before)
+        return False
 
     def _choose(self, block: QTextBlock) -> None:
         number, lines = block.userState(), self._transcript.lines
@@ -133,9 +182,12 @@ class CaptionView(QPlainTextEdit):
             self.chosen.emit(lines[number - lines[0].number])
 
     def _redraw(self) -> None:
+        place = self._bar.value()
         self._forget()
         self._drawn = -1
         self.draw()
+        if not self._follows:
+            self._bar.setValue(place)
 
     def _forget(self) -> None:
         self.clear()
@@ -189,6 +241,7 @@ class CaptionView(QPlainTextEdit):
             other = speaker == "other"
             colour = self._theme.muted if other else self.colour_of(speaker)
             cursor.insertText(f"{speaker}  ", _format(colour, bold=True))
+        hang(cursor)
 
     def _end_cursor(self) -> QTextCursor:
         cursor = QTextCursor(self.document())

@@ -51,6 +51,12 @@ def speaker_colours(theme: Theme) -> tuple[str, ...]:
     return tuple(readable(colour, theme.panel) for colour in _OKABE_ITO)
 
 
+def seen_through(theme: Theme, opacity: float) -> str:
+    """The panel's colour where the worst lies behind it: what text on it has least contrast to."""
+    behind = (0, 0, 0) if luminance(theme.panel) > luminance(theme.text) else (255, 255, 255)
+    return _mixed(_rgb(theme.panel), behind, 1 - opacity)
+
+
 @cache
 def readable(colour: str, ground: str, least: float = AA_TEXT) -> str:
     """The colour nearest to one that can be read on a ground."""

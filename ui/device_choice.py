@@ -71,8 +71,8 @@ class DeviceChoice(QWidget):
 
     @property
     def there(self) -> bool:
-        """Whether there is any device at all."""
-        return bool(self._found)
+        """Whether there is any device at all, beside what the computer itself plays."""
+        return any(device["kind"] != "monitor" for device in self._found)
 
     def _standing(self) -> list[tuple[str, str | None]]:
         if self._role == "output":
@@ -119,6 +119,10 @@ class DeviceChoice(QWidget):
             value = None
         role: Any = self._role
         self._link.change(SetDevice(id=self._link.new_id(), role=role, name=value))
+
+    def choose_file(self) -> None:
+        """Ask for a file, as the last entry of the list does."""
+        self._chosen(self.box.findData(_FILE))
 
     def _ask_for_file(self) -> str | None:
         if self._role == "output":

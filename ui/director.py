@@ -22,6 +22,7 @@ from tap_live.ui.health import HealthWatch
 from tap_live.ui.link import Link
 from tap_live.ui.local import LocalEngine
 from tap_live.ui.remote import RemoteEngine
+from tap_live.ui.wording import plain
 
 if TYPE_CHECKING:
     from tap_live.ui.window import Window
@@ -55,11 +56,11 @@ class Director(QObject):
             case Caption():
                 self._window.transcript.take(event)
                 listen.pictures.take(event)
-            case Hello(rate=rate):
+            case Hello(rate=rate, capabilities=capabilities):
                 if not self._link.engine.remote:
                     banner.outdated()
                 listen.pictures.restart(rate)
-                if self._link.phase is not Phase.PREVIEW:
+                if "captions" in capabilities:  # a preview has none, and is no time to count
                     self._window.transcript.begin()
             case Bye():
                 self._end()
@@ -70,8 +71,10 @@ class Director(QObject):
                 self._say_lost(text)
             case Failed(text=text):
                 banner.say(text)
-            case Warned(text=text) | Device(change="lost", text=text):
-                banner.say(text, "watch")
+            case Warned():
+                banner.say(plain(event), "watch")
+            case Device(change="lost", text=text):
+                banner.say(text, "watch", stays=True)
             case Device(change="returned", text=text):
                 banner.say(text, "good")
 
@@ -122,5 +125,5 @@ class Director(QObject):
         if isinstance(engine, RemoteEngine):
             acts.append((self.tr("Try now"), engine.retry))
         acts.append((self.tr("Use this computer"), self.use_here))
-        kept = self.tr("What it recorded is kept there. It is looked for again and again.")
+        kept = self.tr("What it recorded is kept there; it is looked for again and again.")
         self._window.banner.say(f"{text}. {kept}", "bad", *acts)

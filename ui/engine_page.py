@@ -111,7 +111,7 @@ class EnginePage(QWidget):
         if missing == ["sound"]:
             return self.tr(
                 "Not installed yet: sound-compact, whose network is in training. Voices can be "
-                "kept and asked away; sounds wait for it."
+                "kept and removed; sounds wait for it."
             )
         bundles = self.tr(" and ").join(f"{kind}-compact" for kind in missing)
         return self.tr(

@@ -29,6 +29,7 @@ class EnrolBox(QWidget):
     """Enrol one voice; `enrolled` tells its name."""
 
     enrolled = pyqtSignal(str)
+    busied = pyqtSignal(bool)
 
     def __init__(self, link: Link) -> None:
         super().__init__()
@@ -194,6 +195,7 @@ class EnrolBox(QWidget):
         self.name.setEnabled(not busy)
         self.cancel.setEnabled(busy)
         self.bar.setVisible(busy)
+        self.busied.emit(busy)
         self._show_ready()
 
     def _renamed(self) -> None:

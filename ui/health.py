@@ -7,6 +7,7 @@ from enum import IntEnum
 from PyQt6.QtCore import QCoreApplication
 
 from tap_live.events import AnyEvent, Device, Failed, Hello, Stats, Warned
+from tap_live.ui.wording import plain
 
 translate = QCoreApplication.translate  # by this name, so that pylupdate6 finds the words
 SLOW_SHARE, BUSY_SHARE = 0.95, 0.75  # of real time
@@ -71,8 +72,8 @@ class HealthWatch:
                     self.input_gone = gone
                 else:
                     self.output_gone = gone
-            case Warned(code=code, text=text):
-                self._notices[code] = event.at, Grade.WATCH, text
+            case Warned(code=code):
+                self._notices[code] = event.at, Grade.WATCH, plain(event)
             case Failed(code=code, text=text):
                 self._notices[code] = event.at, Grade.BAD, text
 

@@ -53,6 +53,7 @@ class Link(QObject):
     phase_changed = pyqtSignal(object)
     setup_changed = pyqtSignal(object)
     engine_changed = pyqtSignal()
+    recording_changed = pyqtSignal()
     trouble = pyqtSignal(str)
 
     def __init__(self, engine: Engine, setup: Setup | None = None) -> None:
@@ -61,7 +62,8 @@ class Link(QObject):
         self.own = setup or Setup()  # what an engine of our own is begun with
         self.setup = Setup() if engine.remote else self.own
         self.waiting: dict[str, str] = {}  # targets that are not heard yet, and why
-        self.recording: dict[str, Any] | None = None
+        self.recording: dict[str, Any] | None = None  # that of the newest stream
+        self.recorded_in: str | None = None  # the folder of the newest recording, ended or not
         self.devices: dict[str, str] = {}  # where each network runs, once there is a stream
         self.phase = engine.phase
         self._ids = (f"panel-{number}" for number in itertools.count(1))
@@ -100,7 +102,7 @@ class Link(QObject):
 
     def begin(self) -> None:
         """Begin a stream."""
-        self.recording = None
+        self._keep(None)
         self.send(Start(id=self.new_id(), device=self.setup.device), self._take_news)
 
     def place(self, device: Device) -> None:
@@ -156,16 +158,21 @@ class Link(QObject):
         self._adopt(with_target(self.setup, TargetWish(name=name, suppress=suppress)))
 
     def record(self, on: bool) -> None:
-        """Keep what comes, or no more; `recording` tells where."""
+        """Keep what comes, or no more; `recording` tells where.
+
+        One that ended with its stream can be heard until the next begins.
+        """
 
         def kept(result: Any) -> None:
-            self.recording = result if on and isinstance(result, dict) else None
+            if on or self.phase is Phase.RUNNING:
+                self._keep(result if on and isinstance(result, dict) else None)
 
         self.send(Record(id=self.new_id(), on=on), kept)
 
     def use(self, engine: Engine) -> None:
         """Go on with another engine; the old one is closed by whoever made it."""
         self.engine, self._askers, self.waiting = engine, {}, {}
+        self.recording, self.recorded_in = None, None
         self._adopt(Setup() if engine.remote else self.own)
         self.engine_changed.emit()
         self.start()
@@ -213,13 +220,21 @@ class Link(QObject):
         """What an engine of our own tells with many answers."""
         if not isinstance(result, dict):
             return
-        self.recording = result.get("recording", self.recording)
+        self._keep(result.get("recording", self.recording))
         if result.get("devices", self.devices) != self.devices:
             self.devices = result["devices"]
             self.setup_changed.emit(self.setup)
         if "waiting" in result and result["waiting"] != self.waiting:
             self.waiting = result["waiting"]
             self.setup_changed.emit(self.setup)
+
+    def _keep(self, recording: dict[str, Any] | None) -> None:
+        if recording == self.recording:
+            return
+        self.recording = recording
+        if recording is not None:
+            self.recorded_in = str(recording["folder"])
+        self.recording_changed.emit()
 
     def _flush(self) -> None:
         commands, self._later = list(self._later.values()), {}

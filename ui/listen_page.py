@@ -87,7 +87,7 @@ class ListenPage(QWidget):
         layout.addWidget(self.input, 0, 0)
         layout.addWidget(self.output, 0, 1)
         layout.addWidget(self.transport, 0, 2)
-        layout.addWidget(self.transport.consent, 1, 0, 1, 3)
+        layout.addWidget(self.transport.recording, 1, 0, 1, 3)
         layout.setColumnStretch(0, 1)
         layout.setColumnStretch(1, 1)
         return box

@@ -54,7 +54,7 @@ class MadeUpEngine:
         self._ticks = 0
         self._waiting: deque[AnyEvent] = deque()
         self._waiting.append(
-            Hello(version="", rate=RATE, bundles=(), capabilities=(), role="controller")
+            Hello(version="", rate=RATE, bundles=(), capabilities=("captions",), role="controller")
         )
 
     def send(self, command: AnyCommand) -> None:

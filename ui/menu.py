@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import QObject
-from PyQt6.QtGui import QAction, QKeySequence
-from PyQt6.QtWidgets import QInputDialog, QMenu
+from PyQt6.QtGui import QAction, QActionGroup, QKeySequence
+from PyQt6.QtWidgets import QAbstractButton, QInputDialog, QMenu
 
 from tap_live.errors import TapError
-from tap_live.ui.colours import DARK, LIGHT
+from tap_live.ui.colours import DARK, LIGHT, Theme
 from tap_live.ui.global_key import KEYS, why_not
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ class Menu(QObject):
         menu = self._menu(self.tr("&Stream"))
         transport = window.listen.transport
         self._add(menu, self.tr("&Start or stop"), "F5", transport.start_or_stop)
-        self._add(menu, self.tr("&Mute"), "Ctrl+M", transport.mute.toggle)
+        self._toggle(menu, self.tr("&Mute"), "Ctrl+M", transport.mute)
         self.everywhere = self._everywhere(menu)
-        self._add(menu, self.tr("&Record"), "Ctrl+Shift+R", transport.record.toggle)
+        self._toggle(menu, self.tr("&Record"), "Ctrl+Shift+R", transport.record)
         menu.addSeparator()
         self._profiles = menu.addMenu(self.tr("&Profiles"))
         assert self._profiles is not None
@@ -68,8 +68,8 @@ class Menu(QObject):
         self._add(menu, self.tr("Sa&ve…"), "Ctrl+S", captions.save)
         self._add(menu, self.tr("&Forget all"), "", self._window.transcript.clear)
         menu.addSeparator()
-        self._add(menu, self.tr("&Large type"), "Ctrl+L", captions.large.toggle)
-        self._add(menu, self.tr("S&trip on top"), "Ctrl+D", captions.strip.toggle)
+        self._toggle(menu, self.tr("&Large type"), "Ctrl+L", captions.large)
+        self._toggle(menu, self.tr("S&trip on top"), "Ctrl+D", captions.strip)
 
     def _view(self) -> None:
         window = self._window
@@ -77,8 +77,17 @@ class Menu(QObject):
         for number, name in enumerate((self.tr("&Listen"), self.tr("&Voices"), self.tr("&Engine"))):
             self._add(menu, name, f"Ctrl+{number + 1}", _page(window, number))
         menu.addSeparator()
-        self._add(menu, self.tr("&Dark"), "", lambda: window.set_theme(DARK))
-        self._add(menu, self.tr("L&ight"), "", lambda: window.set_theme(LIGHT))
+        self._themes = QActionGroup(self)
+        for theme, words in ((DARK, self.tr("&Dark")), (LIGHT, self.tr("L&ight"))):
+            action = self._add(menu, words, "", _dress(window, theme))
+            action.setCheckable(True)
+            action.setData(theme.name)
+            self._themes.addAction(action)
+
+    def show_theme(self, theme: Theme) -> None:
+        """Tick the theme that is worn."""
+        for action in self._themes.actions():
+            action.setChecked(action.data() == theme.name)
 
     def _help(self) -> None:
         window = self._window
@@ -115,13 +124,24 @@ class Menu(QObject):
         assert menu is not None
         return menu
 
-    def _add(self, menu: QMenu, words: str, keys: str, do: Callable[[], object]) -> None:
+    def _toggle(self, menu: QMenu, words: str, keys: str, control: QAbstractButton) -> None:
+        """An entry that has a tick while a button is down, and presses it."""
+        action = self._add(menu, words, keys, control.toggle)
+        action.setCheckable(True)
+        control.toggled.connect(action.setChecked)
+
+    def _add(self, menu: QMenu, words: str, keys: str, do: Callable[[], object]) -> QAction:
         action = QAction(words, self._window)
         if keys:
             action.setShortcut(QKeySequence(keys))
         action.triggered.connect(lambda: do())
         menu.addAction(action)
         self.actions.append(action)
+        return action
+
+
+def _dress(window: "Window", theme: Theme) -> Callable[[], object]:
+    return lambda: window.set_theme(theme)
 
 
 def _page(window: "Window", number: int) -> Callable[[], object]:

@@ -107,8 +107,7 @@ class RemoteEngine:
 
     def _lose(self, error: Exception) -> None:
         if self.phase in (Phase.RUNNING, Phase.STARTING):
-            reason = str(error) or type(error).__name__
-            text = f"the engine at {self.where} cannot be reached: {reason}"
+            text = f"the engine at {self.where} cannot be reached: {_reason(error)}"
             self._inbox.put(Failed(code="engine-lost", text=text))
             self.phase = Phase.LOST
 
@@ -125,6 +124,18 @@ class RemoteEngine:
         except ConnectionClosed:
             text = "the connection broke before an answer came"
             self._inbox.put(Failed(code="engine-lost", text=text, id=command.id))
+
+
+def _reason(error: Exception) -> str:
+    """Why there is no connection, in words for those who know of none."""
+    match error:
+        case ConnectionClosed():
+            return "the connection broke off"
+        case ConnectionRefusedError():
+            return "that machine is there, and no engine answers on it"
+        case TimeoutError():
+            return "there was no answer in time"
+    return str(error) or type(error).__name__
 
 
 def events_url(address: str) -> str:

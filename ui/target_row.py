@@ -36,7 +36,9 @@ class TargetRow(QFrame):
         self._gain_words = QLabel()
         self._gain_words.setMinimumWidth(56)
         self._gain_words.setAlignment(right)
-        self._remove = tool("✕", self.tr("Remove {name}").format(name=wish.label), self._gone)
+        self._remove = tool(
+            "✕", self.tr("Take {name} off the list").format(name=wish.label), self._gone
+        )
         self._remove.setObjectName("small")
         self._lay_out()
         self.show_wish(wish, None)
@@ -75,7 +77,7 @@ class TargetRow(QFrame):
     def _kind_words(self) -> str:
         words = self.tr("voice") if self.wish.kind == "voice" else self.tr("sound")
         if self.wish.suppress:
-            words += self.tr(", asked away")
+            words += self.tr(", removed")
         if self._waits_for is None:
             return words
         if self.wish.kind == "voice" and not self.wish.suppress:

@@ -44,7 +44,9 @@ QPushButton#start {{ font-size: 16px; padding: 9px 26px; }}
 QPushButton#start[running="true"] {{
   background: {field}; color: {text}; border: 2px solid {accent};
 }}
-QPushButton#record:checked {{ background: {bad}; color: {on_accent}; border-color: {bad}; }}
+QPushButton#record[live="true"]:checked {{
+  background: {bad}; color: {on_accent}; border-color: {bad};
+}}
 QPushButton#mute:checked {{ background: {watch}; color: {on_accent}; border-color: {watch}; }}
 QFrame#target {{ background: {ground}; border: 1px solid transparent; border-radius: 6px; }}
 QToolButton#page {{
@@ -57,6 +59,7 @@ QComboBox, QLineEdit, QSpinBox, QDoubleSpinBox {{
   background: {field}; border: 1px solid {line}; border-radius: 6px; padding: 5px 8px;
   selection-background-color: {accent}; selection-color: {on_accent};
 }}
+QLineEdit, QPlainTextEdit {{ placeholder-text-color: {muted}; }}
 QComboBox::drop-down {{ border: none; width: 24px; }}
 QComboBox::down-arrow {{
   width: 0; height: 0; margin-right: 8px;
@@ -95,7 +98,7 @@ QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
 QToolButton#small {{ padding: 2px 8px; }}
 QToolButton#small:focus {{ padding: 1px 7px; }}
 QPlainTextEdit, QListView, QTableWidget, QTextBrowser {{
-  background: {panel}; border: 1px solid {line}; border-radius: 6px;
+  background: {panel}; border: 1px solid {line}; border-radius: 6px; outline: none;
   selection-background-color: {accent}; selection-color: {on_accent};
 }}
 QPlainTextEdit#captions {{ border: 1px solid transparent; }}

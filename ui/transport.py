@@ -6,6 +6,7 @@ from tap_live.events import Mute, Stop
 from tap_live.ui.controls import button, graded, marked, soft
 from tap_live.ui.engine import Phase
 from tap_live.ui.link import Link, is_busy
+from tap_live.ui.recording_line import RecordingLine
 from tap_live.ui.setup import Setup
 
 
@@ -31,8 +32,7 @@ class Transport(QWidget):
         self.limiter.setToolTip(
             self.tr("A limiter stands before the headset: nothing gets louder than −1 dB.")
         )
-        self.consent = soft()
-        self.consent.setVisible(False)
+        self.recording = RecordingLine(link)
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.record, 0, 0)
@@ -50,7 +50,7 @@ class Transport(QWidget):
     def start_or_stop(self) -> None:
         link = self._link
         if link.phase is Phase.RUNNING:
-            link.send(Stop(id=link.new_id()))
+            link.send(Stop(id=link.new_id()), self._stopped)
         elif link.phase in (Phase.STOPPED, Phase.PREVIEW):
             link.begin()
 
@@ -63,7 +63,8 @@ class Transport(QWidget):
         }.get(phase, self.tr("Start"))
         self.begin.setText(words)
         self.begin.setAccessibleName(words)
-        marked(self.begin, "running", phase is Phase.RUNNING)
+        for control, name in ((self.begin, "running"), (self.record, "live")):
+            marked(control, name, phase is Phase.RUNNING)
         remote_over = self._link.engine.remote and phase is Phase.STOPPED
         self.begin.setEnabled(not is_busy(phase) and phase is not Phase.LOST and not remote_over)
 
@@ -76,28 +77,17 @@ class Transport(QWidget):
         graded(self.limiter, "watch" if holds else "")
 
     def _muted(self, on: bool) -> None:
-        self._link.change(Mute(id=self._link.new_id(), on=on))
+        if on != self._link.setup.muted:
+            self._link.change(Mute(id=self._link.new_id(), on=on))
 
     def _recorded(self, on: bool) -> None:
-        self.consent.setVisible(on)
-        self._link.record(on)
-        self._say_where()
+        self.recording.show_wanted(on)
+        if not self._link.engine.remote or self._link.phase is Phase.RUNNING:
+            self._link.record(on)
 
-    def _say_where(self) -> None:
-        self.consent.setText(
-            self.tr(
-                "Recording is on: everybody who can be heard should know and agree. Sound and "
-                "captions stay on this computer, in the folder “recordings” of TAP Live's data."
-            )
-            if not self._link.engine.remote
-            else self.tr(
-                "Recording is on: everybody who can be heard should know and agree. Sound and "
-                "captions are kept on the engine's machine."
-            )
-        )
+    def _stopped(self, result: object) -> None:
+        """Whoever stops has what was to be recorded: the next stream is not, unless asked for."""
+        self.record.setChecked(False)
 
     def _show_setup(self, setup: Setup) -> None:
-        if self.mute.isChecked() != setup.muted:
-            self.mute.blockSignals(True)
-            self.mute.setChecked(setup.muted)
-            self.mute.blockSignals(False)
+        self.mute.setChecked(setup.muted)

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from PyQt6.QtCore import QSettings, Qt
-from PyQt6.QtGui import QCloseEvent, QKeyEvent
+from PyQt6.QtGui import QCloseEvent, QKeyEvent, QResizeEvent, QShowEvent
 from PyQt6.QtWidgets import (
     QDialog,
     QHBoxLayout,
@@ -54,7 +54,7 @@ class Window(QMainWindow):
         link.setParent(self)
         self.transcript = Transcript(time.monotonic)
         self._closed = False
-        self.banner = Banner()
+        self.banner = Banner(self)
         self.health_line = HealthLine()
         self.listen = ListenPage(link, self.transcript, DEMO)
         self.pages = QStackedWidget()
@@ -118,6 +118,7 @@ class Window(QMainWindow):
         self.strip.set_theme(theme)
         for meter in self.findChildren(LevelMeter):
             meter.set_theme(theme)
+        self.menu.show_theme(theme)
         self.settings.setValue("theme", theme.name)
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
@@ -147,6 +148,14 @@ class Window(QMainWindow):
             self.restoreGeometry(geometry)
         if self.settings.value("push-everywhere", False, bool) and self.menu.everywhere.isEnabled():
             self.menu.everywhere.setChecked(True)
+
+    def resizeEvent(self, a0: QResizeEvent | None) -> None:
+        super().resizeEvent(a0)
+        self._place_banner()
+
+    def showEvent(self, a0: QShowEvent | None) -> None:
+        super().showEvent(a0)
+        self._place_banner()
 
     def keyPressEvent(self, a0: QKeyEvent | None) -> None:
         if not self.push.key(a0, down=True):
@@ -180,6 +189,13 @@ class Window(QMainWindow):
         if setup is not None:
             self.link.use_setup(setup)
 
+    def _place_banner(self) -> None:
+        """Let what is said begin where the menus end."""
+        bar = self.menuBar()
+        assert bar is not None
+        menus = bar.actions()
+        self.banner.place(bar.actionGeometry(menus[-1]).right() + 12 if menus else 0)
+
     def _show_strip(self, on: bool) -> None:
         self.strip.setVisible(on)
         self.strip.draw()
@@ -188,12 +204,8 @@ class Window(QMainWindow):
         self._rail.addStretch()
         self._rail.setContentsMargins(8, 12, 0, 12)
         right = QVBoxLayout()
-        right.setContentsMargins(0, 0, 0, 0)
+        right.setContentsMargins(0, 10, 0, 0)  # so that two lines of the banner cover no control
         right.setSpacing(0)
-        over = QVBoxLayout()
-        over.setContentsMargins(12, 10, 12, 0)
-        over.addWidget(self.banner)
-        right.addLayout(over)
         right.addWidget(self.pages, 1)
         across = QHBoxLayout()
         across.setContentsMargins(0, 0, 0, 0)

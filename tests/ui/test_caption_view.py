@@ -98,10 +98,73 @@ def test_it_follows_the_end_unless_one_reads_further_up(view, transcript, say):
     view.draw()
     bar = view.verticalScrollBar()
     assert bar.value() == bar.maximum() > 0
-    bar.setValue(3)
+    assert not view.newest.isVisible()
+    bar.triggerAction(bar.SliderAction.SliderPageStepSub)
+    place = bar.value()
     transcript.take(say.caption("one more.", id=99, start=200.0))
     view.draw()
-    assert bar.value() == 3
+    assert bar.value() == place
+    assert view.newest.isVisible()
+    view.newest.click()
+    transcript.take(say.caption("and another.", id=100, start=300.0))
+    view.draw()
+    assert bar.value() == bar.maximum() > place
+    assert not view.newest.isVisible()
+
+
+LONG = "a line of words that is so long that a view as narrow as this one has to wrap it."
+
+
+@pytest.mark.parametrize("follows", [True, False], ids=["at the end", "further up"])
+def test_whether_it_follows_survives_sizes_fonts_and_themes(qtbot, view, transcript, say, follows):
+    bar = view.verticalScrollBar()
+    for number in range(60):
+        transcript.take(say.caption(LONG, id=number, start=number * 60.0, speaker="ana"))
+    view.draw()
+    if not follows:
+        qtbot.keyClick(view, Qt.Key.Key_PageUp)
+    changes = [
+        lambda: view.set_large(True),
+        lambda: view.resize(400, 200),
+        lambda: view.set_theme(LIGHT),
+        lambda: view.set_large(False),
+        lambda: view.resize(700, 500),
+    ]
+    for number, change in enumerate(changes):
+        change()
+        transcript.take(say.caption(LONG, id=100 + number, start=4000 + 60.0 * number))
+        view.draw()
+        assert (bar.value() == bar.maximum()) is follows
+        assert view.newest.isVisible() is not follows
+
+
+def test_marking_and_searching_further_up_follow_no_more(view, transcript, say):
+    for number in range(60):
+        transcript.take(say.caption(f"line {number}.", id=number, start=number * 2.0))
+    view.draw()
+    assert view.search("line 3.")
+    view.draw()
+    assert view.newest.isVisible()
+    view.follow()
+    assert not view.newest.isVisible()
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_what_wraps_goes_on_under_its_words(view, transcript, say, large):
+    view.set_large(large)
+    transcript.take(say.caption(LONG + LONG, id=1, speaker="ana"))
+    transcript.take(say.caption("next.", id=2, start=60.0))
+    view.draw()
+    view.grab()
+    layout = view.document().firstBlock().layout()
+    words = layout.lineAt(0).cursorToX(len("00:00  ana  "))[0]
+    assert layout.lineCount() > 1
+    for number in range(1, layout.lineCount()):
+        line = layout.lineAt(number)
+        assert line.x() == pytest.approx(words)
+        assert line.x() + line.naturalTextWidth() <= view.viewport().width()
+    below = view.cursorRect(QTextCursor(view.document().lastBlock()))
+    assert below.top() >= layout.boundingRect().height()  # the next line stands under all
 
 
 def test_forgetting_clears_the_view(view, transcript, say):

@@ -9,12 +9,14 @@ from tap_live.events import (
     CheckVoice,
     DeleteVoice,
     Enrol,
+    ListDevices,
     ListVoices,
     Progress,
     Pull,
     RemoveTarget,
     RenameVoice,
     SendClip,
+    SetDevice,
     SetTarget,
     Start,
     Stop,
@@ -215,13 +217,51 @@ class TestFirstSteps:
         window.link.poll()
         assert guide._level_words.text() == "You can be heard."
 
-    def test_an_enrolled_voice_becomes_the_target_and_start_is_next(self, guide, window, engine):
+    def test_without_a_microphone_that_is_said_at_once_with_what_to_do(self, window, engine):
+        engine.phase = Phase.STOPPED
+        engine.answers |= {Start: "wanted a default input, found none", ListDevices: []}
+        guide = Guide(window.link, None, window)
+        guide.show()
+        window.link.poll()
+        assert guide._trouble.text().startswith("No microphone was found. Connect one")
+        assert "It is open now" not in guide._intro.text()
+        assert not guide.next.isEnabled()
+        engine.answers[Start] = {}
+        guide.look_again()
+        window.link.poll()
+        assert not guide._trouble.isVisible()
+        assert guide.next.isEnabled()
+        guide.close()
+
+    def test_a_file_is_listened_to_where_there_is_no_microphone(self, guide, engine, monkeypatch):
+        monkeypatch.setattr(guide.input, "_ask_for_file", lambda: "/talk.wav")
+        guide.input.choose_file()
+        assert engine.told(SetDevice)[-1].name == "/talk.wav"
+
+    def test_a_voice_that_is_enrolled_already_is_offered(self, window, engine):
+        engine.answers |= {Start: {}, ListVoices: [voice("ana"), voice("ben")]}
+        guide = Guide(window.link, None, window)
+        guide.show()
+        window.link.poll()
+        guide.next.click()
+        guide.pick.box.setCurrentIndex(1)
+        guide.pick.use.click()
+        assert engine.told(SetTarget)[-1].target == "voice:ben"
+        assert guide.steps.currentIndex() == READY
+        guide.close()
+
+    def test_an_enrolled_voice_becomes_the_target_can_be_tested_and_start_is_next(
+        self, guide, window, engine
+    ):
         guide.next.click()
         assert guide.steps.currentIndex() == WHOM
         guide.enrol.name.setText("ana")
         guide.enrol.record()
+        assert not guide.next.isEnabled()
         window.link.poll()
         assert engine.told(SetTarget)[-1].target == "voice:ana"
+        assert guide.enrol.test.isEnabled()
+        guide.next.click()
         assert guide.steps.currentIndex() == READY
         guide.next.click()
         assert not engine.told(Start)[-1].preview
@@ -260,6 +300,9 @@ class TestFirstSteps:
         assert first.startswith("Captions will say when ana speaks.")
         assert second.startswith("rain is in the list and waits")
         monkeypatch.setattr(guide_module, "installed", lambda kind: "here")
+        assert guide._summary().startswith("You will read ana.\n\nrain is picked out of the rest.")
+        assert "Nothing is played" in guide._summary()
+        window.link.change(SetDevice(id=window.link.new_id(), role="output", name=None))
         assert guide._summary() == "You will hear and read ana.\n\nYou will hear rain."
 
     def test_leaving_gives_the_microphone_back(self, guide, engine):

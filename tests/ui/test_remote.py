@@ -2,6 +2,7 @@ import time
 from contextlib import contextmanager
 
 import pytest
+from websockets.exceptions import ConnectionClosedError
 
 from tap_live.bus import EventBus
 from tap_live.errors import ConfigError, NotPossibleError
@@ -111,7 +112,8 @@ def test_an_engine_that_is_killed_is_told_and_found_again_with_all_finals(stream
         stream.bus.publish(say.caption("before", id=1))
         until(engine, said("before"))
     lost = until(engine, lambda events: engine.phase is Phase.LOST)
-    assert any(isinstance(event, Failed) and event.code == "engine-lost" for event in lost)
+    told = next(e.text for e in lost if isinstance(e, Failed) and e.code == "engine-lost")
+    assert "frame" not in told  # of the protocol, which nobody has heard of
     engine.send(GetState(id="p1"))
     refused = until(engine, lambda events: any(isinstance(e, Failed) and e.id for e in events))
     assert "cannot be reached" in refused[-1].text
@@ -145,6 +147,19 @@ def test_an_interface_that_stalls_misses_levels_and_no_words(stream, open_remote
         events = until(engine, said("w995"))
     words = [event.text for event in events if isinstance(event, Caption)]
     assert words == [f"w{number}" for number in range(0, 1000, 5)]
+
+
+@pytest.mark.parametrize(
+    "error, words",
+    [
+        (ConnectionClosedError(None, None), "the connection broke off"),
+        (ConnectionRefusedError(), "no engine answers on it"),
+        (TimeoutError(), "no answer in time"),
+        (OSError("name or service not known"), "name or service not known"),
+    ],
+)
+def test_why_an_engine_cannot_be_reached_is_said_plainly(error, words):
+    assert words in remote_module._reason(error)
 
 
 @pytest.mark.parametrize(

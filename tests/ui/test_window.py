@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from PyQt6.QtCore import Qt
+from PyQt6.QtCore import QPoint, QRect, QSize, Qt
 from PyQt6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -20,6 +20,7 @@ from tap_live.events import (
     Device,
     Failed,
     GetState,
+    Hello,
     ListDevices,
     Mute,
     Record,
@@ -35,6 +36,7 @@ from tap_live.events import (
     Warned,
 )
 from tap_live.ui import moments as moments_module
+from tap_live.ui import recording_line
 from tap_live.ui.colours import DARK, LIGHT
 from tap_live.ui.engine import Phase
 from tap_live.ui.setup import Setup, TargetWish
@@ -196,16 +198,65 @@ def test_devices_are_looked_for_while_the_page_is_seen(window, engine):
     assert len(engine.told(ListDevices)) == before
 
 
-def test_recording_shows_its_consent_line(window, engine):
-    transport = window.listen.transport
-    assert not transport.consent.isVisible()
+def test_recording_is_said_with_who_should_know_and_where_it_is_kept(window, engine, tmp_path):
+    transport, words = window.listen.transport, window.listen.transport.recording.words
+    height = transport.recording.height()
+    assert words.text() == "Nothing is recorded."
     transport.record.click()
-    assert transport.consent.isVisible()
-    assert "should know and agree" in transport.consent.text()
     assert engine.told(Record)[-1].on
+    assert "begins with the start: everybody who can be heard should know" in words.text()
+    assert str(tmp_path / "data") in words.text()  # the whole path
+    engine.answers[Start] = {"recording": {"folder": str(tmp_path / "kept"), "begin": 0.0}}
+    window.link.begin()
+    engine.hello()
+    poll(window)
+    assert "Recording is on: everybody who can be heard should know and agree." in words.text()
+    assert f"It stays on this computer, in {tmp_path / 'kept'}" in words.text()
+    assert transport.record.property("live")
     transport.record.click()
-    assert not transport.consent.isVisible()
     assert not engine.told(Record)[-1].on
+    assert words.text() == f"The recording is in {tmp_path / 'kept'}"
+    assert transport.recording.height() == height  # nothing is pushed away
+
+
+def test_after_the_stop_nothing_is_recorded_and_the_folder_can_be_opened(
+    window, engine, tmp_path, monkeypatch
+):
+    opened = []
+    monkeypatch.setattr(
+        recording_line.QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile())
+    )
+    transport = window.listen.transport
+    transport.record.click()
+    engine.answers |= {Start: {"recording": {"folder": str(tmp_path), "begin": 0.0}}, Stop: None}
+    window.link.begin()
+    engine.hello()
+    poll(window)
+    transport.begin.click()
+    engine.phase = Phase.STOPPED
+    poll(window, Bye(reason="stopped"))
+    assert not transport.record.isChecked()
+    assert not engine.told(Record)[-1].on
+    assert transport.recording.words.text() == f"The recording is in {tmp_path}"
+    assert window.link.recording is not None  # a click on a line still plays its moment
+    transport.recording.open.click()
+    assert opened == [str(tmp_path)]
+    assert f"no program here opens folders; the recording is in {tmp_path}" in window.banner.text
+
+
+def test_the_menu_ticks_what_is_on(window):
+    actions = {action.text().replace("&", ""): action for action in window.menu.actions}
+    assert actions["Dark"].isChecked() != actions["Light"].isChecked()
+    for theme, other in ((LIGHT, DARK), (DARK, LIGHT)):
+        window.set_theme(theme)
+        assert actions[theme.name.capitalize()].isChecked()
+        assert not actions[other.name.capitalize()].isChecked()
+    for name in ("Record", "Mute", "Large type"):
+        assert not actions[name].isChecked()
+        actions[name].trigger()
+        assert actions[name].isChecked()
+    window.listen.transport.record.click()
+    assert not actions["Record"].isChecked()
 
 
 def test_mute_is_told_and_shown(qtbot, window, engine):
@@ -242,6 +293,60 @@ def test_a_note_about_a_stream_that_is_over_goes_and_an_error_stays(window, engi
     engine.hello()
     poll(window)
     assert window.banner.isVisible()
+
+
+def test_a_note_moves_nothing_and_passes(window, engine):
+    controls = window.centralWidget().findChildren(QAbstractButton)
+    before = [control.mapToGlobal(QPoint()) for control in controls]
+    poll(window, Warned(code="howling", text="it howls"))
+    assert [control.mapToGlobal(QPoint()) for control in controls] == before
+    covered = window.banner.geometry()
+    for control in (window.listen.input.box, window.listen.transport.begin, window.menuBar()):
+        place = control.mapTo(window, QPoint())
+        menus = control is window.menuBar()
+        width = covered.left() - 1 if menus else control.width()
+        assert not covered.intersects(QRect(place, QSize(width, control.height())))
+    assert window.banner._passes.isActive()
+    window.banner._passes.timeout.emit()
+    assert not window.banner.isVisible()
+
+
+def test_errors_and_what_goes_on_do_not_pass(window, engine):
+    poll(window, Failed(code="recording-stopped", text="the disk is full"))
+    assert not window.banner._passes.isActive()
+    poll(window, Device(role="input", name="mic", change="lost", text="'mic' is gone"))
+    assert not window.banner._passes.isActive()
+    poll(window, Device(role="input", name="mic", change="returned", text="'mic' is back"))
+    assert window.banner._passes.isActive()
+
+
+def test_warnings_are_said_in_plain_words(window, engine):
+    engine.hello()
+    poll(window, Warned(code="extraction-recovered", text="extraction", start=3.0, stop=5.0))
+    assert "what you chose is picked out again; you heard everything for 2 s" in window.banner.text
+
+
+def test_times_count_from_the_start_and_not_from_a_preview(window, engine, say, monkeypatch):
+    now = 100.0
+    window.transcript._now = lambda: now
+    hello = {"version": "1", "rate": 16_000, "bundles": (), "role": "controller"}
+    poll(window, Hello(capabilities=(), **hello))
+    now = 180.0
+    poll(window, Hello(capabilities=("captions",), **hello))
+    poll(window, say.caption("hello there.", start=2.0))
+    assert window.listen.captions.view.toPlainText().startswith("00:02")
+
+
+def test_words_of_health_have_room_before_its_figures(window, engine, say):
+    window.resize(1000, 720)
+    engine.hello()
+    long = "the stream did not come for half a second, and what came was put together again " * 2
+    poll(window, say.stats(), Warned(code="x", text=long, at=1.0))
+    line = window.health_line
+    assert line.words.width() > 700
+    assert line.words.toolTip() == line.words.text() == f"▲ watch: {long}"
+    assert "delay 23 ms" in line.figures.toolTip()
+    assert (window.width(), window.height()) == (1000, 720)
 
 
 def test_an_engine_that_ended_badly_is_offered_again(qtbot, window, engine):

@@ -45,7 +45,7 @@
     </message>
     <message>
         <location filename="../add_target.py" line="50" />
-        <source>Ask it &amp;away</source>
+        <source>&amp;Remove it</source>
         <translation type="unfinished" />
     </message>
     <message>
@@ -55,7 +55,7 @@
     </message>
     <message>
         <location filename="../add_target.py" line="52" />
-        <source>Ask it away</source>
+        <source>Remove it</source>
         <translation type="unfinished" />
     </message>
     <message>
@@ -101,22 +101,22 @@
 </context><context>
     <name>Banner</name>
     <message>
-        <location filename="../banner.py" line="18" />
+        <location filename="../banner.py" line="26" />
         <source>Message</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../banner.py" line="22" />
+        <location filename="../banner.py" line="30" />
         <source>Dismiss the message</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../banner.py" line="41" />
+        <location filename="../banner.py" line="60" />
         <source>Error</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../banner.py" line="41" />
+        <location filename="../banner.py" line="60" />
         <source>Note</source>
         <translation type="unfinished" />
     </message>
@@ -292,40 +292,45 @@
 </context><context>
     <name>CaptionStrip</name>
     <message>
-        <location filename="../caption_strip.py" line="37" />
+        <location filename="../caption_strip.py" line="39" />
         <source>Captions</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../caption_strip.py" line="40" />
+        <location filename="../caption_strip.py" line="42" />
         <source>Caption strip</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../caption_strip.py" line="44" />
+        <location filename="../caption_strip.py" line="46" />
         <source>Newest captions</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../caption_strip.py" line="54" />
+        <location filename="../caption_strip.py" line="56" />
         <source>Drag to move; arrow keys move too; + and − change the opacity; Esc closes</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../caption_strip.py" line="62" />
+        <location filename="../caption_strip.py" line="64" />
         <source>Captions appear here.</source>
         <translation type="unfinished" />
     </message>
 </context><context>
     <name>CaptionView</name>
     <message>
-        <location filename="../caption_view.py" line="37" />
+        <location filename="../caption_view.py" line="42" />
         <source>Captions</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../caption_view.py" line="38" />
+        <location filename="../caption_view.py" line="43" />
         <source>What is said appears here.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../caption_view.py" line="63" />
+        <source>To the newest ↓</source>
         <translation type="unfinished" />
     </message>
 </context><context>
@@ -423,50 +428,50 @@
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../device_choice.py" line="126" />
+        <location filename="../device_choice.py" line="130" />
         <source>Play into a file</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../device_choice.py" line="131" />
+        <location filename="../device_choice.py" line="135" />
         <source>Listen to a file</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../device_choice.py" line="131" />
+        <location filename="../device_choice.py" line="135" />
         <source>Sound</source>
         <translation type="unfinished" />
     </message>
 </context><context>
     <name>Director</name>
     <message>
-        <location filename="../director.py" line="67" />
+        <location filename="../director.py" line="68" />
         <source>Start again</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../director.py" line="68" />
+        <location filename="../director.py" line="69" />
         <source>The engine stopped. {why}</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../director.py" line="116" />
+        <location filename="../director.py" line="119" />
         <source>engine: {where}</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../director.py" line="123" />
+        <location filename="../director.py" line="126" />
         <source>Try now</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../director.py" line="124" />
+        <location filename="../director.py" line="127" />
         <source>Use this computer</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../director.py" line="125" />
-        <source>What it recorded is kept there. It is looked for again and again.</source>
+        <location filename="../director.py" line="128" />
+        <source>What it recorded is kept there; it is looked for again and again.</source>
         <translation type="unfinished" />
     </message>
 </context><context>
@@ -605,7 +610,7 @@
     </message>
     <message>
         <location filename="../engine_page.py" line="112" />
-        <source>Not installed yet: sound-compact, whose network is in training. Voices can be kept and asked away; sounds wait for it.</source>
+        <source>Not installed yet: sound-compact, whose network is in training. Voices can be kept and removed; sounds wait for it.</source>
         <translation type="unfinished" />
     </message>
     <message>
@@ -656,122 +661,122 @@
 </context><context>
     <name>EnrolBox</name>
     <message>
-        <location filename="../enrol_box.py" line="42" />
+        <location filename="../enrol_box.py" line="43" />
         <source>Name</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="43" />
+        <location filename="../enrol_box.py" line="44" />
         <source>Name of the voice</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="47" />
+        <location filename="../enrol_box.py" line="48" />
         <source>Level of the microphone</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="50" />
+        <location filename="../enrol_box.py" line="51" />
         <source>How much is recorded</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="58" />
+        <location filename="../enrol_box.py" line="59" />
         <source>Verdict</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="60" />
+        <location filename="../enrol_box.py" line="61" />
         <source>Record {s} s</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="62" />
+        <location filename="../enrol_box.py" line="63" />
         <source>From a file…</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="63" />
+        <location filename="../enrol_box.py" line="64" />
         <source>Cancel</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="64" />
+        <location filename="../enrol_box.py" line="65" />
         <source>Test it</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="73" />
+        <location filename="../enrol_box.py" line="74" />
         <source>Read the sentence aloud, as you usually speak.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="81" />
+        <location filename="../enrol_box.py" line="82" />
         <source>Listening to {file}…</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="131" />
+        <location filename="../enrol_box.py" line="132" />
         <source>{name} is enrolled: {speech:.0f} s of speech, {snr:.0f} dB above the noise.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="134" />
+        <location filename="../enrol_box.py" line="135" />
         <source>Could be better: {text}</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="146" />
+        <location filename="../enrol_box.py" line="147" />
         <source>That is {name}.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="149" />
+        <location filename="../enrol_box.py" line="150" />
         <source>That does not sound like {name}: record one more clip, or try again.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="154" />
+        <location filename="../enrol_box.py" line="155" />
         <source>Say something else, for five seconds.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="182" />
+        <location filename="../enrol_box.py" line="183" />
         <source>Very quiet: is the microphone on?</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="184" />
+        <location filename="../enrol_box.py" line="185" />
         <source>Too loud: turn the microphone down.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="186" />
+        <location filename="../enrol_box.py" line="187" />
         <source>The level is good.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="214" />
+        <location filename="../enrol_box.py" line="216" />
         <source>A recording of that voice alone</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="216" />
+        <location filename="../enrol_box.py" line="218" />
         <source>Sound</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="223" />
+        <location filename="../enrol_box.py" line="225" />
         <source>When the sunlight strikes raindrops in the air, they act as a prism and form a rainbow. People look, but no one ever finds the pot of gold at its end, and that is why it is told again and again.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="237" />
+        <location filename="../enrol_box.py" line="239" />
         <source>Read this aloud, alone, in a quiet place:</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../enrol_box.py" line="247" />
+        <location filename="../enrol_box.py" line="249" />
         <source>A voiceprint is biometric. It stays on this computer, readable by you alone, and holds no sound; you can delete it at any time.</source>
         <translation type="unfinished" />
     </message>
@@ -907,227 +912,272 @@
 </context><context>
     <name>Guide</name>
     <message>
-        <location filename="../guide.py" line="36" />
+        <location filename="../guide.py" line="43" />
         <source>First steps</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="131" />
-        <location filename="../guide.py" line="41" />
+        <location filename="../guide.py" line="174" />
+        <location filename="../guide.py" line="48" />
         <source>Continue</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="43" />
+        <location filename="../guide.py" line="50" />
         <source>Back</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="44" />
+        <location filename="../guide.py" line="51" />
         <source>Not now</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="119" />
+        <location filename="../guide.py" line="145" />
         <source>You can be heard.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="119" />
+        <location filename="../guide.py" line="145" />
         <source>Say something: the bar moves.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="131" />
-        <source>Start</source>
+        <location filename="../guide.py" line="154" />
+        <source>No microphone was found.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="145" />
-        <source>Everything that is heard will be captioned.</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../guide.py" line="150" />
-        <source>Captions will say when {names} speaks. No voice extractor is installed yet, so the sound itself stays as it is.</source>
+        <location filename="../guide.py" line="155" />
+        <source>It cannot be opened: {why}.</source>
         <translation type="unfinished" />
     </message>
     <message>
         <location filename="../guide.py" line="156" />
-        <source>You will hear and read {names}.</source>
+        <source>Connect one and look again, or listen to a file.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="159" />
-        <source>{names} is in the list and waits for a sound extractor, which is not installed yet. Until then everything is heard and captioned.</source>
+        <location filename="../guide.py" line="174" />
+        <source>Start</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="165" />
-        <source>You will hear {names}.</source>
+        <location filename="../guide.py" line="192" />
+        <source>Everything that is heard will be captioned.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="166" />
-        <source>What you asked away will be turned down.</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../guide.py" line="171" />
-        <source>Which microphone?</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../guide.py" line="172" />
-        <source>It is open now to show how loud it is. Nothing is kept, and nothing ever leaves this computer.</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../guide.py" line="182" />
-        <source>Whom or what</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../guide.py" line="183" />
-        <source>A &amp;voice</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../guide.py" line="184" />
-        <source>A &amp;sound</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../guide.py" line="185" />
-        <source>Everybody is captioned.</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../guide.py" line="185" />
-        <source>&amp;Everything</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../guide.py" line="187" />
-        <source>Whom or what do you want to hear?</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../guide.py" line="191" />
-        <source>F5 starts and stops. Record keeps sound and captions in a folder. Ctrl+D puts the captions above all windows. Help → First steps brings this back.</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../guide.py" line="196" />
-        <source>Ready</source>
+        <location filename="../guide.py" line="198" />
+        <source>Captions will say when {names} speaks. No voice extractor is installed yet, so the sound itself stays as it is.</source>
         <translation type="unfinished" />
     </message>
     <message>
         <location filename="../guide.py" line="204" />
+        <source>You will read {names}.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="206" />
+        <source>You will hear and read {names}.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="209" />
+        <source>{names} is in the list and waits for a sound extractor, which is not installed yet. Until then everything is heard and captioned.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="215" />
+        <source>{names} is picked out of the rest.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="217" />
+        <source>You will hear {names}.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="219" />
+        <source>What you remove will be turned down.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="222" />
+        <source>Nothing is played: to hear it too, choose an output beside the input.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="227" />
+        <source>Nothing is kept, and nothing ever leaves this computer.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="228" />
+        <source>It is open now to show how loud it is.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="239" />
+        <source>Look again</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="240" />
+        <source>A file…</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="244" />
+        <source>Which microphone?</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="248" />
+        <source>Whom or what</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="249" />
+        <source>Everything is heard, and everybody is captioned.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="251" />
+        <source>A &amp;voice</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="252" />
+        <source>A &amp;sound</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="253" />
+        <source>&amp;Everything</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="257" />
+        <source>Whom or what do you want to hear?</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="261" />
+        <source>F5 starts and stops. Record keeps sound and captions in a folder. Ctrl+D puts the captions above all windows. Help → First steps brings this back.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="266" />
+        <source>Ready</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="274" />
         <source>Step {number} of 3</source>
         <translation type="unfinished" />
     </message>
 </context><context>
     <name>Health</name>
     <message>
-        <location filename="../health.py" line="82" />
+        <location filename="../health.py" line="83" />
         <source>stopped</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../health.py" line="84" />
+        <location filename="../health.py" line="85" />
         <source>starting</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../health.py" line="89" />
+        <location filename="../health.py" line="90" />
         <source>keeps up</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../health.py" line="91" />
+        <location filename="../health.py" line="92" />
         <source>input gone: {why}</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../health.py" line="94" />
+        <location filename="../health.py" line="95" />
         <source>output gone: {why}</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../health.py" line="97" />
+        <location filename="../health.py" line="98" />
         <source>{count} samples were lost</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../health.py" line="111" />
+        <location filename="../health.py" line="112" />
         <source>too slow: {share} of real time is used</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../health.py" line="114" />
+        <location filename="../health.py" line="115" />
         <source>busy: {share} of real time is used</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../health.py" line="118" />
+        <location filename="../health.py" line="119" />
         <source>captions are {seconds} s behind</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../health.py" line="135" />
+        <location filename="../health.py" line="136" />
         <source>input device</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../health.py" line="137" />
+        <location filename="../health.py" line="138" />
         <source>output device</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../health.py" line="139" />
+        <location filename="../health.py" line="140" />
         <source>algorithm</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../health.py" line="140" />
+        <location filename="../health.py" line="141" />
         <source>compute</source>
         <translation type="unfinished" />
     </message>
 </context><context>
     <name>HealthLine</name>
     <message>
-        <location filename="../health_line.py" line="21" />
+        <location filename="../health_line.py" line="38" />
         <source>Health of the engine</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../health_line.py" line="24" />
+        <location filename="../health_line.py" line="41" />
         <source>Delay, load, backlog, lost samples</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../health_line.py" line="39" />
+        <location filename="../health_line.py" line="56" />
         <source>● good</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../health_line.py" line="40" />
+        <location filename="../health_line.py" line="57" />
         <source>▲ watch</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../health_line.py" line="41" />
+        <location filename="../health_line.py" line="58" />
         <source>■ trouble</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../health_line.py" line="50" />
+        <location filename="../health_line.py" line="66" />
         <source>delay: {parts}</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../health_line.py" line="56" />
+        <location filename="../health_line.py" line="85" />
         <source>delay {delay}  ·  load {load} of a core  ·  captions behind {backlog}  ·  lost {lost}</source>
         <translation type="unfinished" />
     </message>
@@ -1293,7 +1343,7 @@
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../menu.py" line="80" />
+        <location filename="../menu.py" line="81" />
         <source>&amp;Dark</source>
         <translation type="unfinished" />
     </message>
@@ -1303,27 +1353,27 @@
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../menu.py" line="85" />
+        <location filename="../menu.py" line="94" />
         <source>&amp;Help</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../menu.py" line="86" />
+        <location filename="../menu.py" line="95" />
         <source>&amp;First steps…</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../menu.py" line="98" />
+        <location filename="../menu.py" line="107" />
         <source>&amp;Save as…</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../menu.py" line="104" />
+        <location filename="../menu.py" line="113" />
         <source>Profile</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../menu.py" line="104" />
+        <location filename="../menu.py" line="113" />
         <source>Name:</source>
         <translation type="unfinished" />
     </message>
@@ -1400,6 +1450,53 @@
         <translation type="unfinished" />
     </message>
 </context><context>
+    <name>RecordingLine</name>
+    <message>
+        <location filename="../recording_line.py" line="21" />
+        <source>Open the folder</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../recording_line.py" line="47" />
+        <source>Recording is on: everybody who can be heard should know and agree.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../recording_line.py" line="50" />
+        <source>Recording begins with the start: everybody who can be heard should know and agree.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../recording_line.py" line="55" />
+        <source>The recording is in {folder}</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../recording_line.py" line="56" />
+        <source>Nothing is recorded.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../recording_line.py" line="60" />
+        <source>its data folder</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../recording_line.py" line="61" />
+        <source>It is kept on the engine's machine, in {folder}</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../recording_line.py" line="63" />
+        <source>It stays on this computer, in {folder}</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../recording_line.py" line="68" />
+        <source>no program here opens folders; the recording is in {folder}</source>
+        <translation type="unfinished" />
+    </message>
+</context><context>
     <name>TargetRow</name>
     <message>
         <location filename="../target_row.py" line="26" />
@@ -1412,47 +1509,47 @@
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="39" />
-        <source>Remove {name}</source>
+        <location filename="../target_row.py" line="40" />
+        <source>Take {name} off the list</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="67" />
+        <location filename="../target_row.py" line="69" />
         <source>off</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="72" />
+        <location filename="../target_row.py" line="74" />
         <source>● present</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="72" />
+        <location filename="../target_row.py" line="74" />
         <source>○ absent</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="76" />
+        <location filename="../target_row.py" line="78" />
         <source>voice</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="76" />
+        <location filename="../target_row.py" line="78" />
         <source>sound</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="78" />
-        <source>, asked away</source>
+        <location filename="../target_row.py" line="80" />
+        <source>, removed</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="82" />
+        <location filename="../target_row.py" line="84" />
         <source>: its words only; no extractor is installed for its sound</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../target_row.py" line="83" />
+        <location filename="../target_row.py" line="85" />
         <source>: waits for the bundle {bundle}, which is not installed</source>
         <translation type="unfinished" />
     </message>
@@ -1478,32 +1575,32 @@
     <name>Transport</name>
     <message>
         <location filename="../transport.py" line="63" />
-        <location filename="../transport.py" line="18" />
+        <location filename="../transport.py" line="19" />
         <source>Start</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../transport.py" line="20" />
+        <location filename="../transport.py" line="21" />
         <source>&amp;Mute</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../transport.py" line="23" />
+        <location filename="../transport.py" line="24" />
         <source>Let nothing be heard (Ctrl+M); hold Ctrl+Space to mute</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../transport.py" line="25" />
+        <location filename="../transport.py" line="26" />
         <source>&amp;Record</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../transport.py" line="28" />
+        <location filename="../transport.py" line="29" />
         <source>Keep sound and captions in a folder (Ctrl+Shift+R)</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../transport.py" line="32" />
+        <location filename="../transport.py" line="33" />
         <source>A limiter stands before the headset: nothing gets louder than −1 dB.</source>
         <translation type="unfinished" />
     </message>
@@ -1528,23 +1625,30 @@
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../transport.py" line="74" />
+        <location filename="../transport.py" line="75" />
         <source>● limiter at work</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../transport.py" line="74" />
+        <location filename="../transport.py" line="75" />
         <source>○ limiter at rest</source>
         <translation type="unfinished" />
     </message>
+</context><context>
+    <name>VoicePick</name>
     <message>
-        <location filename="../transport.py" line="88" />
-        <source>Recording is on: everybody who can be heard should know and agree. Sound and captions stay on this computer, in the folder “recordings” of TAP Live's data.</source>
+        <location filename="../voice_pick.py" line="18" />
+        <source>Enrolled voices</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../transport.py" line="93" />
-        <source>Recording is on: everybody who can be heard should know and agree. Sound and captions are kept on the engine's machine.</source>
+        <location filename="../voice_pick.py" line="19" />
+        <source>Use this voice</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../voice_pick.py" line="20" />
+        <source>Enrolled already:</source>
         <translation type="unfinished" />
     </message>
 </context><context>
@@ -1672,8 +1776,20 @@
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../window.py" line="164" />
+        <location filename="../window.py" line="173" />
         <source>Push to mute everywhere: {why}.</source>
+        <translation type="unfinished" />
+    </message>
+</context><context>
+    <name>Wording</name>
+    <message>
+        <location filename="../wording.py" line="14" />
+        <source>this computer is too busy to pick out what you chose: you hear everything until it can again</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../wording.py" line="20" />
+        <source>what you chose is picked out again; you heard everything for {seconds} s, because this computer was too busy</source>
         <translation type="unfinished" />
     </message>
 </context><context>
