@@ -72,9 +72,10 @@ def test_equal_rates_change_nothing():
 def test_what_was_flushed_leaves_nothing_for_the_end_of_the_program(flushed, leaks):
     """soxr's binding complains of what is alive then: a window may keep a stream that is over."""
     script = f"""
-import builtins, numpy as np
+import ctypes, numpy as np
 from tap_live.audio.resample import StreamResampler
-kept = builtins.kept = StreamResampler(48_000, 16_000)
+kept = StreamResampler(48_000, 16_000)
+ctypes.pythonapi.Py_IncRef(ctypes.py_object(kept))
 kept.push(np.zeros(4800, np.float32))
 {flushed}
 """
