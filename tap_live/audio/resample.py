@@ -30,6 +30,7 @@ class StreamResampler:
         self._quality = quality
         self._ratio = Fraction(rate_out, rate_in)
         self.lookahead = 0 if rate_in == rate_out else _withheld(self._ratio, quality)
+        self._stream: soxr.ResampleStream | None = None
         self._begin()
 
     def push(self, block: Audio) -> Audio:
@@ -53,7 +54,7 @@ class StreamResampler:
 
     def _begin(self) -> None:
         self._taken = self._given = 0
-        self._stream: soxr.ResampleStream | None = None
+        self._stream = None
 
 
 @lru_cache
