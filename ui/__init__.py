@@ -15,6 +15,7 @@ What is behind the widgets, without Qt:
     scroll      pictures that scroll, preallocated
     presence    when each target was there
     words       which sounds can be asked for by words
+    intent      what will happen with a setup, in words
     wording     what engines warn of, in plain words
     display     whether there is a screen at all
     clips       a user's file, as an engine takes it
@@ -29,7 +30,7 @@ What is drawn:
     push_to_mute, global_key: a key that is held, in any program where the platform allows it
     listen_page devices, transport, recording_line, targets, mix, pictures, captions
     hanging     captions that wrap go on under their words
-    voices_page, engine_page (doctor_box, bundles_box, export_dialog), guide, enrol_box,
-                add_target, caption_strip
+    voices_page, engine_page (doctor_box, bundles_box, export_dialog), guide (microphone_step,
+                voice_pick), enrol_box, add_target, caption_strip
     measure     frames a second, and what they cost
 """

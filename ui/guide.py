@@ -2,32 +2,27 @@
 
 from pathlib import Path
 
-from PyQt6.QtCore import QTimer
 from PyQt6.QtWidgets import (
     QDialog,
-    QGridLayout,
     QHBoxLayout,
-    QLabel,
     QStackedWidget,
     QTabWidget,
     QVBoxLayout,
     QWidget,
 )
 
-from tap_live.events import Level, ListDevices, ListVoices, SetTarget, Start, Stop
-from tap_live.extractors.network import installed
-from tap_live.ui.controls import button, graded, heading, soft
-from tap_live.ui.device_choice import DeviceChoice
+from tap_live.events import ListVoices, SetTarget, Stop
+from tap_live.ui.controls import button, heading, soft
 from tap_live.ui.engine import Phase
 from tap_live.ui.enrol_box import EnrolBox
+from tap_live.ui.intent import intent
 from tap_live.ui.link import Link
-from tap_live.ui.setup import NO_OUTPUT, Setup, TargetWish
+from tap_live.ui.microphone_step import MicrophoneStep
 from tap_live.ui.voice_pick import VoicePick
 from tap_live.ui.words_box import WordsBox
 
-LISTEN_AGAIN_MS = 700  # after another device was chosen
 MICROPHONE, WHOM, READY = range(3)
-VOICE, SOUND, EVERYTHING = range(3)
+VOICE, SOUND = range(2)  # tabs; the third is everything
 
 
 class Guide(QDialog):
@@ -37,20 +32,20 @@ class Guide(QDialog):
         super().__init__(parent)
         self._link = link
         self._pages = 0
-        self._deaf = False  # whether the microphone could not be opened
         self._chosen = False  # whether a voice was, in these steps
         self._enrolling = False
         self.setWindowTitle(self.tr("First steps"))
         self.resize(620, 560)
         self.steps = QStackedWidget()
-        self.input = DeviceChoice(link, "input", demo)
+        self.microphone = MicrophoneStep(link, demo)
         self.pick, self.enrol, self.words = VoicePick(), EnrolBox(link), WordsBox()
         self.next = button(self.tr("Continue"), self.go_on, main=True)
         self.next.setDefault(True)
         self.back = button(self.tr("Back"), self.go_back)
         self.skip = button(self.tr("Not now"), self.reject)
         self._ready = soft()
-        for page in (self._microphone(), self._whom(), self._start()):
+        which = self._page(self.tr("Which microphone?"), self.microphone)
+        for page in (which, self._whom(), self._start()):
             self.steps.addWidget(page)
         ends = QHBoxLayout()
         for control in (self.skip, None, self.back, self.next):
@@ -63,14 +58,9 @@ class Guide(QDialog):
         self.enrol.busied.connect(self._show_enrolling)
         self.pick.picked.connect(self._picked)
         self.words.ready.connect(lambda ready: self._show_step())
-        link.heard.connect(self._hear)
-        link.setup_changed.connect(self._listen_again)
-        self._again = QTimer(self)
-        self._again.setSingleShot(True)
-        self._again.timeout.connect(self._listen)
-        self._heard_from = link.setup.input
+        self.microphone.ready.connect(lambda ready: self._show_step())
         link.send(ListVoices(id=link.new_id()), self.pick.show_voices, self._no_voices)
-        self.look_again()
+        self.microphone.look_again()
         self._show_step()
 
     def go_on(self) -> None:
@@ -90,12 +80,6 @@ class Guide(QDialog):
     def go_back(self) -> None:
         self.steps.setCurrentIndex(max(MICROPHONE, self.steps.currentIndex() - 1))
         self._show_step()
-
-    def look_again(self) -> None:
-        """See which devices there are, and open the chosen one."""
-        link = self._link
-        link.send(ListDevices(id=link.new_id()), self.input.show_devices, self._unopened)
-        self._listen()
 
     def reject(self) -> None:
         if self._link.phase is Phase.PREVIEW:
@@ -123,50 +107,9 @@ class Guide(QDialog):
         self._enrolling = busy
         self._show_step()
 
-    def _listen(self) -> None:
-        """Open the microphone for its level."""
-        self._heard_from = self._link.setup.input
-        link = self._link
-        if link.phase is Phase.PREVIEW:
-            link.send(Stop(id=link.new_id()))
-        if link.phase in (Phase.PREVIEW, Phase.STOPPED):
-            link.send(Start(id=link.new_id(), preview=True), self._opened, self._unopened)
-
-    def _listen_again(self, setup: Setup) -> None:
-        if self.isVisible() and setup.input != self._heard_from:
-            self._again.start(LISTEN_AGAIN_MS)
-
-    def _hear(self, event: object) -> None:
-        if isinstance(event, Level) and self.isVisible():
-            self.input.meter.show_level(event.mixture)
-            peak = event.mixture.peak
-            loud = peak is not None and peak > -45.0
-            self._level_words.setText(
-                self.tr("You can be heard.") if loud else self.tr("Say something: the bar moves.")
-            )
-
-    def _opened(self, state: object) -> None:
-        self._show_deaf(False)
-
-    def _unopened(self, why: str) -> None:
-        """Say what there is to be done without a microphone."""
-        self._show_deaf(True)
-        lacks = self.tr("No microphone was found.")
-        fails = self.tr("It cannot be opened: {why}.").format(why=why)
-        cure = self.tr("Connect one and look again, or listen to a file.")
-        self._trouble.setText(f"{fails if self.input.there else lacks} {cure}")
-
     def _no_voices(self, why: str) -> None:
         """None can be offered: the page of voices says why."""
         self.pick.hide()
-
-    def _show_deaf(self, deaf: bool) -> None:
-        self._deaf = deaf
-        self._intro.setText(self._not_open if deaf else self._is_open)
-        self._level_words.setVisible(not deaf)
-        self._cures.setVisible(deaf)
-        self.input.meter.show_level(None)
-        self._show_step()
 
     def _show_step(self) -> None:
         step = self.steps.currentIndex()
@@ -175,7 +118,7 @@ class Guide(QDialog):
         self.next.setAccessibleName(self.next.text())
         self.next.setEnabled(self._can_go_on(step, self.tabs.currentIndex()))
         if step == READY:
-            self._ready.setText(self._summary())
+            self._ready.setText(intent(self._link.setup, self._link.engine.remote))
             self.next.setFocus()
 
     def _can_go_on(self, step: int, tab: int) -> bool:
@@ -183,65 +126,7 @@ class Guide(QDialog):
             return self._chosen and not self._enrolling
         if step == WHOM and tab == SOUND:
             return bool(self.words.words)
-        return step == READY or not self._deaf
-
-    def _summary(self) -> str:
-        """What will happen, for each kind of target that is asked for."""
-        targets = [one for one in self._link.setup.targets if one.on]
-        if not targets:
-            return self.tr("Everything that is heard will be captioned.")
-        silent = self._link.setup.output == NO_OUTPUT and not self._link.engine.remote
-        voices, sounds = _labels(targets, "voice"), _labels(targets, "sound")
-        said: list[str] = []
-        if voices and installed("voice") is None:
-            said.append(
-                self.tr(
-                    "Captions will say when {names} speaks. No voice extractor is installed yet, "
-                    "so the sound itself stays as it is."
-                ).format(names=voices)
-            )
-        elif voices and silent:
-            said.append(self.tr("You will read {names}.").format(names=voices))
-        elif voices:
-            said.append(self.tr("You will hear and read {names}.").format(names=voices))
-        if sounds and installed("sound") is None:
-            said.append(
-                self.tr(
-                    "{names} is in the list and waits for a sound extractor, which is not "
-                    "installed yet. Until then everything is heard and captioned."
-                ).format(names=sounds)
-            )
-        elif sounds and silent:
-            said.append(self.tr("{names} is picked out of the rest.").format(names=sounds))
-        elif sounds:
-            said.append(self.tr("You will hear {names}.").format(names=sounds))
-        if not said:
-            said.append(self.tr("What you remove will be turned down."))
-        if silent:
-            said.append(
-                self.tr("Nothing is played: to hear it too, choose an output beside the input.")
-            )
-        return "\n\n".join(said)
-
-    def _microphone(self) -> QWidget:
-        kept = self.tr("Nothing is kept, and nothing ever leaves this computer.")
-        self._is_open = self.tr("It is open now to show how loud it is.") + " " + kept
-        self._not_open = kept
-        self._intro, self._level_words = soft(self._is_open), soft()
-        self._trouble = QLabel()
-        self._trouble.setWordWrap(True)
-        graded(self._trouble, "bad")
-        self._cures = QWidget()
-        cures = QGridLayout(self._cures)
-        cures.setContentsMargins(0, 0, 0, 0)
-        cures.setVerticalSpacing(12)
-        cures.addWidget(self._trouble, 0, 0, 1, 3)
-        cures.addWidget(button(self.tr("Look again"), self.look_again), 1, 0)
-        cures.addWidget(button(self.tr("A file…"), self.input.choose_file), 1, 1)
-        cures.setColumnStretch(2, 1)
-        self._cures.hide()
-        parts = (self._intro, self.input, self._level_words, self._cures)
-        return self._page(self.tr("Which microphone?"), *parts)
+        return step == READY or not self.microphone.deaf
 
     def _whom(self) -> QWidget:
         self.tabs = QTabWidget()
@@ -291,7 +176,3 @@ def _tab(*parts: QWidget | None) -> QWidget:
         if inner is not None:
             inner.setContentsMargins(0, 0, 0, 0)
     return page
-
-
-def _labels(targets: list[TargetWish], kind: str) -> str:
-    return ", ".join(one.label for one in targets if one.kind == kind and not one.suppress)

@@ -25,11 +25,12 @@ from tap_live.events import (
 from tap_live.service.clips import take_part
 from tap_live.service.protocol import MAX_MESSAGE
 from tap_live.ui import add_target, bringing
-from tap_live.ui import guide as guide_module
+from tap_live.ui import intent as intent_module
 from tap_live.ui.add_target import CLIP, ENROL, VOICE, WORDS, AddTarget
 from tap_live.ui.engine import Phase
 from tap_live.ui.enrol_box import EnrolBox
 from tap_live.ui.guide import READY, WHOM, Guide
+from tap_live.ui.intent import intent
 
 ENROLLED = {"name": "ana", "clips": 1, "speech": 9.0, "snr": 30.0, "level": -20.0, "findings": {}}
 
@@ -215,7 +216,7 @@ class TestFirstSteps:
         assert engine.told(Start)[-1].preview
         engine.say(say.level(-30.0))
         window.link.poll()
-        assert guide._level_words.text() == "You can be heard."
+        assert guide.microphone.level_words.text() == "You can be heard."
 
     def test_without_a_microphone_that_is_said_at_once_with_what_to_do(self, window, engine):
         engine.phase = Phase.STOPPED
@@ -223,19 +224,19 @@ class TestFirstSteps:
         guide = Guide(window.link, None, window)
         guide.show()
         window.link.poll()
-        assert guide._trouble.text().startswith("No microphone was found. Connect one")
-        assert "It is open now" not in guide._intro.text()
+        assert guide.microphone.trouble.text().startswith("No microphone was found. Connect one")
+        assert "It is open now" not in guide.microphone.intro.text()
         assert not guide.next.isEnabled()
         engine.answers[Start] = {}
-        guide.look_again()
+        guide.microphone.look_again()
         window.link.poll()
-        assert not guide._trouble.isVisible()
+        assert not guide.microphone.trouble.isVisible()
         assert guide.next.isEnabled()
         guide.close()
 
     def test_a_file_is_listened_to_where_there_is_no_microphone(self, guide, engine, monkeypatch):
-        monkeypatch.setattr(guide.input, "_ask_for_file", lambda: "/talk.wav")
-        guide.input.choose_file()
+        monkeypatch.setattr(guide.microphone.input, "_ask_for_file", lambda: "/talk.wav")
+        guide.microphone.input.choose_file()
         assert engine.told(SetDevice)[-1].name == "/talk.wav"
 
     def test_a_voice_that_is_enrolled_already_is_offered(self, window, engine):
@@ -295,15 +296,17 @@ class TestFirstSteps:
     def test_a_voice_and_a_sound_are_told_apart(self, guide, window, monkeypatch):
         for name, suppress in (("voice:ana", False), ("voice:ben", True), ("text:rain", False)):
             window.link.add_known(name, suppress)
-        monkeypatch.setattr(guide_module, "installed", lambda kind: None)
-        first, second = guide._summary().split("\n\n")
+        monkeypatch.setattr(intent_module, "installed", lambda kind: None)
+        first, second, _ = intent(window.link.setup, remote=False).split("\n\n")
         assert first.startswith("Captions will say when ana speaks.")
         assert second.startswith("rain is in the list and waits")
-        monkeypatch.setattr(guide_module, "installed", lambda kind: "here")
-        assert guide._summary().startswith("You will read ana.\n\nrain is picked out of the rest.")
-        assert "Nothing is played" in guide._summary()
+        monkeypatch.setattr(intent_module, "installed", lambda kind: "here")
+        first, second, third = intent(window.link.setup, remote=False).split("\n\n")
+        assert (first, second) == ("You will read ana.", "rain is picked out of the rest.")
+        assert third.startswith("Nothing is played")
         window.link.change(SetDevice(id=window.link.new_id(), role="output", name=None))
-        assert guide._summary() == "You will hear and read ana.\n\nYou will hear rain."
+        said = intent(window.link.setup, remote=False)
+        assert said == "You will hear and read ana.\n\nYou will hear rain."
 
     def test_leaving_gives_the_microphone_back(self, guide, engine):
         guide.skip.click()
@@ -383,6 +386,17 @@ def test_the_strip_shows_the_newest_lines_and_is_moved_by_keys(qtbot, window, en
     qtbot.keyClick(strip, Qt.Key.Key_Escape)
     assert not strip.isVisible()
     assert not window.listen.captions.strip.isChecked()
+
+
+def test_the_strip_has_room_for_all_of_its_words(window, engine, say):
+    window.listen.captions.strip.click()
+    engine.hello()
+    for number in range(2):
+        engine.say(say.caption("so many words " * 12, id=number, start=60.0 * number))
+    window.link.poll()
+    words = window.strip.words
+    assert words.heightForWidth(words.width()) > 106  # more than fits into its usual height
+    assert words.height() >= words.heightForWidth(words.width())
 
 
 def test_a_key_that_is_held_mutes(qtbot, window):

@@ -912,169 +912,124 @@
 </context><context>
     <name>Guide</name>
     <message>
-        <location filename="../guide.py" line="43" />
+        <location filename="../guide.py" line="37" />
         <source>First steps</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="174" />
-        <location filename="../guide.py" line="48" />
+        <location filename="../guide.py" line="117" />
+        <location filename="../guide.py" line="42" />
         <source>Continue</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="50" />
+        <location filename="../guide.py" line="44" />
         <source>Back</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="51" />
+        <location filename="../guide.py" line="45" />
         <source>Not now</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="145" />
-        <source>You can be heard.</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../guide.py" line="145" />
-        <source>Say something: the bar moves.</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../guide.py" line="154" />
-        <source>No microphone was found.</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../guide.py" line="155" />
-        <source>It cannot be opened: {why}.</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../guide.py" line="156" />
-        <source>Connect one and look again, or listen to a file.</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../guide.py" line="174" />
-        <source>Start</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../guide.py" line="192" />
-        <source>Everything that is heard will be captioned.</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../guide.py" line="198" />
-        <source>Captions will say when {names} speaks. No voice extractor is installed yet, so the sound itself stays as it is.</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../guide.py" line="204" />
-        <source>You will read {names}.</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../guide.py" line="206" />
-        <source>You will hear and read {names}.</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../guide.py" line="209" />
-        <source>{names} is in the list and waits for a sound extractor, which is not installed yet. Until then everything is heard and captioned.</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../guide.py" line="215" />
-        <source>{names} is picked out of the rest.</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../guide.py" line="217" />
-        <source>You will hear {names}.</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../guide.py" line="219" />
-        <source>What you remove will be turned down.</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../guide.py" line="222" />
-        <source>Nothing is played: to hear it too, choose an output beside the input.</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../guide.py" line="227" />
-        <source>Nothing is kept, and nothing ever leaves this computer.</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../guide.py" line="228" />
-        <source>It is open now to show how loud it is.</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../guide.py" line="239" />
-        <source>Look again</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../guide.py" line="240" />
-        <source>A file…</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../guide.py" line="244" />
+        <location filename="../guide.py" line="47" />
         <source>Which microphone?</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="248" />
+        <location filename="../guide.py" line="117" />
+        <source>Start</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../guide.py" line="133" />
         <source>Whom or what</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="249" />
+        <location filename="../guide.py" line="134" />
         <source>Everything is heard, and everybody is captioned.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="251" />
+        <location filename="../guide.py" line="136" />
         <source>A &amp;voice</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="252" />
+        <location filename="../guide.py" line="137" />
         <source>A &amp;sound</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="253" />
+        <location filename="../guide.py" line="138" />
         <source>&amp;Everything</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="257" />
+        <location filename="../guide.py" line="142" />
         <source>Whom or what do you want to hear?</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="261" />
+        <location filename="../guide.py" line="146" />
         <source>F5 starts and stops. Record keeps sound and captions in a folder. Ctrl+D puts the captions above all windows. Help → First steps brings this back.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="266" />
+        <location filename="../guide.py" line="151" />
         <source>Ready</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../guide.py" line="274" />
+        <location filename="../guide.py" line="159" />
         <source>Step {number} of 3</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../intent.py" line="19" />
+        <source>Everything that is heard will be captioned.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../intent.py" line="25" />
+        <source>Captions will say when {names} speaks. No voice extractor is installed yet, so the sound itself stays as it is.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../intent.py" line="32" />
+        <source>You will read {names}.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../intent.py" line="34" />
+        <source>You will hear and read {names}.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../intent.py" line="37" />
+        <source>{names} is in the list and waits for a sound extractor, which is not installed yet. Until then everything is heard and captioned.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../intent.py" line="44" />
+        <source>{names} is picked out of the rest.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../intent.py" line="46" />
+        <source>You will hear {names}.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../intent.py" line="48" />
+        <source>What you remove will be turned down.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../intent.py" line="51" />
+        <source>Nothing is played: to hear it too, choose an output beside the input.</source>
         <translation type="unfinished" />
     </message>
 </context><context>
@@ -1375,6 +1330,53 @@
     <message>
         <location filename="../menu.py" line="113" />
         <source>Name:</source>
+        <translation type="unfinished" />
+    </message>
+</context><context>
+    <name>MicrophoneStep</name>
+    <message>
+        <location filename="../microphone_step.py" line="31" />
+        <source>Nothing is kept, and nothing ever leaves this computer.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../microphone_step.py" line="32" />
+        <source>It is open now to show how loud it is.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../microphone_step.py" line="74" />
+        <source>You can be heard.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../microphone_step.py" line="74" />
+        <source>Say something: the bar moves.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../microphone_step.py" line="90" />
+        <source>No microphone was found.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../microphone_step.py" line="91" />
+        <source>It cannot be opened: {why}.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../microphone_step.py" line="92" />
+        <source>Connect one and look again, or listen to a file.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../microphone_step.py" line="110" />
+        <source>Look again</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../microphone_step.py" line="111" />
+        <source>A file…</source>
         <translation type="unfinished" />
     </message>
 </context><context>

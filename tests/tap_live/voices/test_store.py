@@ -97,6 +97,12 @@ def test_numbers_that_are_none_are_a_broken_file(store, state):
         store.load("ana")
 
 
+def test_names_are_in_the_order_of_letters_large_or_small(store):
+    for number, name in enumerate(["Zoe", "ben", "Ana"]):
+        store.save(voice_of(name, number))
+    assert store.names() == ["Ana", "ben", "Zoe"]
+
+
 def test_renaming_keeps_the_voice_and_overwrites_nobody(store):
     store.save(voice_of("ana"))
     store.save(voice_of("bob", 1))
