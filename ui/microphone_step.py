@@ -53,6 +53,12 @@ class MicrophoneStep(QWidget):
         self._link.send(command, self._show_devices, self._unopened)
         self._listen()
 
+    @property
+    def _seen(self) -> bool:
+        """Whether the steps are on the screen, this one or another."""
+        window = self.window()
+        return window is not None and window.isVisible()
+
     def _listen(self) -> None:
         link = self._link
         self._heard_from = link.setup.input
@@ -62,11 +68,11 @@ class MicrophoneStep(QWidget):
             link.send(Start(id=link.new_id(), preview=True), self._opened, self._unopened)
 
     def _listen_again(self, setup: Setup) -> None:
-        if self.window().isVisible() and setup.input != self._heard_from:
+        if self._seen and setup.input != self._heard_from:
             self._again.start(LISTEN_AGAIN_MS)
 
     def _hear(self, event: object) -> None:
-        if isinstance(event, Level) and self.window().isVisible():
+        if isinstance(event, Level) and self._seen:
             self.input.meter.show_level(event.mixture)
             peak = event.mixture.peak
             loud = peak is not None and peak > LOUD_DB
