@@ -198,7 +198,7 @@ def _check_folder(folder: Path) -> None:
 
 
 def _holds_one(folder: Path) -> bool:
-    return any((folder / name).exists() for name in (MIXTURE, OUTPUT, *CAPTIONS))
+    return any((folder / name).is_file() for name in (MIXTURE, OUTPUT, *CAPTIONS))
 
 
 def _finals(folder: Path) -> list[Caption]:

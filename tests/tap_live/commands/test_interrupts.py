@@ -6,6 +6,14 @@ import pytest
 from tap_live.errors import RuntimeMissingError, StorageError
 
 
+@pytest.fixture(autouse=True)
+def heard():
+    """Whoever starts the tests in the background has interrupts ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def interrupted():
     os.kill(os.getpid(), signal.SIGINT)
 
