@@ -11,7 +11,7 @@ import pyqtgraph as pg
 from numpy.typing import NDArray
 from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtGui import QFont
-from PyQt6.QtWidgets import QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QGraphicsItem, QVBoxLayout, QWidget
 
 from tap_live.events import Caption, Spectrum, Target
 from tap_live.spectra import A_SECOND, BANDS, band_edges
@@ -157,7 +157,9 @@ class Pictures(QWidget):
         small = QFont(self.font())
         small.setPointSizeF(max(7.5, self.font().pointSizeF() - 1))
         for side in ("left", "bottom"):
-            plot.getAxis(side).setStyle(tickLength=3, tickFont=small, hideOverlappingLabels=False)
+            axis = plot.getAxis(side)
+            axis.setStyle(tickLength=3, tickFont=small, hideOverlappingLabels=False)
+            axis.setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)  # pictures touch it
         last = name == self.tr("out")
         plot.getAxis("bottom").setStyle(showValues=last)
         plot.getAxis("bottom").setHeight(20 if last else 4)
