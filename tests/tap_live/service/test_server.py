@@ -3,7 +3,6 @@ import json
 import logging
 import socket
 import threading
-import time
 from contextlib import asynccontextmanager
 
 import numpy as np
@@ -301,15 +300,16 @@ def _deaf(service):
 def test_a_publisher_never_waits_even_when_the_service_stands_still(engine, run):
     async def work(service):
         async with greeted(service) as client:
-            service._loop.call_soon_threadsafe(time.sleep, 0.5)
-            began = time.perf_counter()
+            published, in_time = threading.Event(), []
+            service._loop.call_soon_threadsafe(lambda: in_time.append(published.wait(20)))
             for n in range(2000):
                 engine.level()
                 engine.say("x", id=n)
-            assert time.perf_counter() - began < 0.45
+            published.set()  # a publisher that waited would have come here too late
             finals = 0
             while finals < 2000:
                 finals += isinstance(await anext(client), Caption)
+            assert in_time == [True]
 
     with engine.serving() as service:
         run(work(service))
