@@ -81,8 +81,7 @@ def bench(
 ) -> None:
     """Measure captions, extraction and the panel against real time, and captions against a peer.
 
-    All of it takes about 10 minutes on two cores, most of them for extraction; with
-    `--hops 10000` about 3. Each part is told when it is done.
+    Extraction takes most of the time: `--hops` makes it shorter. Each part is told when it is done.
     With --model: latency, throughput and batches of a network's graphs, optimised and not.
     Exit code 1 if a budget is not kept.
     """
