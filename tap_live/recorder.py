@@ -12,7 +12,7 @@ import os
 import queue
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ import msgspec
 import soundfile
 
 from tap_live.captions.formats import open_writer
-from tap_live.errors import StorageError
+from tap_live.errors import StorageError, WireError
 from tap_live.events import AnyEvent, Caption, Failed, Word, decode_event
 from tap_live.extraction import Mixed
 
@@ -131,7 +131,7 @@ class Recorder:
         self._close_audio()
         for writer in self._captions:
             self._guarded(writer.close)
-        if self._late:
+        if self._late and not self._failed:  # else one file may hold what another does not
             _sort_captions(self._folder)
 
     def _close_audio(self) -> None:
@@ -202,8 +202,13 @@ def _holds_one(folder: Path) -> bool:
 
 
 def _finals(folder: Path) -> list[Caption]:
-    lines = (folder / LINES).read_bytes().splitlines()
-    return [event for line in lines if isinstance(event := decode_event(line), Caption)]
+    """All that can be read: a full disk may have torn a line."""
+    found = []
+    for line in (folder / LINES).read_bytes().splitlines():
+        with suppress(WireError):
+            if isinstance(event := decode_event(line), Caption):
+                found.append(event)
+    return found
 
 
 def _sort_captions(folder: Path) -> None:

@@ -1,7 +1,5 @@
 """Timings are kept for one machine, and never taken from another."""
 
-import os
-
 import msgspec
 import pytest
 
@@ -51,7 +49,6 @@ def test_broken_ones_are_left_with_the_reason(tmp_path, spoil):
     assert len(told) == 1 and "are measured again: it " in told[0]
 
 
-@pytest.mark.skipif(os.name != "posix", reason="a file in a folder's place is POSIX's error here")
 def test_where_nothing_can_be_kept_that_is_said(tmp_path):
     (tmp_path / "file").touch()
     timings, told = opened(tmp_path / "file" / "timings")

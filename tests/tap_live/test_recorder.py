@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from tap_live.captions.formats import JsonlWriter
 from tap_live.errors import StorageError
 from tap_live.events import Caption, Failed, Word
 from tap_live.extraction import Mixed
@@ -118,6 +119,27 @@ def test_late_finals_take_their_place_in_the_files(tmp_path):
     finish(recorder)
     assert (tmp_path / "captions.txt").read_text() == "First.\nSecond.\nThird.\n"
     assert [p.name for p in tmp_path.glob("sorted-*")] == []
+
+
+def test_a_line_that_a_full_disk_tore_costs_no_other_final(tmp_path, monkeypatch):
+    write = JsonlWriter.write
+
+    def tear(self, caption):
+        if caption.id != 1:
+            return write(self, caption)
+        self._file.write(b'{"type":"caption","id":')
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(JsonlWriter, "write", tear)
+    events = []
+    recorder = Recorder(tmp_path, RATE, events.append)
+    recorder.caption(final(0, 1.0, " First."))
+    recorder.caption(final(1, 30.0, " Third."))
+    recorder.caption(final(2, 10.0, " Second.", late=True))
+    finish(recorder)
+    assert [event.code for event in events] == ["recording-stopped"]
+    assert [caption.id for caption in recorder.finals()] == [0]
+    assert (tmp_path / "captions.txt").read_text() == "First.\nThird.\nSecond.\n"
 
 
 def test_audio_can_be_read_while_captions_are_still_to_come(tmp_path):
