@@ -34,6 +34,7 @@ from tap_live.events import AnyCommand, Caption, Hello, Level, Loudness, Word, e
 from tap_live.extraction import Extraction, Wanted
 from tap_live.extractors.compact import CompactExtractor
 from tap_live.extractors.network import Network, installed
+from tap_live.interpreter import short_turns
 from tap_live.service.access import Access
 from tap_live.service.commands import Tell
 from tap_live.service.hub import Hub
@@ -75,7 +76,11 @@ class Engine:
     late: list[float] = field(default_factory=list)  # seconds after a hop was due, when done
 
     def run(self, seconds: float) -> None:
-        """Work for a while, by the clock."""
+        """Work for a while, by the clock, with the interpreter shared as in a live stream."""
+        with short_turns():
+            self._run(seconds)
+
+    def _run(self, seconds: float) -> None:
         begin, events = time.monotonic(), 0
         for hop in range(round(seconds / HOP_S)):
             due = begin + hop * HOP_S

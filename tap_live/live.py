@@ -28,6 +28,7 @@ from tap_live.errors import NotPossibleError, StreamError, TapError
 from tap_live.events import AnyEvent, Bye, Caption, Device, Failed, Hello, StageStats, Stats, Warned
 from tap_live.extraction import Extraction, Mixed, Wanted
 from tap_live.follow import Follower
+from tap_live.interpreter import short_turns
 from tap_live.late import caption_late
 from tap_live.metering import Metering
 from tap_live.outputs.output import NullOutput
@@ -99,6 +100,7 @@ class Live:
         self._publish(self._hello())
         sink = RingSink(self._ring, self._read)
         with ExitStack() as opening:  # closed again if one of them does not open
+            opening.enter_context(short_turns())
             opening.enter_context(self._output)
             opening.enter_context(self._parts.source.feed(sink, self._hear_of))
             self._devices = opening.pop_all()
