@@ -14,10 +14,14 @@ SAMPLE_S = 5.0  # of the stream, between two looks at the memory
 
 
 class Evidence:
-    """Take every event of a stream."""
+    """Take every event of a stream while `watching`.
 
-    def __init__(self) -> None:
-        self._finals: list[bytes] = []
+    Args:
+        kept: a file for the finals, since memory is what is measured.
+    """
+
+    def __init__(self, kept: Path) -> None:
+        self._kept = kept
         self.incidents: list[Warned | Failed] = []
         self.lost = 0  # samples, as the engine says
         self.memory: list[tuple[float, float]] = []  # seconds of the stream, MB
@@ -27,7 +31,7 @@ class Evidence:
     def take(self, event: AnyEvent) -> None:
         match event:
             case Caption(state="final"):
-                self._finals.append(encode(event))
+                self._file.write(encode(event) + b"\n")
             case Warned() | Failed():
                 self.incidents.append(event)
             case Stats():
@@ -38,18 +42,19 @@ class Evidence:
 
     @property
     def finals(self) -> list[Caption]:
-        """All finals so far."""
-        events = map(decode_event, self._finals)
+        """All finals, once the watch is over."""
+        events = map(decode_event, self._kept.read_bytes().splitlines())
         return [event for event in events if isinstance(event, Caption)]
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Count exceptions that nobody caught, and errors that were logged."""
+        """Keep finals; count exceptions that nobody caught, and errors that were logged."""
         before, threading.excepthook = threading.excepthook, self._crashed
         handler = _Counting(self.crashes)
         logging.getLogger().addHandler(handler)
         try:
-            yield
+            with open(self._kept, "wb") as self._file:
+                yield
         finally:
             logging.getLogger().removeHandler(handler)
             threading.excepthook = before

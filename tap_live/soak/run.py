@@ -43,7 +43,7 @@ def soak(
         inside: entered while the stream runs, which it may stop.
     """
     began = time.monotonic()
-    meeting, evidence = Meeting(seed), Evidence()
+    meeting, evidence = Meeting(seed), Evidence(folder / "finals.jsonl")
     source = RoomSource(meeting)
     captioner, extractor = Orders(), Orders()
     live = Live(
