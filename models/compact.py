@@ -27,6 +27,7 @@ class Dims:
     """What a checkpoint needs to be built again.
 
     Attributes:
+        kind: of target, "voice" or "sound"; what its cues are follows from it.
         bands: (bins, count) from the lowest frequency up; their sum is what the network sees.
         band_width: numbers that describe a band.
         full_width: width of the LSTM that follows all bands together.
@@ -34,6 +35,7 @@ class Dims:
         level_s: time constant of the level that the input is divided by.
     """
 
+    kind: str = "voice"
     cue: int = 256
     bands: tuple[tuple[int, int], ...] = BANDS_16K
     band_width: int = 48

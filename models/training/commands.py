@@ -11,7 +11,7 @@ import torch
 import typer
 
 from ..compact import Dims
-from ..cues import WIDTH
+from ..cues import RATE, WIDTH
 from ..speaker import SpeakerEncoder
 from .checkpoint import load, open_network, write_half
 from .clapsep_commands import clap_cues, fit_clapsep, to_safetensors, write_captions
@@ -47,7 +47,7 @@ from .running import run
 from .sound_evaluate import measure_sounds
 from .sound_mixing import Condition, SoundRecipe, sound_course
 from .sound_pack import pack_sounds
-from .sounds import BANDS_32K, CUES, open_sound_corpus
+from .sounds import BANDS, CUES, open_sound_corpus
 from .trainer import Trainer
 
 DEFAULT_LISTS = {
@@ -101,6 +101,9 @@ def fit(
     lora: Annotated[int, typer.Option(help="prompts: rank of LoRA instead, to compare")] = 0,
     whole: Annotated[float, typer.Option(help="prompts: share in 30 s of context, not 10")] = 0.0,
     condition: Annotated[Condition, typer.Option(help="sound: what asks for a clip")] = "retrieved",
+    audio_rate: Annotated[
+        int, typer.Option(help="sound: Hz of the mixtures; at 16000 it hears up to 8 kHz, sooner")
+    ] = RATE,
     cache: Annotated[Path, typer.Option(help="decoded audio and embeddings")] = Path("runs/cache"),
     start: Annotated[Path | None, typer.Option(help="best.pt to begin with")] = None,
     minutes: Annotated[float, typer.Option(help="training time, all sessions together")] = 1e9,
@@ -141,8 +144,10 @@ def fit(
         return
     dims = Dims(band_width=band_width, full_width=full_width, blocks=blocks)
     if kind == "sound":
-        dims = replace(dims, cue=2 * WIDTH, bands=BANDS_32K)
-        sounds = open_sound_corpus(data, cache, cues)
+        if audio_rate not in BANDS:
+            raise typer.BadParameter(f"wanted --audio-rate {' or '.join(map(str, BANDS))}")
+        dims = replace(dims, kind=kind, cue=2 * WIDTH, bands=BANDS[audio_rate])
+        sounds = open_sound_corpus(data, cache, cues, rate=audio_rate)
         recipe = SoundRecipe(seconds=seconds, ramp=ramp, condition=condition)
         course = sound_course(*sounds, recipe, seed)
     else:

@@ -10,7 +10,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..cues import RATE
 from .augment import Audio, at_level, change_speed, fit, random_channel, reverberate
 from .course import Course, Example
 from .sounds import SoundCorpus
@@ -76,7 +75,8 @@ class SoundMixer:
         self._recipe = recipe
         self._seed = seed
         self._shares = np.sqrt(counts) / np.sqrt(counts).sum()
-        self._length = round(recipe.seconds * RATE)
+        self._rate = corpus.store.rate
+        self._length = round(recipe.seconds * self._rate)
 
     def example(self, number: int) -> Example:
         """Mix: two sounds most of the time; each is asked for, or the second is one not there."""
@@ -183,7 +183,7 @@ class SoundMixer:
         if rng.random() < recipe.room:
             audio = reverberate(audio, self._corpus.around.room(rng))
         if rng.random() < recipe.channel:
-            audio = random_channel(rng, audio, RATE)
+            audio = random_channel(rng, audio, self._rate)
         return at_level(audio, 0.0)
 
     def _cast(
@@ -208,7 +208,7 @@ def sound_course(
     mixer = SoundMixer(train, recipe, seed)
     checks = replace(HELD_OUT_RECIPE, condition=recipe.condition)
     return Course(
-        rate=RATE,
+        rate=train.store.rate,
         cues=mixer.cues(4096),
         train=mixer,
         held_out=SoundMixer(held_out, checks, seed=1),

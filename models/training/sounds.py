@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..compact import BANDS_16K
 from ..cues import RATE
 from .data import Clip, read_clips
 from .labels import Kind, Kinds
@@ -25,6 +26,7 @@ HELD_OUT = 12  # one clip of so many is not learned from, by a hash of its name
 CUES = Path("cues/sound.npz")  # in a corpus
 # Bins of 31.25 Hz up to 16 kHz.
 BANDS_32K = ((4, 8), (8, 6), (16, 5), (32, 3), (64, 4))
+BANDS = {16_000: BANDS_16K, RATE: BANDS_32K}  # by the rate of the mixtures, Hz
 
 Vectors = NDArray[np.float32]
 
@@ -111,9 +113,16 @@ class SoundCorpus:
 
 
 def open_sound_corpus(
-    folder: Path, cache: Path, cues: Path | None = None, kinds: Kinds | None = None
+    folder: Path,
+    cache: Path,
+    cues: Path | None = None,
+    kinds: Kinds | None = None,
+    rate: int = RATE,
 ) -> tuple[SoundCorpus, SoundCorpus]:
-    """Open what is trained on and what checkpoints are chosen on; decodes the first time."""
+    """Open what is trained on and what checkpoints are chosen on; decodes the first time.
+
+    `rate` is that of the mixtures, in Hz.
+    """
     kinds = kinds or Kinds.open()
     bank = CueBank.open(cues or folder / CUES)
     known, noises = training_sounds(read_clips(folder / "sounds"), kinds)
@@ -127,10 +136,10 @@ def open_sound_corpus(
     owners = np.array(bank.owners)
     its = [kinds.kinds.index(kind) for clip in known if (kind := _kind(kinds, clip)) is not None]
     corpus = SoundCorpus(
-        store=AudioStore.open(known, RATE, cache),
+        store=AudioStore.open(known, rate, cache),
         around=Surroundings(
-            AudioStore.open(noises or known, RATE, cache),
-            AudioStore.open(read_clips(folder / "rir"), RATE, cache),
+            AudioStore.open(noises or known, rate, cache),
+            AudioStore.open(read_clips(folder / "rir"), rate, cache),
         ),
         clips=[[n for n, kind in enumerate(its) if kind == k] for k in range(len(kinds.kinds))],
         clashes=np.array([[a.clashes(b) for b in kinds.kinds] for a in kinds.kinds]),

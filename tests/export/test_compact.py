@@ -88,9 +88,11 @@ def test_the_card_and_the_manifest_tell_how_it_was_made(folder):
     }
 
 
-def test_a_network_that_hears_16_khz_is_for_sounds():
+def test_a_network_for_sounds_is_proved_at_their_rate():
     bands = ((4, 8), (8, 6), (16, 5), (32, 3), (64, 4))
-    sound = Dims(bands=bands, band_width=8, full_width=16, blocks=1, condition_width=8)
+    sound = Dims(
+        kind="sound", bands=bands, band_width=8, full_width=16, blocks=1, condition_width=8
+    )
     recipe = compact.recipe_of(sound)
     assert (recipe.name, recipe.rate) == ("sound-compact", 32_000)
     stream = compact.hops(sound, *compact.real_speech(sound))

@@ -34,7 +34,7 @@ def sound_case(row):
 
 def passing(gain: float) -> CompactExtractor:
     """A network whose mask is `gain` everywhere."""
-    dims = Dims(cue=2 * WIDTH, bands=BANDS_32K, band_width=4, full_width=8, blocks=1)
+    dims = Dims(kind="sound", cue=2 * WIDTH, bands=BANDS_32K, band_width=4, full_width=8, blocks=1)
     net = CompactExtractor(dims).eval()
     for parameter in net.mask.parameters():
         torch.nn.init.zeros_(parameter)

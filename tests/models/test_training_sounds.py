@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from tap_live.models.compact import Dims
 from tap_live.models.cues import RATE, WIDTH
+from tap_live.models.training.checkpoint import open_network
 from tap_live.models.training.commands import app
 from tap_live.models.training.config import Schedule, TrainConfig
 from tap_live.models.training.data import read_clips
@@ -131,6 +132,7 @@ def test_cues_that_lack_a_clip_are_told(sounds_folder: Path, tmp_path: Path) -> 
 def test_a_network_learns_from_sounds(sounds: Corpora, tmp_path: Path) -> None:
     config = TrainConfig(
         dims=Dims(
+            kind="sound",
             cue=2 * WIDTH,
             bands=BANDS_32K,
             band_width=4,
@@ -198,5 +200,24 @@ def test_a_pack_is_not_written_over_something_else(sounds_folder: Path, tmp_path
         pack_sounds(sounds_folder, sounds_folder / CUES, tmp_path, MIB)
 
 
-def test_mixtures_lie_at_32_khz(sounds: Corpora) -> None:
+def test_mixtures_lie_at_32_khz_or_at_16(
+    sounds: Corpora, sounds_folder: Path, tmp_path: Path
+) -> None:
     assert SoundMixer(sounds[0], PLAIN, seed=0).example(0).mixture.shape == (RATE,)
+    halved = open_sound_corpus(sounds_folder, tmp_path, rate=16_000)
+    assert SoundMixer(halved[0], PLAIN, seed=0).example(0).mixture.shape == (16_000,)
+    assert sound_course(*halved, PLAIN, seed=0).rate == 16_000
+
+
+def test_a_network_of_a_lower_rate_is_trained_on_request(
+    sounds_folder: Path, tmp_path: Path
+) -> None:
+    arguments = ["fit", str(sounds_folder), str(tmp_path / "run"), "--kind", "sound", "--steps"]
+    arguments += ["1", "--batch", "2", "--seconds", "0.5", "--band-width", "4", "--blocks", "1"]
+    arguments += ["--full-width", "8", "--cache", str(tmp_path / "cache"), "--audio-rate"]
+    done = CliRunner().invoke(app, [*arguments, "16000"])
+    assert done.exit_code == 0, done.output
+    dims = open_network(tmp_path / "run" / "best.pt").dims
+    assert (dims.kind, dims.bins) == ("sound", 256)  # 8 kHz
+    refused = CliRunner().invoke(app, [*arguments, "8000"])
+    assert refused.exit_code == 2 and "16000 or 32000" in refused.output
