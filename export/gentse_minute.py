@@ -110,11 +110,13 @@ def main(
     minute = Minute(net, speaks, judge, course.script)
     counts = [int(count) for count in steps.split(",")]
     found = [said for n in range(examples) for said in minute.judge(mixtures[n], counts)]
-    out.mkdir(parents=True, exist_ok=True)
     typer.echo("| what | mel frames, nats apart | WER, % |\n|---|---|---|")
     for way in dict.fromkeys(said.way for said in found):
         its = [said for said in found if said.way == way]
-        sf.write(out / f"{way.replace(',', '')}.flac", np.concatenate([s.audio for s in its]), RATE)
+        folder = out / way.replace(",", "")
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, said in enumerate(its):
+            sf.write(folder / f"{number:02}.flac", said.audio, RATE)
         apart = np.mean([said.apart for said in its])
         typer.echo(f"| {way} | {apart:.2f} | {rate([said.errors for said in its])} |")
 

@@ -10,6 +10,7 @@ import typer
 from ..gentse import GenDims, load
 from ..speaker import SpeakerEncoder
 from ..ts_whisper import open_whisper
+from ..vocoder import open_vocoder
 from .config import Schedule
 from .corpus import open_corpus
 from .gentse import FULL, GenConfig, GenCourse, GenTrainer, StudentTrainer, begin, gen_course
@@ -57,6 +58,7 @@ def fit_vocoder(
         int, typer.Option(help="step from which discriminators are heard")
     ] = VocoderConfig.adversary_from,
     share: Annotated[float, typer.Option(help="of the discriminators' published widths")] = 1.0,
+    start: Annotated[Path | None, typer.Option(help="best.pt to begin with")] = None,
     cache: Annotated[Path, typer.Option(help="decoded audio")] = Path("runs/cache"),
     minutes: Annotated[float, typer.Option(help="training time, all sessions together")] = 1e9,
     steps: Annotated[int, typer.Option()] = 1_000_000,
@@ -71,7 +73,8 @@ def fit_vocoder(
 ) -> None:
     """Train, or go on training, a vocoder; `torchrun` for several GPUs."""
     torch.set_num_threads(threads)
-    dims = VOCODERS[size]
+    begun = open_vocoder(start) if start else None
+    dims = begun.dims if begun else VOCODERS[size]
     dims = replace(dims, channels=channels or dims.channels)
     config = VocoderConfig(
         dims=dims,
@@ -79,7 +82,8 @@ def fit_vocoder(
         seed=seed, workers=workers, check_s=check_s, bf16=bf16,
         segment=segment, adversary_from=adversary_from, share=share,
     )  # fmt: skip
-    trainer = VocoderTrainer(config, open_speech(data, dims.mel.rate, cache), out, Place.find())
+    speech = open_speech(data, dims.mel.rate, cache)
+    trainer = VocoderTrainer(config, speech, out, Place.find(), begun)
     trainer.resume()
     run(trainer)
 

@@ -166,9 +166,19 @@ class VocoderTrainer(Runner[AudioBatch]):
     net: Generator
     average: Generator
 
-    def __init__(self, config: VocoderConfig, speech: Speech, folder: Path, place: Place) -> None:
+    def __init__(
+        self,
+        config: VocoderConfig,
+        speech: Speech,
+        folder: Path,
+        place: Place,
+        begun: Generator | None = None,
+    ) -> None:
+        """`begun`: a generator to go on with, of the sizes in `config`. Raises: ValueError."""
         torch.manual_seed(config.seed)
-        net = normed(Generator(config.dims)).to(place.device)
+        if begun and begun.dims != config.dims:
+            raise ValueError(f"wanted a vocoder of {config.dims}, found one of {begun.dims}")
+        net = normed(begun or Generator(config.dims)).to(place.device)
         length, size = config.segment * config.dims.mel.hop, config.schedule.batch
         where = (place.rank, place.processes)
         segments = Segments(speech.store, speech.train, length, size, where)
