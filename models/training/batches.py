@@ -41,9 +41,11 @@ class Mixtures(torch.utils.data.Dataset[Batch]):
 class Objective(nn.Module):
     """The loss of a batch, as one module, so that it can be compiled and distributed."""
 
-    def __init__(self, net: CompactExtractor, rate: int) -> None:
+    def __init__(self, net: CompactExtractor, rate: int, absent: float) -> None:
+        """`absent`: see `TrainConfig`."""
         super().__init__()
         self.net = net
+        self._absent = absent
         self.spectra = Spectra(net.dims, rate)
         self._windows = (rate // 50, rate * 64 // 1000)  # 20 and 64 ms
 
@@ -52,4 +54,6 @@ class Objective(nn.Module):
         length, count = estimate.shape[-1], batch.cues.shape[1]
         mixture = batch.mixture[:, :length].repeat_interleave(count, dim=0)
         targets = batch.targets[..., :length].flatten(0, 1)
-        return extraction_loss(estimate.float(), targets, mixture, windows=self._windows)
+        return extraction_loss(
+            estimate.float(), targets, mixture, absent=self._absent, windows=self._windows
+        )

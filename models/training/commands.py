@@ -112,6 +112,9 @@ def fit(
     rate: Annotated[float, typer.Option(help="learning rate")] = 1e-3,
     seconds: Annotated[float, typer.Option(help="length of a mixture")] = 2.5,
     ramp: Annotated[int, typer.Option(help="examples until mixtures are hard")] = Recipe.ramp,
+    absent: Annotated[
+        float, typer.Option(help="weight of a decibel let through where the target is absent")
+    ] = TrainConfig.absent,
     band_width: Annotated[int, typer.Option()] = Dims.band_width,
     full_width: Annotated[int, typer.Option()] = Dims.full_width,
     blocks: Annotated[int, typer.Option()] = Dims.blocks,
@@ -156,6 +159,7 @@ def fit(
         course = voice_course(corpus, Recipe(seconds=seconds, ramp=ramp), seed)
     config = TrainConfig(
         dims=dims,
+        absent=absent,
         schedule=Schedule(steps=steps, minutes=minutes, batch=batch, rate=rate),
         seed=seed,
         workers=workers,

@@ -55,6 +55,12 @@ class RunConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig(RunConfig):
-    """One run of a compact extractor."""
+    """One run of a compact extractor.
+
+    Attributes:
+        absent: weight of a decibel let through where the target is absent, beside one of its
+            ratio where it is there.
+    """
 
     dims: Dims = field(default_factory=Dims)
+    absent: float = 0.5

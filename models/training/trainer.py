@@ -32,7 +32,8 @@ class Trainer(Runner[Batch]):
         net.condition.fit(torch.from_numpy(course.cues).to(place.device))
         size = config.schedule.batch
         mixtures = Mixtures(course.train, size, place.rank, place.processes)
-        super().__init__(config, net, Objective(net, course.rate), mixtures, folder, place)
+        objective = Objective(net, course.rate, config.absent)
+        super().__init__(config, net, objective, mixtures, folder, place)
         self._rate = course.rate
         self._checks = [
             Mixtures(course.held_out, 4)[number].to(place.device)
