@@ -108,11 +108,6 @@ class EnginePage(QWidget):
         missing = [kind for kind in kinds if installed(kind) is None]
         if not missing:
             return ""
-        if missing == ["sound"]:
-            return self.tr(
-                "Not installed yet: sound-compact, whose network is in training. Voices can be "
-                "kept and removed; sounds wait for it."
-            )
         bundles = self.tr(" and ").join(f"{kind}-compact" for kind in missing)
         return self.tr(
             "Not installed: {bundles}. Captions follow an enrolled voice without them; the sound "

@@ -609,52 +609,47 @@
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="112" />
-        <source>Not installed yet: sound-compact, whose network is in training. Voices can be kept and removed; sounds wait for it.</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../engine_page.py" line="116" />
+        <location filename="../engine_page.py" line="111" />
         <source> and </source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="117" />
+        <location filename="../engine_page.py" line="112" />
         <source>Not installed: {bundles}. Captions follow an enrolled voice without them; the sound itself stays as it is.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="150" />
+        <location filename="../engine_page.py" line="145" />
         <source>Engine</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="165" />
+        <location filename="../engine_page.py" line="160" />
         <source>&amp;Extractor</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="169" />
+        <location filename="../engine_page.py" line="164" />
         <source>&amp;Whisper model</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="170" />
+        <location filename="../engine_page.py" line="165" />
         <source>&amp;Language</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="171" />
+        <location filename="../engine_page.py" line="166" />
         <source>&amp;Other voices</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="172" />
+        <location filename="../engine_page.py" line="167" />
         <source>&amp;Processor</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../engine_page.py" line="185" />
+        <location filename="../engine_page.py" line="180" />
         <source>Models</source>
         <translation type="unfinished" />
     </message>
@@ -1345,37 +1340,37 @@
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../microphone_step.py" line="74" />
+        <location filename="../microphone_step.py" line="80" />
         <source>You can be heard.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../microphone_step.py" line="74" />
+        <location filename="../microphone_step.py" line="80" />
         <source>Say something: the bar moves.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../microphone_step.py" line="90" />
+        <location filename="../microphone_step.py" line="96" />
         <source>No microphone was found.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../microphone_step.py" line="91" />
+        <location filename="../microphone_step.py" line="97" />
         <source>It cannot be opened: {why}.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../microphone_step.py" line="92" />
+        <location filename="../microphone_step.py" line="98" />
         <source>Connect one and look again, or listen to a file.</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../microphone_step.py" line="110" />
+        <location filename="../microphone_step.py" line="117" />
         <source>Look again</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../microphone_step.py" line="111" />
+        <location filename="../microphone_step.py" line="118" />
         <source>A file…</source>
         <translation type="unfinished" />
     </message>
@@ -1441,13 +1436,13 @@
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../pictures.py" line="161" />
+        <location filename="../pictures.py" line="163" />
         <location filename="../pictures.py" line="48" />
         <source>out</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../pictures.py" line="167" />
+        <location filename="../pictures.py" line="169" />
         <source>now</source>
         <translation type="unfinished" />
     </message>
