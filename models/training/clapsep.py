@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..clap import Clap, HtsatDims
-from ..clapsep import LORA_RANK, RATE, Dims, Separator
+from ..clapsep import LORA_RANK, RATE, Dims, Fusion, Separator
 from ..losses import leakage, sdr, si_sdr
 from .batches import Batch, Mixtures
 from .clapsep_files import content_of
@@ -203,6 +203,8 @@ def student(config: SeparatorConfig, clap: Clap | None) -> Separator:
     """A separator whose decoder is random, and its encoder CLAP's where there is one."""
     branch = copy.deepcopy(clap.htsat) if clap else None
     net = Separator(config.dims, branch)
+    if clap is None:
+        let_cues_count(net)
     if config.lora:
         net.audio_branch.requires_grad_(False)
         lora = LoraConfig(
@@ -215,6 +217,22 @@ def student(config: SeparatorConfig, clap: Clap | None) -> Separator:
         net.audio_branch.requires_grad_(True)
         net.audio_branch.encoder.norm.requires_grad_(False)  # after the features: nothing learns it
     return net
+
+
+@torch.no_grad()
+def let_cues_count(net: Separator) -> None:
+    """Begin with FiLM that passes features on, and moves them by about half with the cue.
+
+    Cues have length 1: behind usual weights they, and the features that they scale, are some
+    hundredths, and nothing but the deepest features is heard for a long time.
+    """
+    for fusion in net.modules():
+        if isinstance(fusion, Fusion):
+            for side in fusion.skip_conv.values():
+                assert isinstance(side, nn.Linear)
+                side.weight.mul_(side.in_features**0.5)
+                nn.init.zeros_(side.bias)
+            nn.init.ones_(fusion.skip_conv["gamma"].get_parameter("bias"))
 
 
 def without_lora(net: Separator) -> Separator:

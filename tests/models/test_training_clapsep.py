@@ -11,7 +11,7 @@ import torch
 from transformers import ClapConfig, ClapModel, GPT2Config, GPT2LMHeadModel
 
 from tap_live.models.clap import Clap, HtsatDims
-from tap_live.models.clapsep import RATE, Dims, Separator, state_of
+from tap_live.models.clapsep import RATE, Dims, Fusion, Separator, state_of
 from tap_live.models.training.caption_writer import usable, write_captions
 from tap_live.models.training.clap_cues import masked, read_captions
 from tap_live.models.training.clapsep import (
@@ -142,6 +142,20 @@ def test_all_that_learns_is_reached(sounds: Corpora, tmp_path: Path, lora: int) 
     training.learn(training.mixtures[0])
     learning = [(n, p.grad) for n, p in training.net.named_parameters() if p.requires_grad]
     assert learning and not [name for name, gradient in learning if gradient is None]
+
+
+def test_a_network_from_random_weights_hears_its_cue_from_the_start() -> None:
+    torch.manual_seed(0)
+    cues = torch.nn.functional.normalize(torch.randn(64, 2 * DIMS.cue), dim=-1)
+
+    def scales(net: Separator) -> torch.Tensor:
+        fusions = [part for part in net.modules() if isinstance(part, Fusion)]
+        return torch.cat([part.skip_conv["gamma"](cues) for part in fusions], dim=1).detach()
+
+    usual = scales(Separator(DIMS))
+    found = scales(student(SeparatorConfig(dims=DIMS, lora=0), None))
+    assert usual.std(0).mean() < 0.05 and usual.abs().mean() < 0.1  # features stay unheard
+    assert 0.4 < found.std(0).mean() < 0.8 and found.mean() == pytest.approx(1.0, abs=0.1)
 
 
 def test_in_bfloat16_it_extracts_nearly_the_same() -> None:
