@@ -210,7 +210,11 @@ def test_the_commands_train_teacher_and_student(
         assert result.exit_code == 0, result.output
         return out / "best.pt"
 
-    assert open_vocoder(ran("fit-vocoder", "--share", "0.125")).dims == TINY_VOCODER
+    begun = ran("fit-vocoder", "--share", "0.125")
+    assert open_vocoder(begun).dims == TINY_VOCODER
+    further = open_vocoder(ran("fit-vocoder", "--start", str(begun), "--rate", "1e-9"))
+    for was, found in zip(open_vocoder(begun).parameters(), further.parameters(), strict=True):
+        torch.testing.assert_close(found, was, atol=1e-5, rtol=0)
     teacher = ran("fit-gentse", *given, "--no-mixture", "--lora", "2", "--bf16")
     assert not load(teacher, folder).dims.mixture
     student = ran("fit-gentse", *given, "--distil", str(teacher), "--teacher-steps", "2")
