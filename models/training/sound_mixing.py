@@ -14,7 +14,7 @@ from .augment import Audio, at_level, change_speed, fit, random_channel, reverbe
 from .course import Course, Example
 from .sounds import SoundCorpus
 
-Condition = Literal["retrieved", "audio", "label", "line", "paired"]
+Condition = Literal["retrieved", "audio", "label", "line", "paired", "kind"]
 FEWEST = 3  # kinds: two that sound and one that is absent
 SILENT = 1e-4  # RMS
 
@@ -26,7 +26,8 @@ class SoundRecipe:
     Attributes:
         condition: what asks for a clip. `retrieved`: the caption nearest to its audio cue;
             `audio`: its audio cue; `label`: how its kind is said; `line`: any point between
-            the first two; `paired`: any point between its audio cue and its kind's.
+            the first two; `paired`: any point between its audio cue and its kind's; `kind`: how
+            its kind is said, the audio cue of another clip of it, or any point between.
         scatter: length of the Gaussian noise beside a cue of length 1.
         without_negative, without_positive: how often that side of a cue is left out. Without
             the positive one, all but the negative sound is the target.
@@ -150,9 +151,13 @@ class SoundMixer:
         self, rng: np.random.Generator, recipe: SoundRecipe, kind: int, clip: int
     ) -> NDArray[np.float32]:
         corpus = self._corpus
+        if recipe.condition == "kind":
+            others = [one for one in corpus.examples[kind] if one != clip]
+            clip = int(rng.choice(others)) if others else clip
         part = int(rng.integers(corpus.audio.shape[1]))
         audio, retrieved = corpus.audio[clip, part], corpus.retrieved[clip, part]
         share = rng.random()
+        ends = min(1.0, max(0.0, 2 * share - 0.7))  # words alone 35 %, a clip alone 15 %
         label = corpus.labels[kind][rng.integers(len(corpus.labels[kind]))]
         vector = {
             "retrieved": retrieved,
@@ -160,6 +165,7 @@ class SoundMixer:
             "label": label,
             "line": share * audio + (1 - share) * retrieved,
             "paired": share * audio + (1 - share) * label,
+            "kind": ends * audio + (1 - ends) * label,
         }[recipe.condition]
         width = len(audio)
         scattered = rng.standard_normal(width) * (recipe.scatter / np.sqrt(width))

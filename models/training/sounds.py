@@ -8,7 +8,7 @@ The clips of a kind that cannot be asked for serve as noise.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +85,7 @@ class SoundCorpus:
 
     Attributes:
         clips: for each kind, the numbers of its clips in `store`.
+        examples: likewise, those that may ask for others of their kind.
         clashes: (kinds, kinds) which cannot be told apart.
         audio: (N, P, width) cues of parts of each clip; `retrieved`, likewise, the captions of
             the bank that lie nearest to these; `labels`, for each kind, cues of its sayings.
@@ -93,6 +94,7 @@ class SoundCorpus:
     store: AudioStore
     around: Surroundings
     clips: list[list[int]]
+    examples: list[list[int]]
     clashes: NDArray[np.bool_]
     audio: Vectors
     retrieved: Vectors
@@ -101,15 +103,7 @@ class SoundCorpus:
     def among(self, clips: set[int]) -> "SoundCorpus":
         """The same, with some of the clips only; kinds that have none left stay empty."""
         kept = [[clip for clip in its if clip in clips] for its in self.clips]
-        return SoundCorpus(
-            self.store,
-            self.around,
-            kept,
-            self.clashes,
-            self.audio,
-            self.retrieved,
-            self.labels,
-        )
+        return replace(self, clips=kept)
 
 
 def open_sound_corpus(
@@ -135,19 +129,21 @@ def open_sound_corpus(
     audio = bank.clips[[numbers[name_of(clip)] for clip in known]]
     owners = np.array(bank.owners)
     its = [kinds.kinds.index(kind) for clip in known if (kind := _kind(kinds, clip)) is not None]
+    clips = [[n for n, kind in enumerate(its) if kind == k] for k in range(len(kinds.kinds))]
+    held_out = {number for number, clip in enumerate(known) if _is_held_out(clip)}
     corpus = SoundCorpus(
         store=AudioStore.open(known, rate, cache),
         around=Surroundings(
             AudioStore.open(noises or known, rate, cache),
             AudioStore.open(read_clips(folder / "rir"), rate, cache),
         ),
-        clips=[[n for n, kind in enumerate(its) if kind == k] for k in range(len(kinds.kinds))],
+        clips=clips,
+        examples=[[n for n in its if n not in held_out] or its for its in clips],
         clashes=np.array([[a.clashes(b) for b in kinds.kinds] for a in kinds.kinds]),
         audio=audio,
         retrieved=nearest(audio, bank.captions),
         labels=[bank.sayings[owners == kind.name] for kind in kinds.kinds],
     )
-    held_out = {number for number, clip in enumerate(known) if _is_held_out(clip)}
     return corpus.among(set(range(len(known))) - held_out), corpus.among(held_out)
 
 

@@ -92,6 +92,23 @@ def test_each_condition_gives_unit_vectors_of_its_own(
         assert found.all() == (name == condition)
 
 
+def test_a_kind_is_asked_for_in_words_or_by_another_clip_of_it(sounds: Corpora) -> None:
+    corpus = sounds[1]  # held out; those that are learned from ask for them
+    kind = next(k for k, its in enumerate(corpus.clips) if its)
+    recipe = replace(PLAIN, condition="kind", scatter=0.0)
+    mixer = SoundMixer(corpus, recipe, seed=0)
+    clip = corpus.clips[kind][0]
+    cues = np.stack([mixer._cue(np.random.default_rng(n), recipe, kind, clip) for n in range(200)])
+
+    def nearest_to(vectors: np.ndarray) -> np.ndarray:
+        return np.asarray((cues @ vectors.reshape(-1, WIDTH).T).max(axis=1) > 0.999)
+
+    words, clips = nearest_to(corpus.labels[kind]), nearest_to(corpus.audio[corpus.examples[kind]])
+    assert clip not in corpus.examples[kind]
+    assert not nearest_to(corpus.audio[clip]).any()
+    assert 0.25 < words.mean() < 0.45 and 0.08 < clips.mean() < 0.25
+
+
 def test_noise_moves_a_cue_by_about_its_length(sounds: Corpora) -> None:
     still, moved = (
         SoundMixer(sounds[0], replace(PLAIN, scatter=scatter), seed=0).cues(200)[:, :WIDTH]
