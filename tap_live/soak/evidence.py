@@ -1,16 +1,17 @@
 """What a stream shows of itself while it runs, kept small."""
 
+import ctypes
 import logging
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tap_live.bench import memory_mb
 from tap_live.events import AnyEvent, Caption, Failed, Stats, Warned, decode_event, encode
 
-SAMPLE_S = 5.0  # of the stream, between two looks at the memory
+SAMPLE_S = 20.0  # of the stream, between two looks at the memory
 
 
 class Evidence:
@@ -38,7 +39,7 @@ class Evidence:
                 self.lost = event.lost
                 if event.at >= self._sample_at:
                     self._sample_at = event.at + SAMPLE_S
-                    self.memory.append((event.at, resident_mb()))
+                    self.memory.append((event.at, held_mb()))
 
     @property
     def finals(self) -> list[Caption]:
@@ -74,9 +75,15 @@ class _Counting(logging.Handler):
         self._crashes[f"{record.name}: {record.getMessage()}{error}"] += 1
 
 
-def resident_mb() -> float:
-    """The process's memory now; where the system does not tell, its largest so far."""
-    pages = Path("/proc/self/statm")  # Linux
-    if pages.exists():
+def held_mb() -> float:
+    """The process's memory now; where the system does not tell, its largest so far.
+
+    The C library (glibc) first gives back what it keeps free for later: how much that is depends
+    on what was asked for in which order, and it would hide a leak, or look like one.
+    """
+    pages = Path("/proc/self/statm")
+    if pages.exists():  # Linux
+        with suppress(AttributeError):  # another C library
+            ctypes.CDLL(None).malloc_trim(0)
         return int(pages.read_text().split()[1]) * 4096 / 1e6
     return memory_mb() or 0.0
