@@ -47,6 +47,7 @@ def clap_bank(
     return CueBank(
         files=[name_of(clip) for clip in clips],
         clips=np.stack([_parts(clap, clip, rng) for clip in clips]),
+        told=embed_texts(clap, tokenizer, [clip.caption or clip.name for clip in clips]),
         captions=embed_texts(clap, tokenizer, captions or caption_bank(kinds)),
         sayings=embed_texts(clap, tokenizer, [saying for saying, _ in sayings]),
         owners=[owner for _, owner in sayings],

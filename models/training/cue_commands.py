@@ -74,6 +74,7 @@ def fit_cues(
     CueBank(
         files=[name_of(clip) for clip in known],
         clips=np.stack([parts(audio, mel).numpy() for mel in open_mels(known, cache)]),
+        told=embed(table, vocabulary, [clip.caption or clip.name for clip in known]).numpy(),
         captions=space.place(sentences).numpy(),
         sayings=training.sayings.numpy(),
         owners=[kind.name for kind in kinds.kinds for _ in kind.sayings],

@@ -27,7 +27,8 @@ class SoundRecipe:
         condition: what asks for a clip. `retrieved`: the caption nearest to its audio cue;
             `audio`: its audio cue; `label`: how its kind is said; `line`: any point between
             the first two; `paired`: any point between its audio cue and its kind's; `kind`: how
-            its kind is said, the audio cue of another clip of it, or any point between.
+            its kind is said or its own caption, the audio cue of another clip of its kind, or
+            any point between.
         scatter: length of the Gaussian noise beside a cue of length 1.
         without_negative, without_positive: how often that side of a cue is left out. Without
             the positive one, all but the negative sound is the target.
@@ -151,6 +152,7 @@ class SoundMixer:
         self, rng: np.random.Generator, recipe: SoundRecipe, kind: int, clip: int
     ) -> NDArray[np.float32]:
         corpus = self._corpus
+        told = corpus.told[clip]
         if recipe.condition == "kind":
             others = [one for one in corpus.examples[kind] if one != clip]
             clip = int(rng.choice(others)) if others else clip
@@ -159,13 +161,14 @@ class SoundMixer:
         share = rng.random()
         ends = min(1.0, max(0.0, 2 * share - 0.7))  # words alone 35 %, a clip alone 15 %
         label = corpus.labels[kind][rng.integers(len(corpus.labels[kind]))]
+        words = told if rng.random() < 0.5 else label
         vector = {
             "retrieved": retrieved,
             "audio": audio,
             "label": label,
             "line": share * audio + (1 - share) * retrieved,
             "paired": share * audio + (1 - share) * label,
-            "kind": ends * audio + (1 - ends) * label,
+            "kind": ends * audio + (1 - ends) * words,
         }[recipe.condition]
         width = len(audio)
         scattered = rng.standard_normal(width) * (recipe.scatter / np.sqrt(width))

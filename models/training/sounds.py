@@ -36,13 +36,15 @@ class CueBank:
     """Cues of clips, of captions that belong to no clip, and of how kinds are said.
 
     Attributes:
-        files: (N,) names of the clips' files; `clips` (N, P, width) cues of P parts of each.
+        files: (N,) names of the clips' files; `clips` (N, P, width) cues of P parts of each;
+            `told` (N, width) of their own captions.
         captions: (M, width) of the bank.
         sayings: (S, width); `owners` (S,) names of their kinds.
     """
 
     files: list[str]
     clips: Vectors
+    told: Vectors
     captions: Vectors
     sayings: Vectors
     owners: list[str]
@@ -56,6 +58,7 @@ class CueBank:
             return cls(
                 files=saved["files"].tolist(),
                 clips=saved["clips"].astype(np.float32),
+                told=saved["told"].astype(np.float32),
                 captions=saved["captions"].astype(np.float32),
                 sayings=saved["sayings"].astype(np.float32),
                 owners=saved["owners"].tolist(),
@@ -67,6 +70,7 @@ class CueBank:
             file,
             files=np.array(self.files),
             clips=self.clips.astype(np.float16),
+            told=self.told.astype(np.float16),
             captions=self.captions.astype(np.float16),
             sayings=self.sayings.astype(np.float16),
             owners=np.array(self.owners),
@@ -76,7 +80,7 @@ class CueBank:
         """Keep the clips of some files only, under other names: {old: new}."""
         rows = [number for number, file in enumerate(self.files) if file in files]
         names = [files[self.files[row]] for row in rows]
-        return CueBank(names, self.clips[rows], self.captions, self.sayings, self.owners)
+        return replace(self, files=names, clips=self.clips[rows], told=self.told[rows])
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,8 @@ class SoundCorpus:
         examples: likewise, those that may ask for others of their kind.
         clashes: (kinds, kinds) which cannot be told apart.
         audio: (N, P, width) cues of parts of each clip; `retrieved`, likewise, the captions of
-            the bank that lie nearest to these; `labels`, for each kind, cues of its sayings.
+            the bank that lie nearest to these; `told` (N, width) those of the clips' captions;
+            `labels`, for each kind, cues of its sayings.
     """
 
     store: AudioStore
@@ -98,6 +103,7 @@ class SoundCorpus:
     clashes: NDArray[np.bool_]
     audio: Vectors
     retrieved: Vectors
+    told: Vectors
     labels: list[Vectors]
 
     def among(self, clips: set[int]) -> "SoundCorpus":
@@ -126,7 +132,8 @@ def open_sound_corpus(
             f"wanted cues of every clip, found none of {len(missing)}, the first {missing[0]}: "
             f"make them again with `fit-cues`"
         )
-    audio = bank.clips[[numbers[name_of(clip)] for clip in known]]
+    rows = [numbers[name_of(clip)] for clip in known]
+    audio = bank.clips[rows]
     owners = np.array(bank.owners)
     its = [kinds.kinds.index(kind) for clip in known if (kind := _kind(kinds, clip)) is not None]
     clips = [[n for n, kind in enumerate(its) if kind == k] for k in range(len(kinds.kinds))]
@@ -142,6 +149,7 @@ def open_sound_corpus(
         clashes=np.array([[a.clashes(b) for b in kinds.kinds] for a in kinds.kinds]),
         audio=audio,
         retrieved=nearest(audio, bank.captions),
+        told=bank.told[rows],
         labels=[bank.sayings[owners == kind.name] for kind in kinds.kinds],
     )
     return corpus.among(set(range(len(known))) - held_out), corpus.among(held_out)

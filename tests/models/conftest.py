@@ -141,6 +141,7 @@ def sounds_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     CueBank(
         files=[f"sounds/{name}" for name in clips],
         clips=vectors[: len(clips)],
+        told=vectors[: len(clips), 2],
         captions=vectors[len(clips) :, 0],
         sayings=np.resize(vectors[:, 1], (len(owners), WIDTH)),
         owners=owners,
