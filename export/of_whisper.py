@@ -26,17 +26,17 @@ from tap_live.export.whisper import (
     shipped_tokenizer,
     write_bundle,
 )
-from tap_live.export.whisper_sessions import Decoding, Encoding, Noted, in_pytorch
+from tap_live.export.whisper_sessions import Decoding, Encoding, InPlaces, Noted, in_pytorch
 from tap_live.models.training.prompt_files import whisper_folder
 from tap_live.models.ts_whisper import open_whisper
 from tap_live.models.whisper import Whisper as Network
 from tap_live.providers import place
 from tap_live.runtime import Tensors
-from tap_live.whisper.assemble import GRAPHS, TOKENIZER, assembled
+from tap_live.whisper.assemble import TOKENIZER, assembled
 from tap_live.whisper.batch import BatchOptions, transcribe
 from tap_live.whisper.decoding import DecodingOptions
 from tap_live.whisper.features import RATE, context_frames, log_mel
-from tap_live.whisper.model import Encoded, Precision, Whisper
+from tap_live.whisper.model import STATIC, Encoded, Precision, Whisper
 
 # Of 8 bits single values are far off while the mean is not: there the task decides.
 BOUNDS = Bounds(
@@ -51,7 +51,6 @@ RANGES: Ranges = {
     "T": (17, 500, 1500),  # positions of them
     "B": (1, 5, 64),  # hypotheses
     "N": (1, 1, 128),  # tokens at once
-    "S": (0, 64, 448),  # and before
     "last": (1, 1, 128),  # of whose logits are wanted
 }
 
@@ -103,7 +102,7 @@ class WhisperSubject:
         shutil.rmtree(work)
         shutil.rmtree(folder / "cache")
         tell("graphs", 2, 2)
-        return {name: folder / f"{name}.onnx" for name in GRAPHS}
+        return {name: folder / f"{name}.onnx" for name in graphs_of(job)}
 
     def compare(self, folder: Path, job: Job) -> Mapping[str, Compared]:
         network, engine = self._pair(folder, job)
@@ -112,22 +111,22 @@ class WhisperSubject:
         mels = [log_mel(span, context_frames(SPAN_S))[None] for span in spans]
         encoder = compare(Encoding(network), Encoding(engine), [{"mel": mel} for mel in mels])
         encoded = network.encode(mels[0])
-        decoder = compare(
-            Decoding(network, network.start(encoded)),
-            Decoding(engine, engine.start(encoded)),
-            _tokens(network, encoded),
-        )
-        return {"encoder": encoder, "decoder": decoder}
+        tokens, compared = _tokens(network, encoded), {"encoder": encoder}
+        for name in graphs_of(job)[1:]:
+            other = static(folder, job)[0] if name == STATIC else engine
+            compared[name] = compare(
+                Decoding(network, network.start(encoded)),
+                Decoding(other, other.start(encoded)),
+                tokens,
+            )
+        return compared
 
     def given(self, folder: Path, job: Job) -> Mapping[str, Sequence[Tensors]]:
-        noted = [
-            Noted(place(folder / f"{name}.onnx", threads=job.threads).session) for name in GRAPHS
-        ]
-        engine = Whisper(folder, sessions=(noted[0], noted[1]))
+        engine, noted = static(folder, job)
         audio = conversation(RATE).audio[: round(SPAN_S * RATE)]
         encoded = engine.encode(log_mel(audio, context_frames(SPAN_S))[None])
         _tokens(engine, encoded)
-        return {name: one.feeds for name, one in zip(GRAPHS, noted, strict=True)}
+        return {name: one.feeds for name, one in noted.items()}
 
     def task(self, folder: Path, job: Job) -> Task:
         said = conversation(RATE)
@@ -157,6 +156,24 @@ class WhisperSubject:
 
     def _pair(self, folder: Path, job: Job) -> tuple[Whisper, Whisper]:
         return in_pytorch(self._gathered.network, folder), Whisper(folder, threads=job.threads)
+
+
+def graphs_of(job: Job) -> tuple[str, ...]:
+    """What is exported: on a card caches are static, on a CPU they grow; 8 bits are the CPU's."""
+    if job.to == "tensorrt":
+        return ("encoder", STATIC)
+    return ("encoder", "decoder") if job.precision == "int8" else ("encoder", "decoder", STATIC)
+
+
+def static(folder: Path, job: Job) -> tuple[Whisper, Mapping[str, Noted]]:
+    """A Whisper of the graphs that a card runs, and what they are given."""
+    encoder, decoder = (
+        place(folder / f"{name}.onnx", threads=job.threads).session for name in ("encoder", STATIC)
+    )
+    positions = next(x.shape[2] for x in decoder.get_inputs() if x.name.startswith("self_"))
+    noted = {"encoder": Noted(encoder), STATIC: Noted(decoder)}
+    sessions = noted["encoder"], InPlaces(noted[STATIC], positions)
+    return Whisper(folder, sessions=sessions), noted
 
 
 class _Gathered:

@@ -32,7 +32,7 @@ from tap_live.export.whisper_graph import decoder_graph, encoder_graph
 from tap_live.export.whisper_nodes import RECIPES, SHIPPED_IN, Weights, tensors
 from tap_live.models.whisper import Dims
 from tap_live.whisper.assemble import BUNDLES, KIND, TOKENIZER
-from tap_live.whisper.model import WhisperDims
+from tap_live.whisper.model import STATIC, WhisperDims
 from tap_live.whisper.sources import entry_of, local
 from tap_live.whisper.weights import Variables, read_weights
 
@@ -171,6 +171,8 @@ def write_bundle(
             "encoder": encoder_graph(dims, prompt_length, how, weights),
             "decoder": decoder_graph(dims, heads, prompt_length, how, weights),
         }
+        if how != "rows":  # whose operators are the CPU's
+            models[STATIC] = decoder_graph(dims, heads, prompt_length, how, weights, static=True)
         for kind, model in models.items():
             file = f"{kind}.{precision}.onnx"
             (folder / file).write_bytes(model.SerializeToString(deterministic=True))

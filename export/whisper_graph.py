@@ -1,4 +1,4 @@
-"""Whisper's two ONNX graphs, written node by node.
+"""Whisper's ONNX graphs, written node by node.
 
 A traced graph would carry PyTorch's weights, its layouts and its detours; these hold no
 weight at all, point into a file that `tap_live.whisper.assemble` makes, and have one node
@@ -7,13 +7,17 @@ for one thought. `tests/export/test_whisper.py` holds them against `models.whisp
 Letters in shapes as in `models.whisper`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import onnx
 from onnx import TensorProto
 
 from tap_live.export.whisper_nodes import Graph, How, Weights
 from tap_live.models.whisper import MASKED, Dims
+
+Add: TypeAlias = Callable[[str, str], str]
+"""A cache and new columns -> the cache with them."""
 
 
 def encoder_graph(dims: Dims, prompt_length: int, how: How, weights: Weights) -> onnx.ModelProto:
@@ -101,11 +105,17 @@ def decoder_graph(
     prompt_length: int,
     how: How,
     weights: Weights,
+    *,
+    static: bool = False,
 ) -> onnx.ModelProto:
     """`tokens, last, prompt, prompt_on, position, self_k.*, self_v.*, cross_k.*, cross_v.*
     -> logits, align, self_k.*.next, self_v.*.next`.
 
     Caches come layer by layer: ONNX Runtime would copy a stacked one at every step.
+
+    Args:
+        static: caches have a place for every position and are written there, row by row, so
+            that no shape changes from token to token: for cards. Otherwise they grow.
     """
     g = Graph("whisper-decoder", weights, how)
     width, heads = dims.n_text_state, dims.n_text_head
@@ -121,8 +131,8 @@ def decoder_graph(
             for layer in range(dims.n_text_layer)
         ]
         for kind, rows, length in (
-            ("self_k", "B", "S"),
-            ("self_v", "B", "S"),
+            ("self_k", "B", dims.n_text_ctx if static else "S"),
+            ("self_v", "B", dims.n_text_ctx if static else "S"),
             ("cross_k", "A", "T"),
             ("cross_v", "A", "T"),
         )
@@ -131,7 +141,13 @@ def decoder_graph(
     columns, past = g.size(tokens, 1), g.size(self_k[0], 2)
     column = _range(g, columns)  # (N,)
     positions = g.op("Add", position, column)  # (B, N)
-    bias = _causal_bias(g, position, past, column, columns)
+    after: int | str
+    if static:
+        bias, after = _bias_beyond(g, positions, past), dims.n_text_ctx
+        add = _written(g, positions, past, [1, heads, 1, inner])
+    else:
+        bias, after = _causal_bias(g, position, past, column, columns), "S + N"
+        add = _joined(g)
     placed, kept = _place_prompt(g, positions, prompt, on, prompt_length, dims.n_text_layer)
 
     x = _embedding(g, tokens, dims)
@@ -153,10 +169,9 @@ def decoder_graph(
         fused = g.linear(y, f"{name}/self_attention/linear_0", width, 3 * width)
         parts = g.ops("Split", 3, fused, axis=-1, num_outputs=3)
         q, k, v = (g.heads(part, heads, width) for part in parts)
-        k = g.op("Concat", self_k[layer], k, axis=2)
-        v = g.op("Concat", self_v[layer], v, axis=2)
-        g.output(k, f"self_k.{layer}.next", "float32", ["B", heads, "S + N", inner])
-        g.output(v, f"self_v.{layer}.next", "float32", ["B", heads, "S + N", inner])
+        k, v = add(self_k[layer], k), add(self_v[layer], v)
+        g.output(k, f"self_k.{layer}.next", "float32", ["B", heads, after, inner])
+        g.output(v, f"self_v.{layer}.next", "float32", ["B", heads, after, inner])
         mixed, _ = g.attend(q, k, v, inner, bias)
         mixed = g.op("Reshape", g.op("Transpose", mixed, perm=[0, 2, 1, 3]), whole)
         y = g.linear(mixed, f"{name}/self_attention/linear_1", width, width)
@@ -186,6 +201,30 @@ def _range(g: Graph, length: str) -> str:
     """0, 1, ... up to a length of shape (1,)."""
     zero, one = g.constant(0), g.constant(1)
     return g.op("Range", zero, g.op("Squeeze", length), one)
+
+
+def _joined(g: Graph) -> Add:
+    return lambda cache, new: g.op("Concat", cache, new, axis=2)
+
+
+def _written(g: Graph, positions: str, length: str, every: Sequence[int]) -> Add:
+    """Put columns at their (B, N) positions in caches, in `every` head and number of it.
+
+    Below zero, where nobody looks, positions are counted from the end: what lies there is hidden
+    until something else is written over it.
+    """
+    outside = g.op("Less", positions, g.constant(0))
+    places = g.op("Where", outside, g.op("Add", positions, length), positions)
+    places = g.op("Unsqueeze", places, g.constant([1, 3]))  # (B, 1, N, 1)
+    places = g.op("Expand", places, g.constant(every))  # (B, H, N, D)
+    return lambda cache, new: g.op("ScatterElements", cache, places, new, axis=2)
+
+
+def _bias_beyond(g: Graph, positions: str, length: str) -> str:
+    """(B, 1, N, length): zero up to a column's own position, `MASKED` beyond."""
+    own = g.op("Unsqueeze", positions, g.constant([1, 3]))  # (B, 1, N, 1)
+    hidden = g.op("Greater", _range(g, length), own)
+    return g.op("Where", hidden, g.constant(MASKED, "float32"), g.constant(0.0, "float32"))
 
 
 def _causal_bias(g: Graph, position: str, past: str, column: str, columns: str) -> str:

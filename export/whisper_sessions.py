@@ -13,6 +13,8 @@ from tap_live.models.whisper import Whisper as Network
 from tap_live.runtime import State, Tensors
 from tap_live.whisper.model import DecoderState, Session, Whisper
 
+GARBAGE = 1.0  # of the size of keys and values
+
 
 def in_pytorch(network: Network, folder: Path) -> Whisper:
     """The live engine's Whisper, computed by a network; `folder` is an assembled one of it."""
@@ -54,6 +56,33 @@ class _Decoder:
         last = int(feeds["last"][0])
         caches = [part.numpy() for layer in decoded.self_kv for part in layer]
         return [decoded.logits[:, -last:].numpy(), decoded.align.numpy(), *caches]
+
+
+class InPlaces:
+    """A decoder whose caches are static, as one whose caches grow: for rows that are all as long.
+
+    Beyond their columns there is garbage, as where a search went back: nobody may look there.
+    """
+
+    def __init__(self, session: Session, positions: int) -> None:
+        self._session, self._positions = session, positions
+
+    def run(self, results: Sequence[str], feeds: Mapping[str, Any]) -> list[Any]:
+        given = {name: self._given(name, value) for name, value in feeds.items()}
+        columns = int(feeds["position"][0]) + feeds["tokens"].shape[1]
+        found = self._session.run(results, given)
+        return [
+            value[:, :, :columns] if name.startswith("self_") else value
+            for name, value in zip(results, found, strict=True)
+        ]
+
+    def _given(self, name: str, value: NDArray[Any]) -> NDArray[Any]:
+        if not name.startswith("self_"):
+            return value
+        rows, heads, columns, width = value.shape
+        whole = np.full((rows, heads, self._positions, width), GARBAGE, np.float32)
+        whole[:, :, :columns] = value
+        return whole
 
 
 class Noted:

@@ -1,6 +1,7 @@
 """Put graphs and weights together, once, in the user's cache.
 
     <cache>/whisper/base.en-int8-<key>/  encoder.onnx decoder.onnx weights.bin
+                                         decoder-static.onnx, if cards run the precision
                                          tokenizer.json dims.json assembled.json
 
 The folder appears whole or not at all: it is made beside its place and renamed, so two
@@ -26,7 +27,7 @@ from numpy.typing import NDArray
 from tap_live import bundles
 from tap_live.bundle import MANIFEST, Bundle, FileSpec, check_file, file_spec, open_bundle, sha256
 from tap_live.errors import BundleError, StorageError
-from tap_live.whisper.model import DIMS, Precision, Progress, WhisperDims
+from tap_live.whisper.model import DIMS, STATIC, Precision, Progress, WhisperDims
 from tap_live.whisper.sources import Found, entry_of, fetch, local
 from tap_live.whisper.table import WeightTable, made
 from tap_live.whisper.weights import MODEL_BIN, read_weights
@@ -38,7 +39,7 @@ Variables: TypeAlias = Mapping[str, NDArray[Any]]
 BUNDLES = Path(bundles.__file__).parent
 KIND = "whisper"
 RECORD = "assembled.json"
-GRAPHS = ("encoder", "decoder")
+GRAPHS = ("encoder", "decoder", STATIC)  # the last of what a card runs: not of 8 bits
 TOKENIZER = "tokenizer.json"
 
 
@@ -177,7 +178,8 @@ def _assemble(
         )
         _write_weights(making / "weights.bin", table, variables, tell)
         for graph in GRAPHS:
-            shutil.copyfile(bundle.path(f"{graph}.{precision}.onnx"), making / f"{graph}.onnx")
+            if spec := bundle.manifest.graphs.get(f"{graph}.{precision}"):
+                shutil.copyfile(bundle.path(spec.file), making / f"{graph}.onnx")
         tokenizer = lzma.decompress(bundle.path(f"{TOKENIZER}.xz").read_bytes())
         (making / TOKENIZER).write_bytes(tokenizer)
         (making / DIMS).write_bytes(msgspec.json.encode(_dims(bundle)))

@@ -11,6 +11,7 @@ S columns in the cache, P prompt length, W width, H heads, D = W / H, V vocabula
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
@@ -20,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tap_live.errors import BundleError, ConfigError
-from tap_live.providers import CPU, Where, place
-from tap_live.whisper.reader import Reader, Sizes
+from tap_live.providers import CPU, Device, Placed, Where, place
+from tap_live.whisper.reader import Reader
 from tap_live.whisper.resident import Resident
 from tap_live.whisper.rules import Rules
 
@@ -32,6 +33,7 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is."""
 
 DIMS = "dims.json"
+STATIC = "decoder-static"  # the graph whose caches do not grow
 
 
 class WhisperDims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -148,17 +150,17 @@ class Whisper:
             self.dims = msgspec.json.decode((folder / DIMS).read_bytes(), type=WhisperDims)
         except (OSError, msgspec.DecodeError) as error:
             raise BundleError(f"no assembled Whisper at {folder}: {error}") from error
-        self.device = "cpu"
+        self.device, self.resident = "cpu", None
+        self._threads, self._where = threads, where
         if sessions is None:
-            # Not `whole`: what computes the lengths of free axes belongs on the CPU.
-            encoder, decoder = (
-                place(graph, where.device, threads=threads, strict=where.strict, whole=False)
-                for graph in (folder / "encoder.onnx", folder / "decoder.onnx")
-            )
-            self.device = decoder.device
-            sessions = encoder.session, decoder.session
-        self._encoder, self._decoder = sessions
-        self.resident = None if self.device == "cpu" else self.kept_on(self.device)
+            encoder = self._placed("encoder", where.device)
+            self.device, self._encoder = encoder.device, encoder.session
+            if self.device != "cpu" and (folder / f"{STATIC}.onnx").is_file():
+                self.resident = self.kept_on(where.device)
+            else:
+                self._decoder = self._placed("decoder", where.device).session
+        else:
+            self._encoder, self._decoder = sessions
         layers = range(self.dims.decoder_layers)
         self._cache_names = [f"self_{kind}.{layer}" for layer in layers for kind in "kv"]
         self._cross_names = [f"cross_{kind}.{layer}" for layer in layers for kind in "kv"]
@@ -200,9 +202,21 @@ class Whisper:
             return Encoded(*self.resident.encode(feeds))
         return Encoded(*self._encoder.run(["hidden", "cross_k", "cross_v"], feeds))
 
-    def kept_on(self, device: str) -> Resident:
-        """The same sessions with caches, logits and choices in a device's memory."""
-        return Resident(self._encoder, self._decoder, self.dims.decoder_layers, device)
+    @cached_property
+    def _decoder(self) -> Session:
+        """What `decode` runs, loaded when it is: a search that stays on a device does not ask."""
+        session: Session = self._placed("decoder", self._where.device).session
+        return session
+
+    def _placed(self, graph: str, device: Device) -> Placed:
+        """Not `whole`: what computes the lengths of free axes belongs on the CPU."""
+        file, strict = self.folder / f"{graph}.onnx", self._where.strict
+        return place(file, device, threads=self._threads, strict=strict, whole=False)
+
+    def kept_on(self, device: Device) -> Resident:
+        """Encoder and decoder with caches, logits and choices in a device's memory."""
+        decoder = self._placed(STATIC, device)
+        return Resident(self._encoder, decoder.session, decoder.device)
 
     def reader(self, encoded: Encoded, prompt: Prompt | None, rules: Rules) -> Reader:
         """What reads one row of tokens for each row of `encoded`, on the device.
@@ -214,9 +228,8 @@ class Whisper:
         dims = self.dims
         given = self.no_prompt(_rows_of(encoded)) if prompt is None else prompt
         opening = (dims.previous,) * (1 + dims.prompt_length) if given.on.any() else ()
-        sizes = Sizes(dims.heads, dims.width // dims.heads, dims.decoder_layers, opening)
         cross = encoded.cross_k, encoded.cross_v
-        return Reader(self.resident, sizes, cross, (given.decoder, given.on), rules, dims.n_vocab)
+        return Reader(self.resident, opening, cross, (given.decoder, given.on), rules, dims.n_vocab)
 
     def _check(self, mel: Float32) -> None:
         most, least = 2 * self.dims.n_audio_ctx, 2 * (1 + self.dims.prompt_length)

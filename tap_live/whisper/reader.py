@@ -7,7 +7,6 @@ Letters in shapes as in `model.py`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,27 +17,17 @@ from tap_live.whisper.resident import Chosen, Ints, Opened, Resident, Said
 from tap_live.whisper.rules import Rules
 
 
-@dataclass(frozen=True)
-class Sizes:
-    """Of a decoder's cache, and of the columns that a prompt puts in front."""
-
-    heads: int
-    width: int  # of a head
-    layers: int
-    opening: tuple[int, ...]  # tokens; none where no row has a prompt
-
-
 class Reader:
-    """A decoder that reads several rows at once, each from its own audio; it goes forwards only.
+    """A decoder that reads several rows at once, each from its own audio.
 
-    Rows are aligned at their ends: a shorter one has columns in front that nobody looks at, as
-    rows without a prompt have beside those with one.
+    Every row has its own columns in the caches, from the first place on. Beside rows with a
+    prompt one without begins to read before that place, where nobody looks.
     """
 
     def __init__(
         self,
         resident: Resident,
-        sizes: Sizes,
+        opening: Sequence[int],
         cross: tuple[Any, Any],
         prompt: tuple[NDArray[np.float32], NDArray[np.bool_]],
         rules: Rules,
@@ -46,15 +35,16 @@ class Reader:
     ) -> None:
         """
         Args:
+            opening: tokens that a prompt puts in front; none where no row has one.
             cross: keys and values, (Ld, B, H, T, D) each.
             prompt: the decoder's, (B, Ld, P, W), and which rows have one.
         """
-        self._resident, self._sizes = resident, sizes
+        self._resident, self._number = resident, resident.begin()
         placed = [value if hasattr(value, "data_ptr") else resident.put(value) for value in cross]
         self._cross = {
             f"cross_{kind}.{layer}": Part(value, layer)
             for kind, value in zip("kv", placed, strict=True)
-            for layer in range(sizes.layers)
+            for layer in range(len(resident.cache) // 2)
         }
         self._given = prompt
         self._prompt = self._placed(*prompt)
@@ -62,15 +52,19 @@ class Reader:
             name: resident.put(value) for name, value in rules.tensors(vocabulary).items()
         }
         self.rows = len(prompt[1])
-        self._spare = np.where(prompt[1], 0, len(sizes.opening))  # columns in front, of each row
-        self._columns = 0
-        empty = np.zeros((self.rows, sizes.heads, 0, sizes.width), np.float32)
-        self._cache: list[Any] = [empty] * len(resident.cache)
+        self._opening = [*opening]  # until it is read
+        self._own = np.where(prompt[1], 0, -len(opening))
+        self._here, self._there = resident.caches(self.rows)
 
     @property
     def own(self) -> Ints:
         """(B,) columns of each row, its prompt's included."""
-        return np.asarray(self._columns - self._spare, np.int64)
+        return self._own.copy()
+
+    @property
+    def room(self) -> int:
+        """Columns that a row may have."""
+        return self._resident.positions
 
     def read(
         self, tokens: Any, columns: int, said: Said, wanted: int, idle: Sequence[int] = ()
@@ -78,10 +72,10 @@ class Reader:
         """Read (B, N) tokens and choose what follows the last `wanted` of the N `columns`.
 
         Args:
-            idle: rows that are done: they read without getting longer.
+            idle: rows that are done: what they read is written over what they said.
         """
+        self._own[list(idle)] = 0
         logits, look = self._decoded(tokens, columns, wanted)
-        self._spare[list(idle)] += columns
         return self._resident.choose(logits, look, said, self._rules)
 
     def open(self, tokens: Any, columns: int, said: Said, wanted: int, count: int) -> Opened:
@@ -101,8 +95,12 @@ class Reader:
         """Go on with these rows, any of them more than once; all are of one window."""
         if [*rows] == [*range(self.rows)]:
             return
-        self._cache = [self._resident.pick(value, rows) for value in self._cache]
-        self._spare = self._spare[list(rows)]
+        sets = self._resident.caches(len(rows))
+        if sets[1][0].whole is self._here[0].whole:
+            sets.reverse()
+        self._resident.pick(rows, self._here, sets[1])
+        self._there, self._here = sets
+        self._own = self._own[list(rows)]
         if len(rows) != self.rows:
             (soft, on), first = self._given, [0] * len(rows)
             self._given = soft[first], on[first]
@@ -114,35 +112,24 @@ class Reader:
 
     def _decoded(self, tokens: Any, columns: int, wanted: int) -> tuple[Any, Any]:
         """The logits of the last `wanted` columns and where all looked, on the device."""
-        if not self._columns and self._sizes.opening:
-            opening = np.tile(np.array(self._sizes.opening), (self.rows, 1))
+        assert self._number == self._resident.readers, "another reader has taken the caches"
+        if self._opening:
+            opening = np.tile(self._opening, (self.rows, 1))
             tokens = np.concatenate([opening, tokens], axis=1)
             columns += opening.shape[1]
+            self._opening = []
         feeds = {
             "tokens": tokens,
             "last": np.array([wanted]),
-            "position": self.own,
+            "position": self._own,
             **self._prompt,
             **self._cross,
-            **dict(zip(self._resident.cache, self._cache, strict=True)),
         }
-        logits, look, *self._cache = self._resident.decode(feeds)
-        self._columns += columns
+        logits, look = self._resident.decode(feeds, self._here, self._there)
+        self._here, self._there = self._there, self._here
+        self._own = self._own + columns
         return logits, look
 
     def keep(self, own: Ints) -> None:
-        """Forget what each row read after so many columns of its own.
-
-        Rows that end at different columns are moved, which no device is asked to do.
-        """
-        if np.array_equal(own, self.own):
-            return
-        longest = int(own.max())
-        moved = []
-        for value in self._cache:
-            old = value.numpy()
-            new = np.zeros((self.rows, self._sizes.heads, longest, self._sizes.width), np.float32)
-            for row, (spare, count) in enumerate(zip(self._spare, own, strict=True)):
-                new[row, :, longest - count :] = old[row, :, spare : spare + count]
-            moved.append(new)
-        self._cache, self._columns, self._spare = moved, longest, longest - own
+        """Forget what each row read after so many columns of its own: it is written over."""
+        self._own = own.copy()

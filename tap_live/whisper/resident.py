@@ -7,6 +7,10 @@
 A second small graph, `choice.onnx`, takes the logits where the decoder left them. A loop inside one
 graph would not be quicker: ONNX Runtime decides on the CPU whether a loop goes on.
 
+Caches have a place for every position from the start, so that no shape changes from token to
+token and nothing is allocated for them. There are two sets: a step reads one and writes the other.
+On the CPU they grow instead (`model.py`): attention over 448 places costs more there.
+
 For CUDA and TensorRT. Tested in the CPU's memory, which takes the same calls; not yet run on a
 card.
 Letters in shapes as in `model.py`.
@@ -15,12 +19,12 @@ Letters in shapes as in `model.py`.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tap_live.binding import memory_of, run_bound
+from tap_live.binding import Front, memory_of, run_bound
 from tap_live.providers import Device, place
 
 CHOICE, RANKING, PICK = (
@@ -28,6 +32,8 @@ CHOICE, RANKING, PICK = (
 )
 
 Ints = NDArray[np.int64]
+Caches: TypeAlias = Sequence[Front]
+"""Keys and values of each layer, (B, H, positions, D), in the order of the graph."""
 
 
 class Said(NamedTuple):
@@ -71,10 +77,13 @@ class Opened(NamedTuple):
 
 
 class Resident:
-    """The sessions of a Whisper, run with everything in their device's memory."""
+    """The sessions of a Whisper, run with everything in their device's memory.
 
-    def __init__(self, encoder: Any, decoder: Any, layers: int, device: str) -> None:
-        """The sessions are ONNX Runtime's. Raises: as `place`."""
+    It has caches for one reader: whoever `begin`s last.
+    """
+
+    def __init__(self, encoder: Any, decoder: Any, device: str) -> None:
+        """The sessions are ONNX Runtime's, the decoder's caches static. Raises: as `place`."""
         self.memory = memory_of(device)
         # a graph of no weights: what builds engines would only build one for every length
         on: Device = "cuda" if self.memory == "cuda" else "cpu"
@@ -82,17 +91,40 @@ class Resident:
             place(graph, on).session for graph in (CHOICE, RANKING, PICK)
         )
         self._encoder, self._decoder = encoder, decoder
-        self.cache = [f"self_{kind}.{layer}" for layer in range(layers) for kind in "kv"]
-        self._kept = ["logits", "align", *(f"{name}.next" for name in self.cache)]
+        caches = [one for one in decoder.get_inputs() if one.name.startswith("self_")]
+        self.cache = [one.name for one in caches]
+        self._shape = caches[0].shape[1:]  # H, positions, D
+        self._held: list[list[Any]] = [[], []]
+        self._rows = self.readers = 0
+
+    @property
+    def positions(self) -> int:
+        """Columns for which a row has room."""
+        return int(self._shape[1])
+
+    def begin(self) -> int:
+        """Give the caches to a new reader; say the how manieth it is."""
+        self.readers += 1
+        return self.readers
+
+    def caches(self, rows: int) -> list[Caches]:
+        """Two sets of caches, which hold numbers that nobody is shown."""
+        if rows > self._rows:
+            empty = np.zeros((rows, *self._shape), np.float32)
+            self._held = [[self.put(empty.copy()) for _ in self.cache] for _ in self._held]
+            self._rows = rows
+        return [[Front(value, rows) for value in held] for held in self._held]
 
     def encode(self, feeds: Mapping[str, Any]) -> list[Any]:
         """`hidden, cross_k, cross_v`, left where they were made."""
         outputs = ["hidden", "cross_k", "cross_v"]
         return run_bound(self._encoder, feeds, [], outputs, self.memory)
 
-    def decode(self, feeds: Mapping[str, Any]) -> list[Any]:
-        """`logits, align`, and the caches after it."""
-        return run_bound(self._decoder, feeds, [], self._kept, self.memory)
+    def decode(self, feeds: Mapping[str, Any], before: Caches, after: Caches) -> list[Any]:
+        """`logits, align`; what `before` holds with what was read is written to `after`."""
+        given = {**feeds, **dict(zip(self.cache, before, strict=True))}
+        into = {f"{name}.next": value for name, value in zip(self.cache, after, strict=True)}
+        return run_bound(self._decoder, given, [], ["logits", "align"], self.memory, into)
 
     def choose(self, logits: Any, look: Any, said: Said, rules: Mapping[str, Any]) -> Chosen:
         """The likeliest token of each column, and what else is known of it."""
@@ -112,10 +144,12 @@ class Resident:
         tokens, logprobs = run_bound(self._ranking, feeds, ["tokens", "logprobs"], [], self.memory)
         return tokens, logprobs
 
-    def pick(self, value: Any, rows: Sequence[int]) -> Any:
-        """These rows of a cache, left on the device."""
-        feeds = {"value": value, "rows": np.array(rows, np.int64)}
-        return run_bound(self._pick, feeds, [], ["picked"], self.memory)[0]
+    def pick(self, rows: Sequence[int], before: Caches, after: Caches) -> None:
+        """Write these rows of caches to others."""
+        chosen = np.array(rows, np.int64)
+        for value, picked in zip(before, after, strict=True):
+            feeds = {"value": value, "rows": chosen}
+            run_bound(self._pick, feeds, [], [], self.memory, {"picked": picked})
 
     def put(self, array: NDArray[Any]) -> Any:
         """Copy an array to the device, once for many calls."""

@@ -126,7 +126,11 @@ def greedy_rows(
 
 def _verify(reader: Reader, rows: Sequence[Row]) -> None:
     """Read what is not read yet, drafts included, and keep what would have been said."""
-    unread, idle = [row.unread for row in rows], _idle(rows)
+    idle = _idle(rows)
+    left = reader.room - max(np.delete(reader.own, idle))
+    for row in rows:
+        del row.draft[left - 1 :]  # all rows read as many columns, and one may be near its end
+    unread = [row.unread for row in rows]
     columns, first = max(map(len, unread)), min(row.silent_columns for row in rows)
     tokens = _columns(unread, columns, rows[0].eot)
     histories = zip(*(row.history() for row in rows), strict=True)

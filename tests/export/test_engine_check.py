@@ -14,6 +14,7 @@ from tap_live.export.engine_check import STEPS, compare_engines, spec_of
 from tap_live.export.exporters import Job
 from tap_live.export.of_whisper import RANGES, WhisperSubject
 from tap_live.export.tensorrt_build import build_engines
+from tap_live.whisper.model import STATIC
 
 from ..tap_live.test_native import CARD, FakeCuda, install
 from .test_making import shorten, trained
@@ -182,11 +183,14 @@ def test_whispers_engines_are_held_against_its_graphs_token_by_token(card, tmp_p
     subject = WhisperSubject.__new__(WhisperSubject)  # without weights of its own
     given = subject.given(folder, Job(model="whisper", checkpoint="tiny", out=tmp_path / "out"))
     graphs = {name: folder / f"{name}.onnx" for name in given}
-    assert spec_of("decoder", graphs["decoder"], folder).state == ()
+    assert spec_of(STATIC, graphs[STATIC], folder).state == ()
     build_engines(graphs, folder, RANGES, quiet)
     found = compare_engines(graphs, folder, given)
-    assert {name: its.largest for name, its in found.items()} == {"encoder": 0, "decoder": 0}
-    assert {one.output for one in found["decoder"].parities} >= {"logits", "align"}
-    assert len(given["decoder"]) >= STEPS
+    assert {name: its.largest for name, its in found.items()} == {"encoder": 0, STATIC: 0}
+    assert {one.output for one in found[STATIC].parities} >= {"logits", "align"}
+    assert len(given[STATIC]) >= STEPS
+    shapes = [{n: v.shape for n, v in step.items()} for step in given[STATIC]]
+    assert all(shape == shapes[0] for shape in shapes)  # so that a step is captured once
+    assert card.launches == len(given["encoder"]) + STEPS
     card.off = 1
-    assert compare_engines(graphs, folder, given)["decoder"].largest > 1e-3
+    assert compare_engines(graphs, folder, given)[STATIC].largest > 1e-3

@@ -7,11 +7,12 @@ import torch
 
 from tap_live.export.verify import compare
 from tap_live.export.whisper import write_bundle
-from tap_live.export.whisper_sessions import Decoding, Encoding, in_pytorch
+from tap_live.export.whisper_sessions import Decoding, Encoding, InPlaces, in_pytorch
 from tap_live.models.whisper import Dims
 from tap_live.models.whisper import Whisper as Network
+from tap_live.providers import place
 from tap_live.whisper.assemble import assembled
-from tap_live.whisper.model import Whisper
+from tap_live.whisper.model import STATIC, Prompt, Whisper
 
 DIMS = Dims(80, 1500, 64, 1, 2, 1600, 448, 64, 1, 2)
 HEADS = ((0, 0), (1, 0))
@@ -60,6 +61,61 @@ def test_encoder_and_decoder_compute_what_pytorch_does(made, network):
     found.check(allowed)
     assert {parity.output for parity in found.parities} == {"logits", "align", "self_kv"}
     assert found.reference_s > 0 and found.candidate_s > 0
+
+
+def static(folder):
+    """A Whisper of the graphs that cards run."""
+    encoder, decoder = (place(folder / f"{name}.onnx").session for name in ("encoder", STATIC))
+    return Whisper(folder, sessions=(encoder, InPlaces(decoder, DIMS.n_text_ctx)))
+
+
+@pytest.mark.parametrize("on", [None, True], ids=["plain", "prompted"])
+def test_a_decoder_whose_caches_are_static_says_what_pytorch_and_growing_ones_do(made, network, on):
+    """Over beams that part and are reordered, and a draft of which some is forgotten."""
+    precision, folder = made
+    if precision == "int8":
+        assert not (folder / f"{STATIC}.onnx").exists()  # its operators are the CPU's
+        return
+    rng = np.random.default_rng(1)
+    mel = rng.standard_normal((1, 80, 60)).astype(np.float32)
+    tokens = [rng.integers(0, DIMS.n_vocab, (3, columns)) for columns in (5, 1, 4, 1, 1)]
+    found = []
+    for whisper in (in_pytorch(network, folder), Whisper(folder), static(folder)):
+        prompt = on and prompt_of(whisper)
+        state = whisper.start(whisper.encode(mel, prompt), prompt).reorder([0, 0, 0])
+        said = []
+        for step, given in enumerate(tokens):
+            logits, align, state = whisper.decode(given, state)
+            said += [logits, align]
+            state = state.reorder([2, 0, 0]) if step == 1 else state.truncate(8)
+        found.append([*said, np.stack(state.cache)])
+    pytorch, growing, fixed = found
+    for one, other, third in zip(fixed, growing, pytorch, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4 if precision == "fp32" else 1e-2)
+        np.testing.assert_allclose(one, third, atol=1e-4 if precision == "fp32" else 2e-2)
+
+
+def prompt_of(whisper):
+    rng, none = np.random.default_rng(2), whisper.no_prompt(1)
+    parts = (rng.standard_normal(part.shape) for part in (none.encoder, none.decoder))
+    return Prompt(*(part.astype(np.float32) for part in parts), np.array([True]))
+
+
+def test_what_a_card_runs_names_operators_and_shapes_that_it_has(made):
+    """No shape of a step of one token depends on how many came before."""
+    precision, folder = made
+    if precision == "int8":
+        return
+    model = onnx.load(folder / f"{STATIC}.onnx", load_external_data=False)
+    assert {opset.domain for opset in model.opset_import} == {""}
+    kinds = {node.op_type for node in model.graph.node}
+    assert "ScatterElements" in kinds and not kinds & {"If", "Loop", "Scan", "NonZero"}
+    axes = {
+        axis.dim_param
+        for value in [*model.graph.input, *model.graph.output]
+        for axis in value.type.tensor_type.shape.dim
+    }
+    assert axes == {"", "A", "B", "L", "N", "T"}  # and not S
 
 
 def test_what_is_multiplied_in_half_is_stored_in_half(made):

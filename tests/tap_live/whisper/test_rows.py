@@ -3,6 +3,7 @@
 The device is the CPU's memory: bound as a card's would be.
 """
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from tap_live.errors import ConfigError
 from tap_live.whisper.decoding import DecodingOptions, decode, decode_rows, tokenizer_of
 from tap_live.whisper.features import RATE, context_frames, log_mel
 from tap_live.whisper.model import Prompt, Whisper
+from tap_live.whisper.resident import Chosen
 from tap_live.whisper.rows import greedy_rows
 from tap_live.whisper.rules import Rules
 from tap_live.whisper.search import Window, greedy
@@ -203,9 +205,96 @@ def test_what_leaves_the_device_is_a_token_and_how_likely_it_is(
     found = decode(kept, kept.encode(mel(1)), GREEDY)
     assert home == []
     assert left[1:] == [{"token": 1, "logprob": 1, "look": 2 * 30}] * (len(found.tokens) - 1)
-    steps = [names for names in came if "tokens" in names][1:]
-    assert len(steps) == len(left) - 1
+    steps = [names for names in came if "tokens" in names]
+    assert len(steps) == len(left)
     assert all(names == {"tokens", "last", "position"} for names in steps)
+
+
+def test_caches_lie_where_they_lay_and_keep_their_shape_from_token_to_token(
+    plain: Whisper, kept: Whisper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a card allocates nothing for them; what an earlier search left is not seen."""
+    from tap_live.whisper import resident
+
+    steps: list[tuple[dict[str, Any], dict[str, Any]]] = []
+    run_bound = resident.run_bound
+
+    def bound(session: Any, feeds: Any, *more: Any) -> Any:
+        if "tokens" in feeds:
+            given = {n: v for n, v in feeds.items() if n.startswith("self_")}
+            steps.append((given, more[-1]))
+        return run_bound(session, feeds, *more)
+
+    monkeypatch.setattr(resident, "run_bound", bound)
+    for seed in (0, 1):
+        wanted = decode(plain, plain.encode(mel(1, seed)), GREEDY)
+        same(decode(kept, kept.encode(mel(1, seed)), GREEDY), wanted)
+    assert len(steps) > 20
+    assert {v.shape for given, made in steps for v in [*given.values(), *made.values()]} == {
+        (1, 2, 448, 32)
+    }
+    for given, made in steps:
+        assert not {v.address for v in given.values()} & {v.address for v in made.values()}
+    assert len({v.address for given, _ in steps for v in given.values()}) == 2 * 4
+
+
+def test_a_draft_has_room_beside_a_row_that_is_near_its_end(plain: Whisper, kept: Whisper) -> None:
+    """All rows read as many columns; a position that the text has not would be refused."""
+    tokenizer, rules = tokenizer_of(plain), Rules(tokenizer_of(plain), timestamps=False)
+    encoded = plain.encode(mel(2))
+    start = tokenizer.start("en", "transcribe", timestamps=False)
+    long = (*range(60, 90), *range(60, 90)) * 7
+    after = (tokenizer.previous, *long, *start)
+    windows = [
+        Window(plain, tokenizer, rules, encoded.rows([n]), None, begin, (), limit)
+        for n, (begin, limit) in enumerate([(after, 448 - len(after)), (start, 40)])
+    ]
+    wanted = greedy(windows[1]).tokens
+    drafts = [(), (*wanted[:1], 7, *wanted[2:], *range(60, 90))]
+    reader = kept.reader(kept.encode(mel(2)), None, rules)
+    found = greedy_rows(reader, windows, drafts)
+    assert [one.tokens for one in found] == [greedy(windows[0]).tokens, wanted]
+
+
+def test_the_caches_are_the_newest_readers(kept: Whisper) -> None:
+    from tap_live.whisper.resident import Said
+
+    rules = Rules(tokenizer_of(kept), timestamps=False)
+    old, new = (kept.reader(kept.encode(mel(1)), None, rules) for _ in range(2))
+    token = np.array([[60]])
+    said = Said(token, token, token, token)
+    assert new.read(token, 1, said, 1).fetched().token.shape == (1, 1)
+    with pytest.raises(AssertionError, match="another reader has taken the caches"):
+        old.read(token, 1, said, 1)
+
+
+def test_an_export_without_static_caches_is_searched_in_arrays(
+    plain: Whisper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even on a card; and with them nothing loads the graph of the others until it is asked."""
+    from tap_live.providers import Placed, Where
+    from tap_live.whisper import model
+
+    placed = []
+
+    def on_a_card(graph: Path, device: str, **options: Any) -> Placed:
+        placed.append(graph.name)
+        return Placed(real(graph).session, "cuda")
+
+    real = model.place
+    monkeypatch.setattr(model, "place", on_a_card)
+    monkeypatch.setattr(model, "Resident", lambda encoder, decoder, device: device)
+    card = Whisper(plain.folder, where=Where("cuda"))
+    assert (card.resident, card.device) == ("cuda", "cuda")
+    assert placed == ["encoder.onnx", "decoder-static.onnx"]
+    older = tmp_path / "older"
+    shutil.copytree(plain.folder, older)
+    (older / "decoder-static.onnx").unlink()
+    assert Whisper(older, where=Where("cuda")).resident is None
+    assert placed[2:] == ["encoder.onnx", "decoder.onnx"]
+    monkeypatch.setattr(card, "resident", None)
+    same(decode(card, plain.encode(mel(1)), GREEDY), decode(plain, plain.encode(mel(1)), GREEDY))
+    assert placed[4:] == ["decoder.onnx"]
 
 
 @pytest.mark.parametrize("on", [False, True])
@@ -246,6 +335,20 @@ def test_an_answer_that_is_not_good_is_tried_again_alone(plain: Whisper, kept: W
     found = decode_rows(kept, kept.encode(sound), [options] * 2)
     assert [one.temperature for one in found] == [0.5, 0.5]
     assert [one.tokens for one in found] == [one.tokens for one in wanted]
+
+
+def test_the_bench_times_tokens_where_the_state_is_kept(
+    kept: Whisper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same token each time: what was read after the context is forgotten."""
+    from tap_live.bench_graphs import whisper_steps
+
+    monkeypatch.setattr(kept, "decode", None)  # the way of arrays
+    step = whisper_steps("fp32", kept, "cuda").graphs["decoder"](2)
+    first, second = step(), step()
+    assert isinstance(first, Chosen) and isinstance(second, Chosen)
+    np.testing.assert_array_equal(first.token, second.token)
+    assert first.token.shape == (2, 1)
 
 
 def test_the_check_for_cards_compares_and_times_it(plain: Whisper, kept: Whisper) -> None:
