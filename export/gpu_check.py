@@ -3,9 +3,9 @@
     python -m tap_live.export.gpu_check [--json]
 
 Parity of the networks in PyTorch on CUDA, of graphs through ONNX Runtime's CUDA and TensorRT
-providers, of a native engine; and DESIGN 7's targets for GPUs, with random weights of the real
-sizes, which take as long. What this machine lacks is "not yet run". Exit code 0: all that ran is
-as it should be; 1: something is not; 2: there is no GPU.
+providers, of a native engine; DESIGN 7's targets for GPUs, and how much of the card's memory each
+model takes, with random weights of the real sizes. What this machine lacks is "not yet run". Exit
+code 0: all that ran is as it should be; 1: something is not; 2: there is no GPU.
 """
 
 import copy
@@ -30,14 +30,14 @@ from tap_live.export import compact
 from tap_live.export.clapsep_graphs import separator_graphs
 from tap_live.export.compact_graph import build
 from tap_live.export.exporters import FIXED
+from tap_live.export.gpu_memory import USES, memory_of
+from tap_live.export.gpu_models import CLAPSEP, WHISPER, Models
 from tap_live.export.gpu_search import search_on
 from tap_live.export.gpu_targets import (
-    CLAPSEP,
     CONTEXT_MS,
     SPEAKERS,
     STRIDE_S,
     TIMES_EAGER,
-    WHISPER,
     caption_target,
     context_target,
 )
@@ -85,7 +85,7 @@ class Check:
 
 
 def checks(device: torch.device, folder: Path) -> Iterator[Check]:
-    """Everything that is to be checked; `folder` is for graphs and engines."""
+    """Everything that is to be checked; `folder` is for graphs, engines and weights."""
     for name, network in NETWORKS.items():
         for dtype, tolerance in TOLERANCES.items():
             kind = str(dtype).removeprefix("torch.")
@@ -93,7 +93,13 @@ def checks(device: torch.device, folder: Path) -> Iterator[Check]:
             yield Check(what, f"{tolerance:.0e}", partial(in_torch, network, device, dtype))
     yield from _graph_checks(folder)
     yield from _search_checks()
-    yield from _targets(device, folder)
+    models = Models(folder)
+    yield from _targets(device, models)
+    for name, use in USES.items():
+        for one in PROVIDERS:
+            yield Check(
+                f"memory of the card, {name} on {one}", "told", partial(memory_of, use, models, one)
+            )
 
 
 def _compact() -> Given:
@@ -190,16 +196,16 @@ def _parity(net: CompactExtractor, engine: Engine) -> tuple[str, bool]:
     return f"{worst:.1e}, {1e3 * found.candidate_s:.2f} ms a hop on {engine.device}", worst <= 1e-3
 
 
-def _targets(device: torch.device, folder: Path) -> Iterator[Check]:
+def _targets(device: torch.device, models: Models) -> Iterator[Check]:
     yield Check(
         "CLAPSep fp16, one 10 s context, batch 1: the fastest way here",
         f"{CONTEXT_MS:g} ms, {TIMES_EAGER:g} times eager fp32",
-        partial(context_target, device, folder),
+        partial(context_target, device, models),
     )
     yield Check(
-        f"captions: a pass of {SPEAKERS} speakers, {STRIDE_S:g} s of new audio each",
+        f"captions: the product's search, {SPEAKERS} speakers, {STRIDE_S:g} s of new audio each",
         f"{1000 * STRIDE_S:g} ms",
-        partial(caption_target, device),
+        partial(caption_target, models.captioner, PROVIDERS),
     )
 
 

@@ -5,7 +5,8 @@ tells of a card; so far no card was asked.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from statistics import median
 
 import numpy as np
@@ -28,6 +29,7 @@ from tap_live.whisper.rows import greedy_rows
 MODEL, SPAN_S, SPANS = "tiny.en", 8.0, 4
 AHEAD = (1, 4, 8)
 OPTIONS = DecodingOptions(language="en", without_timestamps=True)
+TOKENS, FRAMES = 8, 1000  # of captions: new ones in a pass, a second of speech; what is heard again
 
 
 def search_on(device: Device, rows: int, runs: int) -> tuple[str, bool]:
@@ -52,6 +54,21 @@ def search(here: Whisper, there: Whisper, rows: int, runs: int) -> tuple[str, bo
     said = "the same tokens" if found == wanted else "other tokens"
     looks = ", ".join(map(str, AHEAD))
     return f"{said}; {rows} rows in {taken} ms, {looks} tokens between looks", found == wanted
+
+
+def one_pass(model: Whisper, rows: int) -> Callable[[], object]:
+    """What captions do for many speakers once in a while: encode what is open of each, go on."""
+    shape = (rows, model.dims.n_mels, FRAMES)
+    mel = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    options = replace(OPTIONS, max_tokens=TOKENS)
+
+    def run() -> object:
+        encoded = model.encode(mel)
+        window = window_of(model, tokenizer_of(model), encoded, options, "en", None)
+        drafts: Sequence[Sequence[int]] = [()] * rows
+        return greedy_rows(model.reader(encoded, None, window.rules), [window] * rows, drafts)
+
+    return run
 
 
 def _timed(model: Whisper, encoded: Encoded, rows: int, ahead: int, runs: int) -> float:

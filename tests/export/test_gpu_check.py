@@ -1,22 +1,30 @@
 """The check for GPUs, on a machine that may have none: what it says, and that it can run."""
 
 import json
+import lzma
 from functools import partial
 
 import pytest
 import torch
 from typer.testing import CliRunner
 
+from tap_live.catalogue import BUNDLES
 from tap_live.engine_cache import Machine
 from tap_live.errors import BundleError, ParityError, RuntimeMissingError
-from tap_live.export import gpu_check, gpu_targets
+from tap_live.export import gpu_check, gpu_memory, gpu_models, gpu_search
 from tap_live.export.gpu_check import Check, Row, checks, in_torch, main, table
+from tap_live.export.gpu_memory import taken_mb
+from tap_live.export.gpu_models import Models
+from tap_live.export.gpu_search import one_pass
+from tap_live.export.gpu_targets import caption_target, context_target
+from tap_live.export.whisper import write_bundle
 from tap_live.models.clap import HtsatDims
 from tap_live.models.clapsep import Dims
 from tap_live.models.whisper import Dims as WhisperDims
+from tap_live.whisper.model import Whisper
 
 CPU = torch.device("cpu")
-SMALL = WhisperDims(80, 1500, 64, 2, 2, 1600, 448, 64, 2, 2)
+SMALL = WhisperDims(80, 1500, 64, 1, 2, 51865, 448, 64, 1, 2)
 
 
 @pytest.fixture
@@ -94,6 +102,7 @@ def test_everything_that_only_a_gpu_can_show_is_on_the_list(tmp_path):
     for part in (
         *("bfloat16 on cuda", "on tensorrt", "native TensorRT engine", "64 speakers"),
         *("search of 64 rows with its state kept on cuda", "kept on tensorrt"),
+        *(f"memory of the card, {name} on cuda" for name in gpu_memory.USES),
     ):
         assert any(part in name for name in names), part
     assert table([GOOD.row()], "none").row_count == 1
@@ -106,10 +115,77 @@ def test_a_network_is_compared_with_itself_elsewhere(dtype):
     assert right and float(found) <= (1e-6 if dtype == torch.float32 else 1e-1)
 
 
-def test_captions_of_many_speakers_are_timed(monkeypatch):
-    monkeypatch.setattr(gpu_targets, "FRAMES", 100)
-    found, right = gpu_targets.caption_target(CPU, rows=2, dims=SMALL, runs=1)
-    assert right and found.endswith(" ms")
+@pytest.fixture
+def models(tmp_path, monkeypatch):
+    """Random weights of a small Whisper, whose graphs are made for them."""
+    made = Models(tmp_path, SMALL)
+    from_bundle = gpu_models.assembled
+
+    def assembled(weights, **how):
+        tokenizer = tmp_path / "tokenizer.json"
+        packed = BUNDLES / "whisper-base" / "tokenizer.json.xz"
+        tokenizer.write_bytes(lzma.decompress(packed.read_bytes()))
+        write_bundle("small", SMALL, [(0, 0)], tokenizer, weights, made_by="a test")
+        return from_bundle(weights, **how)
+
+    monkeypatch.setattr(gpu_models, "assembled", assembled)
+    monkeypatch.setattr(gpu_search, "FRAMES", 100)
+    return made
+
+
+def on_a_made_up_card(models):
+    """Devices of which `cuda` is the CPU's memory and others are missing."""
+
+    def open_on(device):
+        if device != "cuda":
+            raise RuntimeMissingError(f"wanted {device}")
+        whisper = Whisper(models.whisper)
+        whisper.resident = whisper.kept_on("cpu")
+        return whisper
+
+    return open_on
+
+
+def test_captions_of_many_speakers_are_timed_as_the_product_searches(models):
+    open_on = on_a_made_up_card(models)
+    found, right = caption_target(open_on, gpu_check.PROVIDERS, rows=2, runs=1)
+    took, unit, device = found.split()
+    assert (unit, device) == ("ms", "(cuda)")
+    assert right == (float(took) <= 1000)
+    (one, other) = one_pass(open_on("cuda"), 2)()
+    assert len(one.tokens) == len(other.tokens) == gpu_search.TOKENS
+    with pytest.raises(RuntimeMissingError, match="wanted tensorrt"):
+        caption_target(open_on, ["tensorrt"])
+    with pytest.raises(RuntimeMissingError, match="wanted cuda, but"):
+        caption_target(models.captioner, ["cuda"])
+
+
+def test_memory_is_what_is_free_less_while_a_model_is_there():
+    class Card:
+        used = 700.0  # somebody else's
+
+    class Model:
+        def __init__(self):
+            Card.used += 80.0
+
+        def __del__(self):
+            Card.used -= 80.0
+
+    def use():
+        Card.used = max(Card.used, 900.0)  # libraries, which stay
+        return Model()
+
+    assert taken_mb(use, lambda: Card.used) == 80.0
+    assert Card.used == 900.0
+
+
+def test_models_are_opened_and_run_where_memory_is_measured(models, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (900e6, 1000e6))
+    assert [engine.device for engine in gpu_memory.USES["compact"](models, "cpu")] == ["cpu"]
+    monkeypatch.setattr(Models, "captioner", lambda self, device: on_a_made_up_card(self)(device))
+    held = gpu_memory.USES["Whisper base fp32, 1 row"](models, "cuda")
+    assert isinstance(held, Whisper) and held.resident
+    assert gpu_memory.used_mb() == pytest.approx(100)
 
 
 @pytest.mark.slow
@@ -118,5 +194,13 @@ def test_a_context_is_timed_every_way_that_is_here(tmp_path):
         htsat=HtsatDims(channels=8, depths=(2, 1, 1), heads=(1, 2, 4), side=128),
         cue=16, mask_width=16, mask_layers=1, mask_heads=2, seconds=2.5,
     )  # fmt: skip
-    found, _ = gpu_targets.context_target(CPU, tmp_path, dims, runs=1)
+    found, _ = context_target(CPU, Models(tmp_path, clapsep_dims=dims), runs=1)
     assert "times eager fp32" in found
+
+
+@pytest.mark.slow
+def test_every_model_is_opened_for_its_memory(tmp_path):
+    """On the CPU: on a card its strictness and its memory are what differs."""
+    for name in ("CLAPSep fp16", "gentse fp32"):
+        engines = gpu_memory.USES[name](Models(tmp_path), "cpu")
+        assert {engine.device for engine in engines} == {"cpu"}
