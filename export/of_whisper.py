@@ -113,7 +113,7 @@ class WhisperSubject:
         encoded = network.encode(mels[0])
         tokens, compared = _tokens(network, encoded), {"encoder": encoder}
         for name in graphs_of(job)[1:]:
-            other = static(folder, job)[0] if name == STATIC else engine
+            other = static(folder, job.threads)[0] if name == STATIC else engine
             compared[name] = compare(
                 Decoding(network, network.start(encoded)),
                 Decoding(other, other.start(encoded)),
@@ -122,7 +122,7 @@ class WhisperSubject:
         return compared
 
     def given(self, folder: Path, job: Job) -> Mapping[str, Sequence[Tensors]]:
-        engine, noted = static(folder, job)
+        engine, noted = static(folder, job.threads)
         audio = conversation(RATE).audio[: round(SPAN_S * RATE)]
         encoded = engine.encode(log_mel(audio, context_frames(SPAN_S))[None])
         _tokens(engine, encoded)
@@ -165,10 +165,10 @@ def graphs_of(job: Job) -> tuple[str, ...]:
     return ("encoder", "decoder") if job.precision == "int8" else ("encoder", "decoder", STATIC)
 
 
-def static(folder: Path, job: Job) -> tuple[Whisper, Mapping[str, Noted]]:
+def static(folder: Path, threads: int = 1) -> tuple[Whisper, Mapping[str, Noted]]:
     """A Whisper of the graphs that a card runs, and what they are given."""
     encoder, decoder = (
-        place(folder / f"{name}.onnx", threads=job.threads).session for name in ("encoder", STATIC)
+        place(folder / f"{name}.onnx", threads=threads).session for name in ("encoder", STATIC)
     )
     positions = next(x.shape[2] for x in decoder.get_inputs() if x.name.startswith("self_"))
     noted = {"encoder": Noted(encoder), STATIC: Noted(decoder)}

@@ -5,14 +5,21 @@ Where a bundle's checkpoint is not here its twin has random weights: they take a
 
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+import onnx
+import onnxruntime
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from tap_live.bench_graphs import LENGTHS, MakeStep, Step, Way, whisper_steps
+from tap_live.bench_graphs import LENGTHS, MakeStep, Step, Way, bundle_way, whisper_steps
+from tap_live.bundle import Bundle, open_bundle
+from tap_live.catalogue import BUNDLES
 from tap_live.errors import ConfigError
+from tap_live.export.precision import quantised
 from tap_live.export.whisper_sessions import in_pytorch
+from tap_live.models.compact import CompactExtractor, Dims
 from tap_live.models.cues import AudioCueEncoder, AudioDims
 from tap_live.models.speaker import SpeakerEncoder
 from tap_live.models.training.prompt_files import whisper_folder
@@ -26,7 +33,8 @@ def pytorch_way(model: str, threads: int = 1) -> Way:
     """PyTorch's way of a model. Raises: ConfigError if none is here."""
     torch.set_num_threads(threads)
     if model in _TWINS:
-        return Way(NAME, "cpu", {"windows": _TWINS[model]()})
+        graph, make = _TWINS[model]
+        return Way(NAME, "cpu", {graph: make()})
     if not model.startswith("whisper-"):
         raise ConfigError(
             f"no PyTorch network of {model!r} to compare with: there are {', '.join(_TWINS)} "
@@ -35,24 +43,71 @@ def pytorch_way(model: str, threads: int = 1) -> Way:
     return _whisper(model.removeprefix("whisper-"))
 
 
+def int8_way(bundle: Bundle) -> list[Way]:
+    """A bundle's graphs as `tap-live export --precision int8` makes them; none without products."""
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        models = {
+            spec.file: quantised(_folded(bundle.path(spec.file), work / "folded.onnx"))
+            for spec in bundle.manifest.graphs.values()
+        }
+        kinds = {node.op_type for model in models.values() for node in model.graph.node}
+        if "DynamicQuantizeLinear" not in kinds:
+            return []
+        for file, model in models.items():
+            onnx.save(model, work / file)
+        return [bundle_way("int8", Bundle(work, bundle.manifest))]
+
+
+def _folded(graph: Path, made: Path) -> onnx.ModelProto:
+    """A graph whose weights are in fp32, as what quantises wants them, and not in fp16."""
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.optimized_model_filepath = str(made)
+    onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    return onnx.load(made)
+
+
 def _whisper(name: str) -> Way:
     with tempfile.TemporaryDirectory() as scratch:
         network = open_whisper(whisper_folder(name, Path(scratch), Path(scratch)))
     return whisper_steps(NAME, in_pytorch(network, assembled(name, precision="fp32")))
 
 
+def compact_net(name: str) -> CompactExtractor:
+    """Of the sizes that a shipped network's inputs and states have."""
+    bundle = open_bundle(BUNDLES / name)
+    spec = bundle.graph("step")
+    shape = {one.input: one.shape for one in spec.state}
+    blocks, _, width = shape["band_h"]
+    kind, cue = bundle.manifest.kind.removesuffix("-extractor"), int(spec.inputs[1].shape[0])
+    dims = Dims(kind=kind, cue=cue, blocks=blocks, band_width=width, full_width=shape["full_h"][-1])
+    return CompactExtractor(dims)
+
+
+def _compact(name: str) -> MakeStep:
+    net = compact_net(name)
+    before, dims = net.initial_state(), net.dims
+    return _on(net, lambda _: (torch.randn(1, 1, dims.bins, 2), torch.randn(1, dims.cue), before))
+
+
 def _speaker() -> MakeStep:
-    return _on(SpeakerEncoder(), lambda batch: torch.randn(batch, LENGTHS["frames"], 40))
+    return _on(SpeakerEncoder(), lambda batch: (torch.randn(batch, LENGTHS["frames"], 40),))
 
 
 def _audio_cue() -> MakeStep:
-    return _on(AudioCueEncoder(AudioDims()), lambda batch: torch.randn(batch, 150, 64))
+    return _on(AudioCueEncoder(AudioDims()), lambda batch: (torch.randn(batch, 150, 64),))
 
 
-_TWINS = {"speaker": _speaker, "audio-cue": _audio_cue}
+_TWINS = {
+    "sound-compact": ("step", partial(_compact, "sound-compact")),
+    "voice-compact": ("step", partial(_compact, "voice-compact")),
+    "speaker": ("windows", _speaker),
+    "audio-cue": ("windows", _audio_cue),
+}
 
 
-def _on(network: nn.Module, inputs: Callable[[int], Tensor]) -> MakeStep:
+def _on(network: nn.Module, inputs: Callable[[int], tuple[object, ...]]) -> MakeStep:
     network.eval()
 
     def make(batch: int) -> Step:
@@ -60,7 +115,7 @@ def _on(network: nn.Module, inputs: Callable[[int], Tensor]) -> MakeStep:
 
         @torch.inference_mode()
         def step() -> object:
-            return network(given)
+            return network(*given)
 
         return step
 

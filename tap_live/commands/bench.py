@@ -13,7 +13,7 @@ from rich.table import Table
 from tap_live.audio.files import read_audio
 from tap_live.audio.resample import StreamResampler
 from tap_live.bench import memory_mb, repeated
-from tap_live.bench_graphs import ENOUGH, STEPS, TURNS
+from tap_live.bench_graphs import ENOUGH, STEPS, TURN_S, TURNS
 from tap_live.captions.vad import RATE
 from tap_live.commands.bench_captions import LANGUAGE, check_peer, compare, measure_captions
 from tap_live.commands.bench_extraction import measure_extraction
@@ -67,8 +67,8 @@ def bench(
     steps: Annotated[
         int,
         typer.Option(
-            help=f"With --model: steps of a turn, {TURNS} turns. The slowest hundredth (p99) is "
-            f"told of {ENOUGH} steps and more.",
+            help=f"With --model: steps of a turn, {TURNS} turns; a turn ends after {TURN_S:g} s. "
+            f"The slowest hundredth (p99) is told of {ENOUGH} steps and more.",
             min=2,
         ),
     ] = STEPS,

@@ -26,8 +26,8 @@ def measure_models(
     figures = []
     for name in [one for given in names for one in (_shipped() if given == SHIPPED else [given])]:
         ways = _whisper_ways(name, where) if name.startswith(WHISPER) else _ways(name, where)
-        if peer and (other := _pytorch(name)):
-            ways.append(other)
+        if peer:
+            ways = _beside_pytorch(name, ways)
         figures += measure(name, ways, steps=steps)
     return figures
 
@@ -78,24 +78,25 @@ def _ways(name: str, where: Where) -> list[Way]:
 
 def _whisper_ways(name: str, where: Where) -> list[Way]:
     source = name.removeprefix(WHISPER)
-    ways = [
-        whisper_way("fp32", source, "fp32", where),
-        whisper_way(UNOPTIMISED, source, "fp32", where, optimise=False),
-    ]
-    if ways[0].device == "cpu":
-        ways.insert(0, whisper_way("int8", source, "int8", where))
-    return ways
+    fp32 = whisper_way("fp32", source, "fp32", where)
+    if fp32.device != "cpu":
+        return [fp32]
+    int8 = whisper_way("int8", source, "int8", where)
+    return [int8, fp32, whisper_way(UNOPTIMISED, source, "fp32", where, optimise=False)]
 
 
-def _pytorch(name: str) -> Way | None:
-    """None where there is nothing to compare with."""
+def _beside_pytorch(name: str, ways: list[Way]) -> list[Way]:
+    """The ways, one in 8 bits where a bundle ships none and has what gains by it, and PyTorch's."""
     try:
-        from tap_live.export.twins import pytorch_way
+        from tap_live.export.twins import int8_way, pytorch_way
     except ImportError as error:
         raise RuntimeMissingError(
             "--peer pytorch wants PyTorch: pip install 'tap-live[export]'"
         ) from error
+    folder = BUNDLES / name
+    if ways[0].name != "int8" and ways[0].device == "cpu" and folder.is_dir():
+        ways = [*ways, *int8_way(open_bundle(folder))]
     try:
-        return pytorch_way(name)
-    except ConfigError:
-        return None
+        return [*ways, pytorch_way(name)]
+    except ConfigError:  # there is nothing to compare with
+        return ways

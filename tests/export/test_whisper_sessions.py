@@ -5,12 +5,12 @@ import onnx
 import pytest
 import torch
 
+from tap_live.export.of_whisper import static
 from tap_live.export.verify import compare
 from tap_live.export.whisper import write_bundle
-from tap_live.export.whisper_sessions import Decoding, Encoding, InPlaces, in_pytorch
+from tap_live.export.whisper_sessions import Decoding, Encoding, in_pytorch
 from tap_live.models.whisper import Dims
 from tap_live.models.whisper import Whisper as Network
-from tap_live.providers import place
 from tap_live.whisper.assemble import assembled
 from tap_live.whisper.model import STATIC, Prompt, Whisper
 
@@ -63,12 +63,6 @@ def test_encoder_and_decoder_compute_what_pytorch_does(made, network):
     assert found.reference_s > 0 and found.candidate_s > 0
 
 
-def static(folder):
-    """A Whisper of the graphs that cards run."""
-    encoder, decoder = (place(folder / f"{name}.onnx").session for name in ("encoder", STATIC))
-    return Whisper(folder, sessions=(encoder, InPlaces(decoder, DIMS.n_text_ctx)))
-
-
 @pytest.mark.parametrize("on", [None, True], ids=["plain", "prompted"])
 def test_a_decoder_whose_caches_are_static_says_what_pytorch_and_growing_ones_do(made, network, on):
     """Over beams that part and are reordered, and a draft of which some is forgotten."""
@@ -80,7 +74,7 @@ def test_a_decoder_whose_caches_are_static_says_what_pytorch_and_growing_ones_do
     mel = rng.standard_normal((1, 80, 60)).astype(np.float32)
     tokens = [rng.integers(0, DIMS.n_vocab, (3, columns)) for columns in (5, 1, 4, 1, 1)]
     found = []
-    for whisper in (in_pytorch(network, folder), Whisper(folder), static(folder)):
+    for whisper in (in_pytorch(network, folder), Whisper(folder), static(folder)[0]):
         prompt = on and prompt_of(whisper)
         state = whisper.start(whisper.encode(mel, prompt), prompt).reorder([0, 0, 0])
         said = []

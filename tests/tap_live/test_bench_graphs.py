@@ -58,6 +58,11 @@ def test_a_slowest_hundredth_is_told_only_of_a_hundred_steps(clock):
     assert some.worst_ms == pytest.approx(10)
 
 
+def test_a_slow_network_has_fewer_steps_so_that_a_turn_ends(clock):
+    slow, fast = measure("toy", [way("fp32", 3.0), way("pytorch", 0.5)], batches=False)
+    assert (slow.steps, fast.steps) == (3 * 3, 3 * 4)  # three at least; two seconds
+
+
 def test_a_graph_with_a_state_is_one_row_and_runs_on_noise(tmp_path):
     figures = measure("sum", [bundle_way("fp32", summing_bundle(tmp_path))], steps=2, turns=1)
     assert [(one.graph, one.batch, one.device) for one in figures] == [("sum", 1, "cpu")]

@@ -28,13 +28,33 @@ def test_a_network_is_compared_with_pytorch_in_the_same_run(tap_live):
     assert "pytorch" in out and "1.00" in out
 
 
+@torch_is_here
+def test_the_shipped_extractor_is_compared_in_8_bits_too(tap_live):
+    words = ("bench", "--model", "voice-compact", "--steps", 2, "--peer", "pytorch", "--json")
+    code, out, err = tap_live(*words)
+    assert code == 0, err
+    ways = {one["way"]: one for one in json.loads(out)["figures"]}
+    assert [*ways] == ["fp32", "fp32 as written", "int8", "pytorch"]
+    assert ways["pytorch"]["ratio"] == 1 and all(one["ratio"] > 0 for one in ways.values())
+
+
+@torch_is_here
+def test_twins_have_as_many_parameters_as_what_ships():
+    from tap_live.catalogue import BUNDLES
+    from tap_live.export.twins import compact_net
+
+    for folder in BUNDLES.glob("*-compact"):
+        count = sum(weights.numel() for weights in compact_net(folder.name).parameters())
+        assert f"{count:,} parameters" in (folder / "README.md").read_text()
+
+
 @pytest.mark.parametrize(
     ("words", "expected", "text"),
     [
         (
             ("--model", "nothing"),
             1,
-            "no bundle 'nothing' with graphs: there are audio-cue, speaker",
+            "no bundle 'nothing' with graphs: there are audio-cue, ",
         ),
         (("--model", "vad", "--peer", "faster-whisper"), 2, "compared with --peer pytorch"),
         (("--peer", "pytorch"), 2, "are for networks: add --model"),
