@@ -103,7 +103,7 @@ class Resident:
         return int(self._shape[1])
 
     def begin(self) -> int:
-        """Give the caches to a new reader; say the how manieth it is."""
+        """Give the caches to a new reader; return its number."""
         self.readers += 1
         return self.readers
 

@@ -188,19 +188,23 @@ def test_models_are_opened_and_run_where_memory_is_measured(models, monkeypatch)
     assert gpu_memory.used_mb() == pytest.approx(100)
 
 
-@pytest.mark.slow
-def test_a_context_is_timed_every_way_that_is_here(tmp_path):
-    dims = Dims(
+@pytest.fixture
+def small(tmp_path):
+    separator = Dims(
         htsat=HtsatDims(channels=8, depths=(2, 1, 1), heads=(1, 2, 4), side=128),
         cue=16, mask_width=16, mask_layers=1, mask_heads=2, seconds=2.5,
     )  # fmt: skip
-    found, _ = context_target(CPU, Models(tmp_path, clapsep_dims=dims), runs=1)
+    return Models(tmp_path, SMALL, separator)
+
+
+@pytest.mark.slow
+def test_a_context_is_timed_every_way_that_is_here(small):
+    found, _ = context_target(CPU, small, runs=1)
     assert "times eager fp32" in found
 
 
 @pytest.mark.slow
-def test_every_model_is_opened_for_its_memory(tmp_path):
+@pytest.mark.parametrize("name", ["CLAPSep fp16", "gentse fp32"])
+def test_every_model_is_opened_and_run_for_its_memory(small, name):
     """On the CPU: on a card its strictness and its memory are what differs."""
-    for name in ("CLAPSep fp16", "gentse fp32"):
-        engines = gpu_memory.USES[name](Models(tmp_path), "cpu")
-        assert {engine.device for engine in engines} == {"cpu"}
+    assert {engine.device for engine in gpu_memory.USES[name](small, "cpu")} == {"cpu"}
