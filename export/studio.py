@@ -5,7 +5,7 @@ vocal tract apart, into other people's. Everybody sits elsewhere in one small ro
 bed and a few cups that are synthesised too, so that nothing heard belongs to anybody else.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -40,15 +40,27 @@ class Turn:
 
 
 @dataclass(frozen=True)
+class Disturbance:
+    """A sound that nobody wants to hear."""
+
+    make: Callable[[int, np.random.Generator], Audio]  # so many samples at `RATE`, of any level
+    start: float  # seconds of the recording
+    end: float
+    level: float = -27.0  # dBFS RMS while it sounds
+    reverberation: float = -12.0  # dB, of the room's answer below the sound itself
+
+
+@dataclass(frozen=True)
 class Scene:
     """Everything that is heard."""
 
-    voices: dict[str, Voice]
+    voices: Mapping[str, Voice]
     turns: Sequence[Turn]
     lead_in: float = 1.2  # seconds of room before anybody speaks
     lead_out: float = 1.5
     bed: float = -50.0  # dBFS RMS of the room's own noise
     cups: Sequence[float] = ()  # seconds at which one is put down
+    sounds: Mapping[str, Disturbance] = field(default_factory=dict)  # by how it is asked away
     seed: int = 2
 
 
@@ -77,6 +89,7 @@ class Recording:
     audio: Audio  # (T,) at `RATE`
     transcript: Transcript
     clean: dict[str, Audio] = field(repr=False)  # each voice alone and dry, (T,)
+    heard: dict[str, Audio] = field(repr=False)  # each voice and sound alone, in the room, (T,)
 
 
 Speaker = Callable[[str, Voice, int], Audio]  # text, voice, seed -> (T,) at `VOICE_RATE`
@@ -101,8 +114,13 @@ def record(scene: Scene, speak: Speaker) -> Recording:
     clean = {name: np.zeros(total, np.float32) for name in scene.voices}
     for turn, audio, start in zip(scene.turns, spoken, starts, strict=True):
         _add(clean[turn.speaker], audio, start)
-    for name, voice in scene.voices.items():
-        mixture += _in_room(clean[name], voice.reverberation, rng)
+    heard = {
+        name: _in_room(clean[name], voice.reverberation, rng)
+        for name, voice in scene.voices.items()
+    }
+    heard |= {name: _disturb(sound, total, rng) for name, sound in scene.sounds.items()}
+    for part in heard.values():
+        mixture += part
     transcript = Transcript(
         rate=RATE,
         seconds=total / RATE,
@@ -117,7 +135,7 @@ def record(scene: Scene, speak: Speaker) -> Recording:
             for turn, audio, start in zip(scene.turns, spoken, starts, strict=True)
         ),
     )
-    return Recording(mixture, transcript, clean)
+    return Recording(mixture, transcript, clean, heard)
 
 
 def hibari_speaker() -> Speaker:
@@ -214,6 +232,17 @@ def _in_room(audio: Audio, reverberation: float, rng: np.random.Generator) -> Au
     answer *= _amplitude(reverberation) / np.sqrt(np.sum(np.square(answer)))
     wet = scipy.signal.fftconvolve(audio, answer)[: len(audio)]
     return np.asarray(audio + wet, np.float32)
+
+
+def _disturb(sound: Disturbance, total: int, rng: np.random.Generator) -> Audio:
+    """A sound in the room, (total,); it comes and goes within 50 ms."""
+    start, end = (round(at * RATE) for at in (sound.start, sound.end))
+    audio = sound.make(end - start, rng)
+    steps = np.arange(len(audio)) / (0.05 * RATE)
+    gain = _amplitude(sound.level) / _active_rms(audio) * np.minimum(steps, steps[::-1]).clip(max=1)
+    track = np.zeros(total, np.float32)
+    _add(track, np.asarray(gain * audio, np.float32), start)
+    return _in_room(track, sound.reverberation, rng)
 
 
 def _room_noise(samples: int, level: float, rng: np.random.Generator) -> Audio:

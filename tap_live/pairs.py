@@ -1,5 +1,7 @@
 """A page to hear and see what extraction did: before and after, pair by pair, in one folder."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -25,15 +27,29 @@ class Pair(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     after: str
 
 
+@dataclass(frozen=True)
+class Pairs:
+    """Some of them in a page about more, under a heading."""
+
+    heading: str
+    text: Sequence[str]  # paragraphs
+    pairs: Sequence[Pair]
+
+
+def make_folder(folder: Path) -> None:
+    """Make sure that it is there. Raises: StorageError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"cannot make the folder {folder}: {error.strerror}") from error
+
+
 def plan_pair(folder: Path, name: str, note: str) -> Pair:
     """Name the files of a pair, and make the folder; what was there of that name is replaced.
 
     Raises: StorageError.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"cannot make the folder {folder}: {error.strerror}") from error
+    make_folder(folder)
     return Pair(name, note, f"{name}-before.flac", f"{name}-after.flac")
 
 
@@ -60,10 +76,11 @@ def render(folder: Path, pairs: list[Pair]) -> str:
     """Return the page for pairs that lie in `folder`, which needs their files beside it."""
     template = Template((files("tap_live") / "pairs.html").read_text(encoding="utf-8"))
     count = f"{len(pairs)} pair{'' if len(pairs) == 1 else 's'}"
-    return template.substitute(count=count, pairs="".join(_section(folder, pair) for pair in pairs))
+    return template.substitute(count=count, pairs="".join(section(folder, pair) for pair in pairs))
 
 
-def _section(folder: Path, pair: Pair) -> str:
+def section(folder: Path, pair: Pair) -> str:
+    """Return players and pictures of a pair, for a page in `folder`."""
     before, after = folder / pair.before, folder / pair.after
     drawn, _ = pictures(before, after, NAMES)
     seconds = seconds_of(before)

@@ -19,6 +19,7 @@ import numpy as np
 from tap_live.errors import StorageError
 from tap_live.events import StageStats
 from tap_live.journal import Journal, Line, Spread
+from tap_live.pairs import Pairs, section
 from tap_live.spectrogram import Sound, seconds_of
 from tap_live.timeline import (
     VOICES,
@@ -50,6 +51,7 @@ class Report:
     made: datetime
     facts: Mapping[str, str] = field(default_factory=dict)  # name -> value: version, model, input
     said: Sequence[Utterance] = ()
+    pairs: Pairs | None = None  # of files in the page's folder or below
 
 
 def write_report(path: Path, report: Report) -> None:
@@ -93,6 +95,7 @@ def render(report: Report, folder: Path) -> str:
         stages=_stages(journal),
         incidents=_incidents(journal),
         captions=_captions(lines, axis),
+        pairs=_pairs(report.pairs, folder) if report.pairs else "",
         audio_note=", but the recording beside it" if player else "",
     )
 
@@ -253,6 +256,12 @@ def _row(line: Line, axis: Axis) -> str:
         f'{clock(line.start)}</button></td><td class="words">{who}{escape(line.text)}</td>'
         f"{cells}</tr>"
     )
+
+
+def _pairs(pairs: Pairs, folder: Path) -> str:
+    text = "".join(f'<p class="soft">{escape(paragraph)}</p>' for paragraph in pairs.text)
+    drawn = "".join(section(folder, pair) for pair in pairs.pairs)
+    return f'<h2 class="part">{escape(pairs.heading)}</h2>{text}{drawn}'
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

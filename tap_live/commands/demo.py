@@ -1,5 +1,7 @@
 """`tap-live demo`: the live engine on a shipped recording, as if it came from the microphone."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -11,6 +13,7 @@ from rich.console import Console
 
 from tap_live.audio.files import read_audio
 from tap_live.bundle import Bundle, open_bundle
+from tap_live.commands.apart import open_networks, take_apart
 from tap_live.commands.captioning import captioning
 from tap_live.commands.options import Device, Json, Language, Strict, Whisper
 from tap_live.commands.placing import say_devices, where_of
@@ -21,6 +24,7 @@ from tap_live.parts import Parts
 from tap_live.recorder import MIXTURE, OUTPUT
 from tap_live.report import Report, write_report
 from tap_live.sources.file import FileSource
+from tap_live.spectrogram import seconds_of
 from tap_live.timeline import Utterance
 from tap_live.voices.enrolment import Enroller
 from tap_live.voices.store import Voice
@@ -43,12 +47,12 @@ def demo(
 ) -> None:
     """Play a shipped conversation through the live path, and report on it."""
     bundle = open_bundle(BUNDLE, "demo")
-    voices = _enrolled(bundle)
-    listener = captioning(
-        whisper, language, make_gate=gate_of(voices, "label"), where=where_of(device, strict)
-    )
-    say_devices(device, listener.devices)
+    clips = msgspec.convert(bundle.manifest.settings["enrolments"], dict[str, str])
+    voices = enrolled({name: bundle.path(file) for name, file in clips.items()})
+    where = where_of(device, strict)
+    listener = captioning(whisper, language, make_gate=gate_of(voices, "label"), where=where)
     folder = out or _new_folder()
+    page = folder / "report.html"
     source = FileSource(bundle.path(str(bundle.manifest.settings["recording"])), paced=True)
     journal = Journal()
     parts = Parts(
@@ -57,32 +61,36 @@ def demo(
         record=folder,
         bundles=("demo", *listener.bundles),
     )
-    watch(Live(parts), "demo", json=json, take=journal.take)
-    report = Report(
-        title="TAP Live demo",
-        journal=journal,
-        mixture=folder / MIXTURE,
-        output=folder / OUTPUT,
-        made=datetime.now(UTC),
-        facts={
-            "Input": f"the demo bundle, {source.rate / 1000:g} kHz",
-            "Captions": f"{listener.bundles[0]} on {listener.model.device}",
-            "Enrolled": " and ".join(voice.name for voice in voices),
-        },
-        said=_transcript(bundle),
-    )
-    write_report(folder / "report.html", report)
+    with open_networks(where) as networks:
+        say_devices(device, listener.devices | {one.name: one.device for one in networks.values()})
+        watch(Live(parts), "demo", json=json, take=journal.take)
+        report = Report(
+            title="TAP Live demo",
+            journal=journal,
+            mixture=folder / MIXTURE,
+            output=folder / OUTPUT,
+            made=datetime.now(UTC),
+            facts={
+                "Input": f"the demo bundle, {source.rate / 1000:g} kHz",
+                "Captions": f"{listener.bundles[0]} on {listener.model.device}",
+                "Enrolled": " and ".join(voice.name for voice in voices),
+            },
+            said=_transcript(bundle),
+        )
+        write_report(page, report)  # before there is more to wait for
+        if seconds_of(folder / MIXTURE) > source.samples / source.rate - 1:  # not ended by the user
+            pairs = take_apart(bundle, voices, networks, folder)
+            write_report(page, replace(report, pairs=pairs))
     Console(stderr=True).print(f"The recording, captions and report.html are in {folder}")
 
 
-def _enrolled(bundle: Bundle) -> list[Voice]:
-    """Enrol the two who talk from clips of their own; nothing of it is kept."""
-    clips = msgspec.convert(bundle.manifest.settings["enrolments"], dict[str, str])
+def enrolled(clips: Mapping[str, Path]) -> list[Voice]:
+    """Enrol those who talk from clips of their own, by name; nothing of it is kept."""
     enroller = Enroller.open()
     voices = []
     for name, file in clips.items():
-        audio, rate = read_audio(bundle.path(file), lambda warning: None)
-        voices.append(enroller.enrol(name, audio, rate, source=file, day="").accepted())
+        audio, rate = read_audio(file, lambda warning: None)
+        voices.append(enroller.enrol(name, audio, rate, source=file.name, day="").accepted())
     return voices
 
 

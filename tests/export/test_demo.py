@@ -1,4 +1,4 @@
-"""The demo bundle is what its card says, and its recipe puts people where the scene has them."""
+"""The demo bundle is what its card says, and its recipe puts all that is heard where it belongs."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +9,27 @@ import pytest
 import soundfile
 
 from tap_live.bundle import open_bundle
-from tap_live.export.demo import CAFE, RECORDING, TRANSCRIPT, enrolments, write_bundle
-from tap_live.export.studio import RATE, Recording, Scene, Transcript, Turn, Voice, record
+from tap_live.commands.apart import overlap_of
+from tap_live.export.demo import (
+    CAFE,
+    OVERLAPPED,
+    RECORDING,
+    TRANSCRIPT,
+    enrolments,
+    write_bundle,
+    write_sounds,
+)
+from tap_live.export.overlap import BIRD, at_once, story
+from tap_live.export.studio import (
+    RATE,
+    Disturbance,
+    Recording,
+    Scene,
+    Transcript,
+    Turn,
+    Voice,
+    record,
+)
 from tap_live.processor import Audio
 
 SHIPPED = Path(__file__).parents[2] / "tap_live" / "bundles" / "demo"
@@ -27,6 +46,10 @@ DUET = Scene(
     turns=(Turn("a", "hello there"), Turn("b", "hm", gap=0.4), Turn("a", "yes", gap=-0.1)),
     cups=(0.2,),
 )
+
+
+def whistle(samples: int, rng: np.random.Generator) -> Audio:
+    return np.asarray(np.sin(2 * np.pi * 3000.0 * np.arange(samples) / RATE), np.float32)
 
 
 def loudness(audio: Audio) -> float:
@@ -68,17 +91,64 @@ def test_an_empty_room_is_as_loud_as_the_scene_says() -> None:
     assert loudness(room) == pytest.approx(-60.0, abs=0.1)
 
 
+def test_a_sound_is_as_loud_as_the_scene_has_it_and_only_then() -> None:
+    sound = Disturbance(whistle, start=0.3, end=1.3, level=-30.0, reverberation=-60.0)
+    heard = record(replace(DUET, sounds={"a whistle": sound}), hum).heard["a whistle"]
+    assert loudness(heard[: round(0.3 * RATE)]) < -100
+    assert loudness(heard[round(0.4 * RATE) : round(1.2 * RATE)]) == pytest.approx(-30.0, abs=0.3)
+    assert loudness(heard[round(1.8 * RATE) :]) < -100, "the room has died away"
+
+
+def test_what_is_heard_is_the_parts_and_the_room_behind_them() -> None:
+    sounds = {"a whistle": Disturbance(whistle, start=0.3, end=1.3)}
+    scene = replace(DUET, cups=(), sounds=sounds, bed=-60.0)
+    recording = record(scene, hum)
+    room = recording.audio - sum(recording.heard.values())
+    assert loudness(room) == pytest.approx(-60.0, abs=0.1)
+
+
+def test_a_sound_leaves_the_voices_as_they_were(duet: Recording) -> None:
+    with_sound = record(replace(DUET, sounds={"x": Disturbance(whistle, 0.3, 1.3)}), hum)
+    for name, voice in duet.heard.items():
+        np.testing.assert_array_equal(with_sound.heard[name], voice)
+
+
+@pytest.fixture(scope="module")
+def canary() -> Recording:
+    """The overlapped scene, hummed: its turns are longer than the spoken ones."""
+    return record(at_once(CAFE.voices), hum)
+
+
 def test_a_written_bundle_opens_and_plays_what_was_recorded(
-    duet: Recording, tmp_path: Path
+    duet: Recording, canary: Recording, tmp_path: Path
 ) -> None:
-    write_bundle(tmp_path, duet, {"a": duet.clean["a"]}, ["a figure"])
+    clips = write_sounds(tmp_path, duet, canary, {"a": duet.clean["a"]})
+    write_bundle(tmp_path, duet, canary, clips, {"a": "much"}, ["a figure"])
     bundle = open_bundle(tmp_path, kind="demo")
     audio, rate = soundfile.read(bundle.path(RECORDING), dtype="float32")
     assert (rate, len(audio)) == (RATE, len(duet.audio))
     assert loudness(audio - duet.audio) < loudness(duet.audio) - 15
+    overlap = overlap_of(bundle)
+    assert (overlap.sound, overlap.measured) == (BIRD, {"a": "much"})
+    assert overlap.story == story(canary)
+    assert soundfile.info(bundle.path(overlap.recording)).frames == len(canary.audio)
     written = msgspec.json.decode(bundle.path(TRANSCRIPT).read_bytes(), type=Transcript)
     assert written == duet.transcript
-    assert "- a figure" in bundle.path("card.md").read_text(encoding="utf-8")
+    card = bundle.path("card.md").read_text(encoding="utf-8")
+    assert "- a figure\n- taken apart: much" in card
+
+
+def test_a_sound_that_is_there_already_is_not_written_again(
+    duet: Recording, canary: Recording, tmp_path: Path
+) -> None:
+    def written(recording: Recording) -> bytes:
+        write_sounds(tmp_path, recording, canary, {})
+        return (tmp_path / RECORDING).read_bytes()
+
+    first = written(duet)
+    assert written(duet) == first, "a new file would have another serial number"
+    assert written(replace(duet, audio=0.5 * duet.audio)) != first
+    assert {path.name for path in tmp_path.iterdir()} == {RECORDING, OVERLAPPED}
 
 
 def test_each_voice_reads_alone_to_be_enrolled() -> None:
@@ -97,6 +167,21 @@ def test_the_shipped_bundle_holds_the_scene_of_the_recipe() -> None:
     assert (info.samplerate, info.channels) == (transcript.rate, 1)
     assert info.duration == pytest.approx(transcript.seconds)
     assert sum(file.stat().st_size for file in SHIPPED.iterdir()) < 1_000_000
+
+
+def test_the_shipped_overlap_is_a_small_file_that_its_card_tells_of() -> None:
+    bundle = open_bundle(SHIPPED, kind="demo")
+    overlap = overlap_of(bundle)
+    info = soundfile.info(bundle.path(overlap.recording))
+    assert (info.samplerate, info.channels) == (RATE, 1)
+    assert 15 <= info.duration <= 20
+    assert bundle.path(overlap.recording).stat().st_size < 250_000
+    card = bundle.path("card.md").read_text(encoding="utf-8")
+    assert overlap.story in card
+    assert overlap.measured.keys() == {"maya", "ben", "all-but"}
+    assert all(f"- taken apart: {figure}" in card for figure in overlap.measured.values())
+    for turn in at_once(CAFE.voices).turns:
+        assert turn.text in card
 
 
 def test_the_shipped_transcript_tells_when_somebody_speaks() -> None:

@@ -15,6 +15,7 @@ import soundfile
 from tap_live.errors import StorageError
 from tap_live.events import AnyEvent, Caption, Hello, StageStats, Stats, Warned, Word
 from tap_live.journal import Journal
+from tap_live.pairs import Pair, Pairs
 from tap_live.report import MOST_ROWS, Report, render, write_report
 from tap_live.spectrogram import Sound
 from tap_live.timeline import MOST_BARS, MOST_DOTS, Utterance, clock, ticks
@@ -173,6 +174,22 @@ def test_a_recording_beside_the_page_can_be_played(tmp_path: Path) -> None:
     assert sources == ["./what%20was%20heard.wav", "./output.wav"]
     elsewhere = page_of(what, tmp_path / "other")
     assert not elsewhere.all("audio"), "a path out of the folder would break when it is moved"
+
+
+def test_pairs_are_played_and_drawn_below(tmp_path: Path) -> None:
+    noise = 0.1 * np.random.default_rng(0).standard_normal(RATE)
+    for name, gain in (("before", 1.0), ("after", 0.1)):
+        soundfile.write(tmp_path / f"{name}.wav", gain * noise, RATE)
+    pair = Pair("Ana <alone>", "only voice:ana", "before.wav", "after.wav")
+    known = Report(
+        title="t", journal=Journal(), mixture=Sound(noise.astype(np.float32), RATE), made=NOON,
+        pairs=Pairs("Taken apart", ["Half & half."], [pair]),
+    )  # fmt: skip
+    page = Page(render(known, tmp_path))
+    assert [one["src"] for one in page.all("audio")] == ["./before.wav", "./after.wav"]
+    assert "Taken apart" in page.text and "Half & half." in page.text
+    assert "Ana <alone>" in page.text
+    assert len(page.all("img")) == 3
 
 
 def test_an_output_that_equals_the_mixture_is_drawn_once() -> None:
