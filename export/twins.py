@@ -99,7 +99,7 @@ def _audio_cue() -> MakeStep:
     return _on(AudioCueEncoder(AudioDims()), lambda batch: (torch.randn(batch, 150, 64),))
 
 
-_TWINS = {
+_TWINS: dict[str, tuple[str, Callable[[], MakeStep]]] = {
     "sound-compact": ("step", partial(_compact, "sound-compact")),
     "voice-compact": ("step", partial(_compact, "voice-compact")),
     "speaker": ("windows", _speaker),
