@@ -28,7 +28,6 @@ from tap_live.errors import NotPossibleError, StreamError, TapError
 from tap_live.events import AnyEvent, Bye, Caption, Device, Failed, Hello, StageStats, Stats, Warned
 from tap_live.extraction import Extraction, Mixed, Wanted
 from tap_live.follow import Follower
-from tap_live.interpreter import short_turns
 from tap_live.late import caption_late
 from tap_live.metering import Metering
 from tap_live.outputs.output import NullOutput
@@ -36,6 +35,7 @@ from tap_live.overload import Overload
 from tap_live.parts import Parts
 from tap_live.recordings import Recordings
 from tap_live.ring import RingBuffer
+from tap_live.scheduling import ask_for_real_time, short_turns
 from tap_live.sources.source import RingSink
 from tap_live.standstill import LeftBehind, Watch, Worker
 from tap_live.streams import Stream
@@ -250,6 +250,8 @@ class Live:
 
     def _extract(self) -> None:
         """Give everybody what comes, until the source or somebody ends it."""
+        if self._parts.source.live:
+            ask_for_real_time()
         for block in self._reader.blocks(self._is_over, self._idle):
             with self._worker.step(), self._workload:
                 mixed = self._extraction.push(block)

@@ -1,12 +1,13 @@
 """Threads hand the interpreter over in short turns while audio runs, and only then."""
 
+import os
 import sys
 import time
 from threading import Event, Thread
 
 import pytest
 
-from tap_live.interpreter import TURN_S, short_turns
+from tap_live.scheduling import TURN_S, ask_for_real_time, short_turns
 
 
 def test_turns_are_short_inside_and_as_before_outside() -> None:
@@ -53,3 +54,21 @@ def test_a_thread_waits_less_for_another_that_computes() -> None:
         stop.set()
         other.join()
     assert short[len(short) // 2] < plain[len(plain) // 2]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have other schedulers")
+class TestRealTime:
+    def test_it_is_asked_for_by_one_thread_and_not_for_those_it_starts(self, monkeypatch):
+        asked = []
+        monkeypatch.setattr(os, "sched_setscheduler", lambda *given: asked.append(given))
+        assert ask_for_real_time()
+        ((thread, policy, param),) = asked
+        assert thread == 0 and param.sched_priority == 1
+        assert policy == os.SCHED_RR | os.SCHED_RESET_ON_FORK
+
+    def test_a_system_that_refuses_is_left_as_it_is(self, monkeypatch):
+        def refuse(*given):
+            raise PermissionError(1, "Operation not permitted")
+
+        monkeypatch.setattr(os, "sched_setscheduler", refuse)
+        assert not ask_for_real_time()
