@@ -14,6 +14,7 @@ CTranslate2 Whisper listens to the result and the card tells its word error rate
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from textwrap import fill
 from typing import Annotated
 
 import msgspec
@@ -257,13 +258,15 @@ def _card(recording: Recording, overlapped: Recording, notes: Sequence[str]) -> 
     return f"""# The demo recordings
 
 Two colleagues, Maya and Ben, talk in a cafe; one microphone stands on the table. `tap-live demo`
-plays `{RECORDING}` through the live path. `{TRANSCRIPT}` says who speaks when: times are those of
-the dry voices, before the room. `maya.ogg` and `ben.ogg` are each of them reading something else
-alone: the demo enrols them with it. `{OVERLAPPED}` is taken apart afterwards: {BIRD!r} is what
-is asked away.
+plays `{RECORDING}` through the live path. `{TRANSCRIPT}` says who speaks when: times are
+those of the dry voices, before the room. `maya.ogg` and `ben.ogg` are each of them reading
+something else alone: the demo enrols them with it. `{OVERLAPPED}` is taken apart afterwards,
+and there {BIRD!r} is asked away:
 
-{story(overlapped)} Voices, room, its noise, the cups and the bird are made by `export/demo.py`,
-`overlap.py`, `studio.py` and `foley.py`, from fixed seeds:
+{fill(story(overlapped), 98)}
+
+Voices, room, its noise, the cups and the bird are made by `export/demo.py`, `overlap.py`,
+`studio.py` and `foley.py`, from fixed seeds:
 
     {NEEDS}
     {COMMAND}

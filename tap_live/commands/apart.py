@@ -29,9 +29,9 @@ KINDS: tuple[TargetKind, ...] = ("voice", "sound")
 HEADING = "Two at once, and a sound asked away"
 WHAT_TO_EXPECT = (
     "The networks that ship are small, and a beginning. voice-compact does about half of what is "
-    "wanted: who was not asked for becomes quieter, and stays audible. sound-compact takes some "
-    "sounds down well and others hardly, and what is left of the rest suffers where they overlap. "
-    "Their cards tell how far each gets."
+    "wanted: who was not asked for becomes quieter and stays audible, and so does the bird. "
+    "sound-compact takes some sounds down well, this bird among them, and others hardly; where "
+    "they overlap, what is kept suffers. Their cards tell how far each gets."
 )
 
 
