@@ -64,6 +64,7 @@ def _folded(graph: Path, made: Path) -> onnx.ModelProto:
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.optimized_model_filepath = str(made)
+    options.log_severity_level = 3  # errors
     onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     return onnx.load(made)
 

@@ -178,8 +178,9 @@ def _assemble(
         )
         _write_weights(making / "weights.bin", table, variables, tell)
         for graph in GRAPHS:
-            if spec := bundle.manifest.graphs.get(f"{graph}.{precision}"):
-                shutil.copyfile(bundle.path(spec.file), making / f"{graph}.onnx")
+            file = f"{graph}.{precision}.onnx"
+            if graph != STATIC or file in bundle.manifest.files:
+                shutil.copyfile(bundle.path(file), making / f"{graph}.onnx")
         tokenizer = lzma.decompress(bundle.path(f"{TOKENIZER}.xz").read_bytes())
         (making / TOKENIZER).write_bytes(tokenizer)
         (making / DIMS).write_bytes(msgspec.json.encode(_dims(bundle)))
