@@ -110,7 +110,7 @@ def take_apart(
     Raises: StorageError if they cannot be written; BundleError.
     """
     overlap = overlap_of(bundle)
-    audio, rate = read_audio(bundle.path(overlap.recording), warn)
+    audio, rate = read_audio(bundle.path(overlap.recording), lambda event: warn(event.text))
     make_folder(folder / FOLDER)
     before = _write(folder, "before", rate, [audio])
     parts = [part for part in parts_of(voices, overlap.sound) if part.kind in networks]

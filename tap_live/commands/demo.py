@@ -61,27 +61,32 @@ def demo(
         record=folder,
         bundles=("demo", *listener.bundles),
     )
+    facts = {
+        "Input": f"the demo bundle, {source.rate / 1000:g} kHz",
+        "Captions": f"{listener.bundles[0]} on {listener.model.device}",
+        "Enrolled": " and ".join(voice.name for voice in voices),
+    }
     with open_networks(where) as networks:
         say_devices(device, listener.devices | {one.name: one.device for one in networks.values()})
         watch(Live(parts), "demo", json=json, take=journal.take)
-        report = Report(
-            title="TAP Live demo",
-            journal=journal,
-            mixture=folder / MIXTURE,
-            output=folder / OUTPUT,
-            made=datetime.now(UTC),
-            facts={
-                "Input": f"the demo bundle, {source.rate / 1000:g} kHz",
-                "Captions": f"{listener.bundles[0]} on {listener.model.device}",
-                "Enrolled": " and ".join(voice.name for voice in voices),
-            },
-            said=_transcript(bundle),
-        )
+        report = _report(bundle, folder, journal, facts)
         write_report(page, report)  # before there is more to wait for
         if seconds_of(folder / MIXTURE) > source.samples / source.rate - 1:  # not ended by the user
             pairs = take_apart(bundle, voices, networks, folder)
             write_report(page, replace(report, pairs=pairs))
     Console(stderr=True).print(f"The recording, captions and report.html are in {folder}")
+
+
+def _report(bundle: Bundle, folder: Path, journal: Journal, facts: Mapping[str, str]) -> Report:
+    return Report(
+        title="TAP Live demo",
+        journal=journal,
+        mixture=folder / MIXTURE,
+        output=folder / OUTPUT,
+        made=datetime.now(UTC),
+        facts=facts,
+        said=_transcript(bundle),
+    )
 
 
 def enrolled(clips: Mapping[str, Path]) -> list[Voice]:

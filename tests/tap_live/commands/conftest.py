@@ -7,6 +7,7 @@ import soundfile
 from tap_live.bundle import open_bundle
 from tap_live.commands import main
 from tap_live.commands.demo import BUNDLE
+from tap_live.voices.store import Voice
 from tap_live.whisper.sources import entry_of, local
 
 RATE = 16_000
@@ -31,6 +32,18 @@ def tap_live(monkeypatch, capfd):
         return code, out, err
 
     return run
+
+
+@pytest.fixture
+def somebody():
+    """Make a voice that nobody has, by name and seed."""
+
+    def make(name, seed):
+        numbers = np.random.default_rng(seed).standard_normal(256)
+        numbers = tuple((numbers / np.linalg.norm(numbers)).tolist())
+        return Voice(name=name, embedding=numbers, state=numbers, clips=())
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ from tap_live.commands.apart import extracted, open_networks, overlap_of, parts_
 from tap_live.commands.demo import BUNDLE
 from tap_live.extractors.network import Network, installed
 from tap_live.providers import CPU
-from tap_live.voices.store import Voice
 
 RATE = 48_000
 
@@ -18,13 +17,8 @@ def bundle():
 
 
 @pytest.fixture
-def voices():
-    made = []
-    for name, seed in (("Maya", 0), ("Ben", 1)):
-        numbers = np.random.default_rng(seed).standard_normal(256)
-        numbers = tuple((numbers / np.linalg.norm(numbers)).tolist())
-        made.append(Voice(name=name, embedding=numbers, state=numbers, clips=()))
-    return made
+def voices(somebody):
+    return [somebody("Maya", 0), somebody("Ben", 1)]
 
 
 @pytest.fixture
