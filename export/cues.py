@@ -39,6 +39,7 @@ from tap_live.models.training.sentences import PACKAGE
 from tap_live.runtime import Engine, State, Tensors
 
 OPSET = 18
+TABLES = ("table.npz", "pieces.txt", "likes.npz")
 MADE_BY = "python -m tap_live.export.cues"
 DATA = (
     "ESC-10 (CC BY), OLPC/Berklee sound library (CC BY), noise-of-life (CC0 and others of "
@@ -75,13 +76,14 @@ TEXT_CARD = """\
 Short English descriptions of sounds as {width} numbers, in the space of `audio-cue`: a vector for
 each of {pieces:,} words and word pieces, summed. The space is the part of MiniLM's in which
 captions of sounds vary ({width} of 384 directions, their mean taken off), and the table was
-distilled from MiniLM.
+distilled from MiniLM. The sum is then moved half of the way to what the kind of sound is like whose
+name lies nearest: the mean cue of that kind's training clips ({likes} sayings of kinds).
 
 - **Teacher:** {minilm}; its most frequent words are the table's.
 - **Made by:** `python -m tap_live.models.training fit-cues DATA CUES`, then `{made_by} CUES`.
   The sentences are made from templates (`models/training/captions.py`).
-- **Size:** {bytes:,} bytes: 8-bit numbers, a scale for each piece.
-- **Figures** ("table" beside "MiniLM" is what the table loses):
+- **Size:** {bytes:,} bytes: 8-bit numbers, a scale for each piece; kinds in fp16.
+- **Figures** ("table" beside "MiniLM" is what the table loses), before it is moved:
 {figures}
 - **Limits:** English. The order of words tells it nothing ("not a dog" asks for a dog). Words that
   it does not know, and cannot put together from pieces of three letters, are refused by name.
@@ -107,12 +109,22 @@ def _export_text(encoders: CueEncoders, folder: Path, figures: str) -> Bundle:
     np.savez(folder / "table.npz", steps=steps, scales=scales)
     pieces = encoders.vocabulary.pieces
     (folder / "pieces.txt").write_text("\n".join(pieces) + "\n", encoding="utf-8")
-    size = sum((folder / file).stat().st_size for file in ("table.npz", "pieces.txt"))
+    likes = {
+        name: part.numpy().astype(np.float16) for name, part in encoders.likes._asdict().items()
+    }
+    np.savez_compressed(folder / "likes.npz", **likes)
+    size = sum((folder / file).stat().st_size for file in TABLES)
     card = TEXT_CARD.format(
-        width=WIDTH, pieces=len(pieces), minilm=MINILM, made_by=MADE_BY, bytes=size, figures=figures
+        width=WIDTH,
+        pieces=len(pieces),
+        likes=len(encoders.likes.sayings),
+        minilm=MINILM,
+        made_by=MADE_BY,
+        bytes=size,
+        figures=figures,
     )
     (folder / "README.md").write_text(card, encoding="utf-8")
-    files = ("table.npz", "pieces.txt", "README.md")
+    files = (*TABLES, "README.md")
     write_manifest(folder, _manifest(folder, "text-cue", files, {}, (MINILM,)))
     return open_bundle(folder, "text-cue")
 

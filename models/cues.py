@@ -6,6 +6,7 @@ neither needs a language model at run time.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -88,6 +89,30 @@ def windows(mel: Tensor) -> Tensor:
     cut = mel.unfold(0, WINDOW_FRAMES, STEP_FRAMES).transpose(1, 2)
     power = cut.mean((1, 2))
     return cut[power >= 1e-3 * power.max()]
+
+
+class Likes(NamedTuple):
+    """What known kinds of sound are like, by how they are said.
+
+    Words that lie nearest to a saying are moved towards its kind's clips: a network that hears
+    finds more in what a kind sounds like than in where its name lies.
+
+    Attributes:
+        sayings: (S, width) cues of how kinds are said.
+        clips: (S, width) the mean cue of the kind's clips, of length 1; zeros where it has none.
+    """
+
+    sayings: Tensor
+    clips: Tensor
+
+    def move(self, cues: Tensor) -> Tensor:
+        """(N, width) cues of words -> the same, moved; unit vectors."""
+        if not len(self.sayings):
+            return cues
+        return F.normalize(cues + self.clips[(cues @ self.sayings.T).argmax(1)], dim=-1)
+
+
+NO_LIKES = Likes(torch.zeros(0, WIDTH), torch.zeros(0, WIDTH))
 
 
 class TextCueTable(nn.Module):

@@ -2,21 +2,21 @@
 
 import logging
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import torch
 import typer
 from rich.progress import Progress
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..cues import AudioCueEncoder, windows
+from ..cues import AudioCueEncoder, Likes, windows
 from .audio_cue import Mel, Sounds, embed_all, open_mels, open_sounds, train
 from .captions import caption_bank
-from .cue_files import open_audio, open_table, save_audio, save_table
-from .data import read_clips
+from .cue_files import CueEncoders, open_audio, open_table, save_audio, save_likes, save_table
+from .data import Clip, read_clips
 from .labels import Kinds
 from .retrieval import retrieval
 from .sentences import SentenceEncoder, package_folder
@@ -71,15 +71,29 @@ def fit_cues(
     figures = measure(audio, dev, said, embed(table, vocabulary, dev.texts))
     save_audio(out, audio, {"kinds": len(kinds.kinds), "figures": figures})
     known, _ = training_sounds(clips, kinds)
+    heard = torch.stack([parts(audio, mel) for mel in open_mels(known, cache)])
+    save_likes(out, likes := likes_of(kinds, known, heard, said))
+    encoders = CueEncoders(audio, table, vocabulary, likes)
     CueBank(
         files=[name_of(clip) for clip in known],
-        clips=np.stack([parts(audio, mel).numpy() for mel in open_mels(known, cache)]),
-        told=embed(table, vocabulary, [clip.caption or clip.name for clip in known]).numpy(),
+        clips=heard.numpy(),
+        told=encoders.of_texts([clip.caption or clip.name for clip in known]).numpy(),
         captions=space.place(sentences).numpy(),
-        sayings=training.sayings.numpy(),
+        sayings=encoders.of_texts(list(kinds.sayings())).numpy(),
         owners=[kind.name for kind in kinds.kinds for _ in kind.sayings],
     ).save(out / "sound.npz")
     typer.echo("\n".join(f"{name}: {figure}" for name, figure in figures.items()))
+
+
+def likes_of(kinds: Kinds, known: Sequence[Clip], heard: Tensor, said: Tensor) -> Likes:
+    """What kinds are like, of clips and their (N, PARTS, width) cues.
+
+    `said` (S, width): the table's cues of all sayings.
+    """
+    its = [kinds.find(clip.name, clip.caption) for clip in known]
+    means = [heard[[one is kind for one in its]].flatten(0, 1).sum(0) for kind in kinds.kinds]
+    rows = [mean for mean, kind in zip(means, kinds.kinds, strict=True) for _ in kind.sayings]
+    return Likes(said, F.normalize(torch.stack(rows), dim=-1))
 
 
 def measure(audio: AudioCueEncoder, dev: Sounds, said: Tensor, told: Tensor) -> dict[str, str]:

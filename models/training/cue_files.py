@@ -2,10 +2,12 @@
 
 audio.safetensors, audio.json      the encoder of clips
 text.safetensors, pieces.txt       the table of words
+likes.safetensors                  what kinds are like
 sound.npz                          cues of training clips and captions (sounds.py)
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ..cues import AudioCueEncoder, AudioDims, TextCueTable
+from ..cues import NO_LIKES, AudioCueEncoder, AudioDims, Likes, TextCueTable
 from .text_cue import Vocabulary, embed
 
 
@@ -25,14 +27,19 @@ class CueEncoders:
     audio: AudioCueEncoder
     table: TextCueTable
     vocabulary: Vocabulary
+    likes: Likes = NO_LIKES
 
     @classmethod
     def open(cls, folder: Path) -> "CueEncoders":
-        return cls(open_audio(folder), *open_table(folder))
+        return cls(open_audio(folder), *open_table(folder), open_likes(folder))
 
     def of_text(self, text: str) -> Tensor:
         """(width,) cue of some words."""
-        return embed(self.table, self.vocabulary, [text])[0]
+        return self.of_texts([text])[0]
+
+    def of_texts(self, texts: Sequence[str]) -> Tensor:
+        """(N, width) cues of texts."""
+        return self.likes.move(embed(self.table, self.vocabulary, texts))
 
     @torch.no_grad()
     def of_clip(self, audio: Tensor) -> Tensor:
@@ -66,6 +73,15 @@ def save_table(folder: Path, table: TextCueTable, vocabulary: Vocabulary) -> Non
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "pieces.txt").write_text("\n".join(vocabulary.pieces) + "\n")
     save_file(table.state_dict(), folder / "text.safetensors")
+
+
+def open_likes(folder: Path) -> Likes:
+    return Likes(**_floats(folder / "likes.safetensors"))
+
+
+def save_likes(folder: Path, likes: Likes) -> None:
+    save_file({name: part.contiguous() for name, part in likes._asdict().items()},
+              folder / "likes.safetensors")  # fmt: skip
 
 
 def _floats(file: Path) -> dict[str, Tensor]:

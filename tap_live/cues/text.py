@@ -1,5 +1,8 @@
 """Words as a cue: a table of word pieces, whose weighted sum lies where MiniLM's sentence would.
 
+That sum is then moved towards clips of the kind of sound whose name it lies nearest to: a network
+that hears finds more in what a kind sounds like than in where its name lies.
+
 cues = TextCues.open()
 cues.embed("a dog barking")    (128,), a unit vector
 cues.embed("zxqv")             CueError, naming the word
@@ -26,11 +29,23 @@ _KNOWN_LETTERS = 3  # a word that must be put together has so many a piece on av
 class TextCues:
     """Embed short English descriptions of sounds."""
 
-    def __init__(self, pieces: list[str], vectors: NDArray[np.float32]) -> None:
-        """`vectors` (N, D): what each piece adds to the sum."""
+    def __init__(
+        self,
+        pieces: list[str],
+        vectors: NDArray[np.float32],
+        sayings: NDArray[np.float32],
+        clips: NDArray[np.float32],
+    ) -> None:
+        """Take a table and what kinds of sound are like.
+
+        Args:
+            vectors: (N, D) what each piece adds to the sum.
+            sayings, clips: (S, D) how kinds are said, and the mean cue of their clips.
+        """
         numbers = {piece: number for number, piece in enumerate([*pieces, _UNKNOWN])}
         self._model = WordPiece(numbers, unk_token=_UNKNOWN)
         self._vectors = vectors
+        self._sayings, self._clips = sayings, clips
 
     @classmethod
     def open(cls, folder: Path = BUNDLE) -> "TextCues":
@@ -41,11 +56,13 @@ class TextCues:
             with np.load(bundle.path("table.npz")) as table:
                 steps, scales = table["steps"], table["scales"]
                 vectors = steps.astype(np.float32) * scales.astype(np.float32)[:, None]
+            with np.load(bundle.path("likes.npz")) as likes:
+                sayings, clips = (likes[n].astype(np.float32) for n in ("sayings", "clips"))
         except (OSError, ValueError, KeyError) as error:
-            raise BundleError(f"cannot read {bundle.path('table.npz')}: {error}") from error
+            raise BundleError(f"cannot read the tables in {folder}: {error}") from error
         if len(vectors) != len(pieces):
             raise BundleError(f"{folder} has {len(pieces)} word pieces and {len(vectors)} vectors")
-        return cls(pieces, vectors)
+        return cls(pieces, vectors, sayings, clips)
 
     def embed(self, text: str) -> Embedding:
         """Embed words: (D,), a unit vector.
@@ -62,7 +79,8 @@ class TextCues:
             named = ", ".join(repr(word) for word in dict.fromkeys(unknown))
             raise CueError(f"unknown in {text!r}: {named}; use plain English words")
         total = self._vectors[[piece for its in pieces for piece in its]].sum(axis=0)
-        return np.asarray(total / (np.linalg.norm(total) + 1e-12), np.float32)
+        cue = _unit(total)
+        return _unit(cue + self._clips[(self._sayings @ cue).argmax()])
 
     def _pieces(self, word: str) -> list[int]:
         """The pieces of a word; none if it is not known, or only as a heap of crumbs."""
@@ -71,6 +89,10 @@ class TextCues:
         found = self._model.tokenize(word)
         crumbs = len(found) > 1 and len(word) < _KNOWN_LETTERS * len(found)
         return [] if crumbs or found[0].value == _UNKNOWN else [piece.id for piece in found]
+
+
+def _unit(vector: NDArray[np.float32]) -> Embedding:
+    return np.asarray(vector / (np.linalg.norm(vector) + 1e-12), np.float32)
 
 
 def words_of(text: str) -> list[str]:

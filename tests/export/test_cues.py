@@ -6,15 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
 from tap_live.bundle import open_bundle
 from tap_live.cues.audio import AudioCues
 from tap_live.cues.text import TextCues
 from tap_live.export.cues import TorchBackend, added, export, fuse, noise_stream, packed
 from tap_live.export.verify import verify
-from tap_live.models.cues import AudioCueEncoder, AudioDims, TextCueTable, windows
-from tap_live.models.training.cue_files import CueEncoders, save_audio, save_table
-from tap_live.models.training.text_cue import Vocabulary, embed
+from tap_live.models.cues import WIDTH, AudioCueEncoder, AudioDims, Likes, TextCueTable, windows
+from tap_live.models.training.cue_files import CueEncoders, save_audio, save_likes, save_table
+from tap_live.models.training.text_cue import Vocabulary
 from tap_live.runtime import Engine
 
 PIECES = ("a", "dog", "bark", "##ing", "cat")
@@ -29,13 +30,15 @@ def encoders() -> CueEncoders:
     table = TextCueTable(len(PIECES))
     torch.nn.init.normal_(table.vectors)
     torch.nn.init.normal_(table.weights)
-    return CueEncoders(audio.eval(), table.eval(), Vocabulary(PIECES, ()))
+    likes = Likes(*(F.normalize(torch.randn(3, WIDTH), dim=-1) for _ in "ab"))
+    return CueEncoders(audio.eval(), table.eval(), Vocabulary(PIECES, ()), likes)
 
 
 @pytest.fixture(scope="module")
 def folder(encoders: CueEncoders, tmp_path_factory: pytest.TempPathFactory) -> Path:
     cues, out = tmp_path_factory.mktemp("cues"), tmp_path_factory.mktemp("bundles")
     save_table(cues, encoders.table, encoders.vocabulary)
+    save_likes(cues, encoders.likes)
     save_audio(cues, encoders.audio, {"kinds": 2, "figures": {"dev clips": "R@1 0.5"}})
     export(cues, out)
     return out
@@ -68,7 +71,7 @@ def test_a_clip_has_the_cue_that_it_has_in_training(encoders: CueEncoders, folde
 def test_words_have_the_cue_that_they_have_in_training(encoders: CueEncoders, folder: Path) -> None:
     cues = TextCues.open(folder / "text-cue")
     for text in ("a dog barking", "cat", "a cat, a cat"):
-        expected = embed(encoders.table, encoders.vocabulary, [text])[0]
+        expected = encoders.of_text(text)
         assert cues.embed(text) @ expected.detach().numpy() > 0.9995
 
 

@@ -139,6 +139,7 @@ def test_the_command_makes_encoders_and_cues_that_open_again(
     assert result.exit_code == 0, result.output
     encoders = CueEncoders.open(out)
     assert encoders.of_text("a dog barking").shape == (WIDTH,)
+    assert encoders.likes.clips.norm(dim=1).gt(0.99).any()  # of the kinds that there are clips of
     bank = CueBank.open(out / "sound.npz")
     assert bank.clips.shape == (66, 4, WIDTH)
     np.testing.assert_allclose(np.linalg.norm(bank.clips, axis=-1), 1.0, atol=1e-2)

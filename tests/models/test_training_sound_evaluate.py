@@ -10,7 +10,7 @@ from tap_live.models.compact import CompactExtractor, Dims
 from tap_live.models.cues import WIDTH, AudioCueEncoder, AudioDims, TextCueTable
 from tap_live.models.training import checkpoint
 from tap_live.models.training.commands import app
-from tap_live.models.training.cue_files import CueEncoders, save_audio, save_table
+from tap_live.models.training.cue_files import CueEncoders, save_audio, save_likes, save_table
 from tap_live.models.training.evaluate import open_render
 from tap_live.models.training.sound_evaluate import SoundMeter, measure_sounds, name_of_way
 from tap_live.models.training.sounds import BANDS_32K
@@ -94,6 +94,7 @@ def test_a_side_that_is_not_given_is_zeros(lists: Path, encoders: CueEncoders) -
 def test_the_command_measures_sounds(lists: Path, encoders: CueEncoders) -> None:
     checkpoint.write_half(passing(1.0), lists / "net.safetensors", {})
     save_table(lists / "cues", encoders.table, encoders.vocabulary)
+    save_likes(lists / "cues", encoders.likes)
     save_audio(lists / "cues", encoders.audio, {"kinds": 1, "figures": {}})
     out = lists / "out"
     arguments = ["evaluate", str(lists / "net.safetensors"), str(lists), "--names", "two,absent"]

@@ -17,7 +17,10 @@ def write_bundle(folder: Path, rows: int = len(PIECES)) -> Path:
     steps = rng.integers(-127, 128, (rows, 8)).astype(np.int8)
     np.savez(folder / "table.npz", steps=steps, scales=np.full(rows, 0.01, np.float16))
     (folder / "pieces.txt").write_text("\n".join(PIECES) + "\n")
-    files = {name: file_spec(folder / name) for name in ("table.npz", "pieces.txt")}
+    rows = np.eye(8, dtype=np.float16)
+    np.savez(folder / "likes.npz", sayings=rows[:2], clips=np.stack([0 * rows[2], rows[3]]))
+    names = ("table.npz", "pieces.txt", "likes.npz")
+    files = {name: file_spec(folder / name) for name in names}
     manifest = Manifest(
         format=FORMAT,
         name="text-cue",
@@ -45,6 +48,14 @@ def test_a_cue_is_a_unit_vector(cues):
     cue = cues.embed("a dog barking")
     assert cue.dtype == np.float32 and cue.shape == (8,)
     assert np.linalg.norm(cue) == pytest.approx(1.0, abs=1e-6)
+
+
+def test_words_are_moved_half_of_the_way_to_the_clips_of_the_nearest_kind():
+    pieces, vectors = ["rain", "wind"], np.eye(4, dtype=np.float32)[:2]
+    clips = np.array([[0, 0, 1, 0], [0, 0, 0, 0]], np.float32)  # no clips of wind
+    cues = TextCues(pieces, vectors, sayings=vectors, clips=clips)
+    np.testing.assert_allclose(cues.embed("rain"), np.array([1, 0, 1, 0]) / np.sqrt(2), atol=1e-6)
+    np.testing.assert_allclose(cues.embed("wind"), vectors[1], atol=1e-6)
 
 
 def test_order_case_and_punctuation_make_no_difference(cues):
