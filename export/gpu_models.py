@@ -46,7 +46,7 @@ class Models:
     def whisper(self) -> Path:
         """A folder in fp32, assembled from the graphs that ship."""
         weights = self.folder / "whisper"
-        weights.mkdir()
+        weights.mkdir(exist_ok=True)
         save_file(WhisperNetwork(self.whisper_dims).state_dict(), weights / "model.safetensors")
         return assembled(weights, precision="fp32", cache=self.folder / "cache")
 
@@ -71,7 +71,7 @@ class Models:
     def gentse(self) -> Bundle:
         """The large one of `fit-gentse`, its Whisper as `whisper`, in fp32."""
         out = self.folder / "gentse"
-        out.mkdir()
+        out.mkdir(exist_ok=True)
         net = GenTSE(FULL, WhisperNetwork(self.whisper_dims))
         vocoder = Generator(VocoderDims(mel=FULL.mel))
         content = gentse.begin(net, vocoder, gentse.Wanted(), MADE_BY, gentse.NOT_MEASURED)

@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import Annotated, Literal
@@ -33,6 +34,7 @@ from tap_live.errors import BundleError, NotPossibleError
 from tap_live.events import AnyCommand, Caption, Hello, Level, Loudness, Word, encode
 from tap_live.extraction import Extraction, Wanted
 from tap_live.extractors.compact import CompactExtractor
+from tap_live.extractors.computing import Computing
 from tap_live.extractors.network import Network, installed
 from tap_live.scheduling import ask_for_real_time, short_turns
 from tap_live.service.access import Access
@@ -79,9 +81,7 @@ class Engine:
     def run(self, seconds: float) -> None:
         """Work for a while, by the clock, on a thread like that of a live stream."""
         with short_turns():
-            thread = Thread(target=self._run, args=(seconds,), name="extraction")
-            thread.start()
-            thread.join()
+            Computing(partial(self._run, seconds), "extraction").result()
 
     def _run(self, seconds: float) -> None:
         ask_for_real_time()

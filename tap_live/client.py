@@ -15,6 +15,7 @@ Commands need the control token, which `tap_live.service.token_file.read_tokens`
 
 import asyncio
 import itertools
+import logging
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -22,7 +23,7 @@ from typing import Any, TypeAlias
 
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as open_socket
-from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from tap_live.errors import CommandError
 from tap_live.events import (
@@ -42,6 +43,9 @@ from tap_live.service.audio_frames import AudioFrame, unpack
 
 WAITING = 1000  # events that may wait to be read; then the connection is held up
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 10.0  # between attempts to connect again
+REFUSED = (400, 401, 403, 404)  # HTTP, where another attempt has the same answer
+UNAUTHORISED = 4001  # of WebSocket, likewise
+logger = logging.getLogger(__name__)
 
 Heard: TypeAlias = AnyEvent | AudioFrame
 
@@ -156,6 +160,7 @@ async def follow(
 
     Args:
         after: `seq` from which on finals are wanted; 0 begins with all that the engine holds.
+    Raises: InvalidStatus or ConnectionClosed if the engine does not let this reader in.
     """
     stream: str | None = None
     wait = FIRST_WAIT_S
@@ -175,6 +180,17 @@ async def follow(
                     yield heard
                     if isinstance(heard, Bye):
                         return
-        except (OSError, ConnectionClosed, InvalidHandshake):
+        except (OSError, ConnectionClosed, InvalidHandshake) as error:
+            if _is_final(error):
+                raise
+            logger.warning("%s: %s; trying again in %.1f s", url, error, wait)
             await asyncio.sleep(wait)
             wait = min(2 * wait, LONGEST_WAIT_S)
+
+
+def _is_final(error: Exception) -> bool:
+    """Whether the engine answers the same next time: it does not let this reader in."""
+    if isinstance(error, InvalidStatus):
+        return error.response.status_code in REFUSED
+    closed = error.rcvd if isinstance(error, ConnectionClosed) else None
+    return closed is not None and closed.code == UNAUTHORISED

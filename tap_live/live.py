@@ -35,7 +35,7 @@ from tap_live.overload import Overload
 from tap_live.parts import Parts
 from tap_live.recordings import Recordings
 from tap_live.ring import RingBuffer
-from tap_live.scheduling import ask_for_real_time, short_turns
+from tap_live.scheduling import ask_for_real_time, give_back_real_time, short_turns
 from tap_live.sources.source import RingSink
 from tap_live.standstill import LeftBehind, Watch, Worker
 from tap_live.streams import Stream
@@ -90,6 +90,7 @@ class Live:
         self._input_gone = False
         self._worker = Worker("extraction", self._run, PATIENCE_S, self._replace)
         self._workload = Workload()
+        self._hurried: int | None = None  # the extraction thread, if it has real time
         self._limit = math.inf if parts.seconds is None else parts.seconds * rate
         self._lost = 0
         self._stats_due = 0.0
@@ -250,8 +251,7 @@ class Live:
 
     def _extract(self) -> None:
         """Give everybody what comes, until the source or somebody ends it."""
-        if self._parts.source.live:
-            ask_for_real_time()
+        self._hurried = ask_for_real_time() if self._parts.source.live else None
         for block in self._reader.blocks(self._is_over, self._idle):
             with self._worker.step(), self._workload:
                 mixed = self._extraction.push(block)
@@ -266,6 +266,7 @@ class Live:
 
     def _replace(self) -> None:
         """On the watch: let what stands still be; what nobody was given is read again."""
+        give_back_real_time(self._hurried)
         why = f"it gave no answer for {PATIENCE_S:.0f} s"
         self._extraction = self._make_extraction().after(self._extraction, self._handed, why)
         self._extraction.bypass(self._overload.resting)

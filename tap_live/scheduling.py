@@ -3,7 +3,8 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from threading import get_native_id
 
 TURN_S = 0.0005
 
@@ -23,17 +24,25 @@ def short_turns() -> Iterator[None]:
         sys.setswitchinterval(before)
 
 
-def ask_for_real_time() -> bool:
-    """Let this thread have a core as soon as it wakes; return whether the system allows it.
+def ask_for_real_time() -> int | None:
+    """Let this thread have a core as soon as it wakes; return its number if the system allows it.
 
     Without, it may wait for the scheduler's next tick (4 ms) when others have all cores. Linux
     allows it to those with a limit `rtprio`, which distributions give for audio, and to root.
     It is the lowest of such priorities, and threads that are started from here do not get it.
+    Where there is one core only it is not asked for: the microphone needs that too.
     """
-    if sys.platform != "linux":
-        return False
+    if sys.platform != "linux" or len(os.sched_getaffinity(0)) < 2:
+        return None
     try:
         os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
-    except PermissionError:
-        return False
-    return True
+    except OSError:  # not allowed, or not there
+        return None
+    return get_native_id()
+
+
+def give_back_real_time(thread: int | None) -> None:
+    """Make a thread an ordinary one again: one that stands still may be spinning."""
+    if thread is not None and sys.platform == "linux":
+        with suppress(OSError):  # it has ended
+            os.sched_setscheduler(thread, os.SCHED_OTHER, os.sched_param(0))

@@ -74,6 +74,8 @@ def fit_vocoder(
     """Train, or go on training, a vocoder; `torchrun` for several GPUs."""
     torch.set_num_threads(threads)
     begun = open_vocoder(start) if start else None
+    if begun and channels not in (None, begun.dims.channels):
+        raise typer.BadParameter("the vocoder that is given has its own sizes: leave --channels")
     dims = begun.dims if begun else VOCODERS[size]
     dims = replace(dims, channels=channels or dims.channels)
     config = VocoderConfig(

@@ -161,7 +161,7 @@ class SoundMixer:
         share = rng.random()
         ends = min(1.0, max(0.0, 2 * share - 0.7))  # words alone 35 %, a clip alone 15 %
         label = corpus.labels[kind][rng.integers(len(corpus.labels[kind]))]
-        words = told if rng.random() < 0.5 else label
+        words = told if recipe.condition == "kind" and rng.random() < 0.5 else label
         vector = {
             "retrieved": retrieved,
             "audio": audio,

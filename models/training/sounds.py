@@ -51,10 +51,12 @@ class CueBank:
 
     @classmethod
     def open(cls, file: Path) -> "CueBank":
-        """Raises: FileNotFoundError if there is none, with what makes it."""
+        """Raises: FileNotFoundError if there is none, ValueError; both say what makes it."""
         if not file.is_file():
             raise FileNotFoundError(f"wanted cues of sounds in {file}: make them with `fit-cues`")
         with np.load(file) as saved:
+            if "told" not in saved:
+                raise ValueError(f"{file} is of an earlier version: make it again with `fit-cues`")
             return cls(
                 files=saved["files"].tolist(),
                 clips=saved["clips"].astype(np.float32),

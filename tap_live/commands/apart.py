@@ -1,7 +1,7 @@
 """The second part of `tap-live demo`: two voices at once and a sound, taken apart offline."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,13 +78,13 @@ def parts_of(voices: Sequence[Voice], sound: str) -> list[Part]:
 @contextmanager
 def open_networks(where: Where) -> Iterator[dict[TargetKind, Network]]:
     """Load those that are installed, for as long as they are needed. Raises: BundleError."""
-    folders = {kind: installed(kind) for kind in KINDS}
-    networks = {kind: Network.open(folder, where) for kind, folder in folders.items() if folder}
-    try:
+    with ExitStack() as opened:
+        networks = {}
+        for kind in KINDS:
+            if folder := installed(kind):
+                networks[kind] = Network.open(folder, where)
+                opened.callback(networks[kind].close)
         yield networks
-    finally:
-        for network in networks.values():
-            network.close()
 
 
 def extracted(audio: Audio, rate: int, part: Part, network: Network) -> Iterator[Audio]:
@@ -118,7 +118,7 @@ def take_apart(
     for part in _shown(parts):
         network = networks[part.kind]
         after = _write(folder, part.file, rate, extracted(audio, rate, part, network))
-        note = f"{part.words}, by {network.name}. When the demo was made: "
+        note = f"{part.words}, by {network.name}. When the demo was made, with what ships: "
         pairs.append(Pair(part.title, note + overlap.measured[part.file], before, after))
     missing = [_without(kind, overlap) for kind in KINDS if kind not in networks]
     for text in missing:

@@ -60,6 +60,8 @@ class TextCues:
                 sayings, clips = (likes[n].astype(np.float32) for n in ("sayings", "clips"))
         except (OSError, ValueError, KeyError) as error:
             raise BundleError(f"cannot read the tables in {folder}: {error}") from error
+        if not len(sayings) or not sayings.shape == clips.shape == (len(sayings), vectors.shape[1]):
+            raise BundleError(f"{folder} has kinds of sound of another width than its words")
         if len(vectors) != len(pieces):
             raise BundleError(f"{folder} has {len(pieces)} word pieces and {len(vectors)} vectors")
         return cls(pieces, vectors, sayings, clips)

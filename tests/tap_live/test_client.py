@@ -186,3 +186,29 @@ def test_following_goes_on_with_another_stream_from_its_beginning(stream):
         other.bus.publish(Bye(reason="end"))
         thread.join()
     assert heard == ["one", *["old"] * 9, "two", "new"]
+
+
+def test_following_ends_where_the_engine_does_not_let_one_in(stream):
+    async def work(url):
+        async for _ in follow(url, token="wrong"):
+            pytest.fail("heard something")
+
+    with stream.served() as url, pytest.raises(InvalidStatus) as refused:
+        run(asyncio.wait_for(work(url), 10))
+    assert refused.value.response.status_code == 401
+
+
+def test_following_says_that_it_tries_again(stream, caplog):
+    async def work(url):
+        async for event in follow(url):
+            if isinstance(event, Hello):
+                return
+
+    with stream.served() as url:
+        port = int(url.split(":")[2].partition("/")[0])
+    thread = threading.Thread(target=run, args=(work(url),))
+    thread.start()
+    while "trying again" not in caplog.text:
+        thread.join(0.01)
+    with Stream().served(port):
+        thread.join()

@@ -1,13 +1,19 @@
 """Threads hand the interpreter over in short turns while audio runs, and only then."""
 
+import errno
 import os
 import sys
 import time
-from threading import Event, Thread
+from threading import Event, Thread, get_native_id
 
 import pytest
 
-from tap_live.scheduling import TURN_S, ask_for_real_time, short_turns
+from tap_live.scheduling import (
+    TURN_S,
+    ask_for_real_time,
+    give_back_real_time,
+    short_turns,
+)
 
 
 def test_turns_are_short_inside_and_as_before_outside() -> None:
@@ -60,15 +66,32 @@ def test_a_thread_waits_less_for_another_that_computes() -> None:
 class TestRealTime:
     def test_it_is_asked_for_by_one_thread_and_not_for_those_it_starts(self, monkeypatch):
         asked = []
+        monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1})
         monkeypatch.setattr(os, "sched_setscheduler", lambda *given: asked.append(given))
-        assert ask_for_real_time()
+        assert ask_for_real_time() == get_native_id()
         ((thread, policy, param),) = asked
         assert thread == 0 and param.sched_priority == 1
         assert policy == os.SCHED_RR | os.SCHED_RESET_ON_FORK
 
-    def test_a_system_that_refuses_is_left_as_it_is(self, monkeypatch):
+    @pytest.mark.parametrize("number", [errno.EPERM, errno.ENOSYS])
+    def test_a_system_that_refuses_is_left_as_it_is(self, monkeypatch, number):
         def refuse(*given):
-            raise PermissionError(1, "Operation not permitted")
+            raise OSError(number, os.strerror(number))
 
+        monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1})
         monkeypatch.setattr(os, "sched_setscheduler", refuse)
-        assert not ask_for_real_time()
+        assert ask_for_real_time() is None
+        give_back_real_time(get_native_id())
+        give_back_real_time(None)
+
+    def test_the_only_core_is_not_asked_for(self, monkeypatch):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0})
+        monkeypatch.setattr(os, "sched_setscheduler", lambda *given: pytest.fail("asked"))
+        assert ask_for_real_time() is None
+
+    def test_a_thread_that_is_left_behind_is_an_ordinary_one_again(self, monkeypatch):
+        given = []
+        monkeypatch.setattr(os, "sched_setscheduler", lambda *told: given.append(told))
+        give_back_real_time(7)
+        ((thread, policy, param),) = given
+        assert (thread, policy, param.sched_priority) == (7, os.SCHED_OTHER, 0)
