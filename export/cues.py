@@ -87,8 +87,8 @@ name lies nearest: the mean cue of that kind's training clips ({likes} sayings o
 {figures}
 - **Limits:** English. The order of words tells it nothing ("not a dog" asks for a dog). What
   is far from every kind of sound is moved to the nearest all the same ("my budget" to coins).
-  Words that it does not know, and cannot put together from pieces of three letters, are refused by name.
-  A word of another language that is spelt like an English one is taken for it.
+  Words that it does not know, and cannot put together from pieces of three letters, are refused
+  by name. A word of another language that is spelt like an English one is taken for it.
 """
 
 
