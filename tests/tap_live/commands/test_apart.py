@@ -5,7 +5,7 @@ import soundfile
 from tap_live.bundle import open_bundle
 from tap_live.commands.apart import extracted, open_networks, overlap_of, parts_of, take_apart
 from tap_live.commands.demo import BUNDLE
-from tap_live.extractors.network import Network, installed
+from tap_live.extractors.network import BUNDLES, Network
 from tap_live.providers import CPU
 
 RATE = 48_000
@@ -73,15 +73,13 @@ def test_networks_that_are_not_installed_are_left_out(monkeypatch, voice_bundle)
 
 def test_what_the_shipped_network_takes_away_is_the_bird(bundle, voices):
     """Where only it is heard, half a second before Maya goes on."""
-    folder = installed("sound")
-    if folder is None:
-        pytest.skip("no network for sounds is installed")
+    network = Network.open(BUNDLES / "sound-compact")
     overlap = overlap_of(bundle)
     start = round(7.2 * RATE)
     audio, _ = soundfile.read(
         bundle.path(overlap.recording), start=start, frames=round(0.6 * RATE), dtype="float32"
     )
     *_, away = parts_of(voices, overlap.sound)
-    kept = np.concatenate(list(extracted(audio, RATE, away, Network.open(folder))))
+    kept = np.concatenate(list(extracted(audio, RATE, away, network)))
     late = slice(RATE // 5, None)
     assert np.std(kept[late]) < 0.3 * np.std(audio[late])
