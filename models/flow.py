@@ -21,6 +21,7 @@ from torch.nn import functional as F
 
 MASKED = -1e4  # a score that gives no weight, and that fp16 can hold
 SIGMA = 1e-4  # what is left of the noise at the end
+LATEST = 0.95  # the last time that is learned: up to 20 steps ask for none after it
 
 Velocity: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """(B, ...) where one is, (B,) the time from 0 to 1 -> (B, ...) where to, and how fast."""
@@ -119,7 +120,13 @@ class FlowLayer(nn.Module):
 
 
 class FlowDecoder(nn.Module):
-    """The velocity of frames, told what they are to say (condition) and in whose voice."""
+    """The velocity of frames, told what they are to say (condition) and in whose voice.
+
+    It says where the way ends, and the velocity follows from that and from where one is: a small
+    network cannot carry all of the noise through its layers, and need not.
+
+    Source: Li and He, arXiv:2511.13720.
+    """
 
     def __init__(self, dims: FlowDims) -> None:
         super().__init__()
@@ -142,14 +149,20 @@ class FlowDecoder(nn.Module):
             condition: (B, F, C)
             speaker: (B, S)
         """
+        end = self._end(x, time, condition, speaker)
+        left = (1 - (1 - SIGMA) * time).clamp(min=1 - LATEST)[:, None, None]
+        velocity: Tensor = (end - (1 - SIGMA) * x) / left
+        return velocity
+
+    def _end(self, x: Tensor, time: Tensor, condition: Tensor, speaker: Tensor) -> Tensor:
         about = F.silu(self.time(waves(time, self.dims.width)) + self.speaker(speaker))[:, None]
         turns = rotations(x.shape[1], self.dims.width // self.dims.heads, x)
         bias = self._bias(x)
         x = self.enter(torch.cat([x, condition], dim=-1))
         for layer in self.layers:
             x = layer(x, about, turns, bias)
-        velocity: Tensor = self.leave(self.norm(x))
-        return velocity
+        end: Tensor = self.leave(self.norm(x))
+        return end
 
     def _bias(self, x: Tensor) -> Tensor:
         """Added to the scores of (F, F) queries and keys: `MASKED` out of reach."""

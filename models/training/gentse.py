@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..flow import matching_loss
+from ..flow import LATEST, matching_loss
 from ..gentse import GenDims, GenTSE, content_of, levels
 from ..vocoder import MelDims
 from ..whisper import Whisper
@@ -154,7 +154,7 @@ class GenTrainer(Runner[GenBatch]):
         mixture = net.mel(batch.heard)
         heard = net.relative(mixture, levels(mixture, net.dims.mel))
         velocity = partial(net.flow, condition=condition, speaker=net.standard(batch.speaker))
-        time = torch.linspace(0.05, 0.95, len(noise), device=noise.device)
+        time = torch.linspace(0.05, LATEST, len(noise), device=noise.device)
         there = batch.target.abs().amax(-1) > 0
         scale = float(net.mel_scale)
         return {
@@ -213,7 +213,7 @@ class StraightObjective(nn.Module):
             noise = torch.randn_like(wanted)
             end = teacher.draw(condition, batch.speaker, noise, self._steps, self._guidance)
             end = end.float()
-        time = (2 * torch.rand(len(noise), device=noise.device) - 1).clamp(min=0)
+        time = LATEST * (2 * torch.rand(len(noise), device=noise.device) - 1).clamp(min=0)
         about = teacher.standard(batch.speaker)
 
         def velocity(x: Tensor, t: Tensor) -> Tensor:

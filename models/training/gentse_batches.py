@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..flow import matching_loss
+from ..flow import LATEST, matching_loss
 from ..gentse import POSITION, RATE, GenTSE, levels
 from .augment import Audio, fit
 from .prompt_mixing import PromptMixer
@@ -134,7 +134,7 @@ class GenObjective(nn.Module):
         condition = condition.repeat(self._draws, 1, 1)
         wanted, about = wanted.repeat(self._draws, 1, 1), net.standard(speaker)
         about = about.repeat(self._draws, 1)
-        time = torch.rand(len(wanted), device=wanted.device)
+        time = LATEST * torch.rand(len(wanted), device=wanted.device)
         kept = torch.rand(len(wanted), device=wanted.device) >= self._dropped
         condition = torch.where(kept[:, None, None], condition, net.nothing.to(condition.dtype))
         about = about * kept[:, None]

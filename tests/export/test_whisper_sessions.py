@@ -5,14 +5,15 @@ import onnx
 import pytest
 import torch
 
-from tap_live.export.of_whisper import static
+from tap_live.export.exporters import Job
 from tap_live.export.verify import compare
 from tap_live.export.whisper import write_bundle
+from tap_live.export.whisper_proof import opened, proved_in, static
 from tap_live.export.whisper_sessions import Decoding, Encoding, in_pytorch
 from tap_live.models.whisper import Dims
 from tap_live.models.whisper import Whisper as Network
 from tap_live.whisper.assemble import assembled
-from tap_live.whisper.model import STATIC, Prompt, Whisper
+from tap_live.whisper.model import STATIC, Prompt
 
 DIMS = Dims(80, 1500, 64, 1, 2, 1600, 448, 64, 1, 2)
 HEADS = ((0, 0), (1, 0))
@@ -28,7 +29,7 @@ def network():
     return network
 
 
-@pytest.fixture(scope="module", params=["fp32", "fp16", "int8"])
+@pytest.fixture(scope="module", params=["fp32", "fp16", "bf16", "int8"])
 def made(request, network, tmp_path_factory):
     from safetensors.numpy import save_file
 
@@ -42,13 +43,14 @@ def made(request, network, tmp_path_factory):
         "tiny", DIMS, HEADS, tokenizer, folder, made_by="a test", prompt_length=LENGTH,
         precisions=[request.param],
     )  # fmt: skip
-    return request.param, assembled(folder, precision=request.param, cache=folder / "cache")
+    job = Job(model="whisper", checkpoint="", out=folder, precision=request.param)
+    return job, assembled(folder, precision=request.param, cache=folder / "cache")
 
 
 def test_encoder_and_decoder_compute_what_pytorch_does(made, network):
-    precision, folder = made
-    allowed = {"fp32": 1e-4, "fp16": 1e-2, "int8": 0.1}[precision]
-    reference, candidate = in_pytorch(network, folder), Whisper(folder)
+    job, folder = made
+    allowed = {"fp32": 1e-4, "fp16": 1e-2, "bf16": 5e-2, "int8": 0.1}[job.precision]
+    reference, candidate = in_pytorch(network, folder), opened(proved_in(folder, job), job)
     mel = np.random.default_rng(0).standard_normal((1, 80, 60)).astype(np.float32)
     compare(Encoding(reference), Encoding(candidate), [{"mel": mel}] * 2).check(allowed)
     encoded = reference.encode(mel)
@@ -66,15 +68,15 @@ def test_encoder_and_decoder_compute_what_pytorch_does(made, network):
 @pytest.mark.parametrize("on", [None, True], ids=["plain", "prompted"])
 def test_a_decoder_whose_caches_are_static_says_what_pytorch_and_growing_ones_do(made, network, on):
     """Over beams that part and are reordered, and a draft of which some is forgotten."""
-    precision, folder = made
-    if precision == "int8":
+    job, folder = made
+    if job.precision == "int8":
         assert not (folder / f"{STATIC}.onnx").exists()  # its operators are the CPU's
         return
     rng = np.random.default_rng(1)
     mel = rng.standard_normal((1, 80, 60)).astype(np.float32)
     tokens = [rng.integers(0, DIMS.n_vocab, (3, columns)) for columns in (5, 1, 4, 1, 1)]
-    found = []
-    for whisper in (in_pytorch(network, folder), Whisper(folder), static(folder)[0]):
+    proved, found = proved_in(folder, job), []
+    for whisper in (in_pytorch(network, folder), opened(proved, job), static(proved, job)[0]):
         prompt = on and prompt_of(whisper)
         state = whisper.start(whisper.encode(mel, prompt), prompt).reorder([0, 0, 0])
         said = []
@@ -85,8 +87,9 @@ def test_a_decoder_whose_caches_are_static_says_what_pytorch_and_growing_ones_do
         found.append([*said, np.stack(state.cache)])
     pytorch, growing, fixed = found
     for one, other, third in zip(fixed, growing, pytorch, strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-4 if precision == "fp32" else 1e-2)
-        np.testing.assert_allclose(one, third, atol=1e-4 if precision == "fp32" else 2e-2)
+        apart, off = {"fp32": (1e-4, 1e-4), "fp16": (1e-2, 2e-2), "bf16": (0.1, 0.1)}[job.precision]
+        np.testing.assert_allclose(one, other, atol=apart)
+        np.testing.assert_allclose(one, third, atol=off)
 
 
 def prompt_of(whisper):
@@ -97,8 +100,8 @@ def prompt_of(whisper):
 
 def test_what_a_card_runs_names_operators_and_shapes_that_it_has(made):
     """No shape of a step of one token depends on how many came before."""
-    precision, folder = made
-    if precision == "int8":
+    job, folder = made
+    if job.precision == "int8":
         return
     model = onnx.load(folder / f"{STATIC}.onnx", load_external_data=False)
     assert {opset.domain for opset in model.opset_import} == {""}
@@ -113,11 +116,12 @@ def test_what_a_card_runs_names_operators_and_shapes_that_it_has(made):
 
 
 def test_what_is_multiplied_in_half_is_stored_in_half(made):
-    precision, folder = made
+    job, folder = made
     model = onnx.load(folder / "encoder.onnx", load_external_data=False)
     stored = {t.name: t.data_type for t in model.graph.initializer if t.external_data}
     matrices = {kind for name, kind in stored.items() if "linear" in name and "weight" in name}
     norms = {kind for name, kind in stored.items() if "layer_norm" in name}
-    expected = {"fp32": {1}, "fp16": {10}, "int8": {1, 3}}[precision]
-    assert matrices == expected
+    assert matrices == {"fp32": {1}, "fp16": {10}, "bf16": {16}, "int8": {1, 3}}[job.precision]
+    kernels = {kind for name, kind in stored.items() if "conv" in name}
+    assert kernels == {{"fp16": 10}.get(job.precision, 1)}  # no bf16 before opset 22
     assert norms == {onnx.TensorProto.FLOAT}

@@ -114,6 +114,18 @@ def test_training_reaches_every_parameter(net: FlowDecoder) -> None:
         assert parameter.grad is not None and parameter.grad.any(), name
 
 
+@pytest.mark.parametrize("steps", [1, 2, 4, 10, 20])
+@torch.no_grad()
+def test_any_number_of_steps_arrives_where_the_network_says_the_way_ends(
+    net: FlowDecoder, steps: int
+) -> None:
+    nn.init.zeros_(net.leave.weight)
+    net.leave.bias.copy_(torch.tensor([3.0, -1.0, 0.5, 0.0]))
+    noise, condition, speaker = inputs(7)
+    made = sample(partial(net, condition=condition, speaker=speaker), noise, steps)
+    torch.testing.assert_close(made, net.leave.bias.expand_as(made), atol=1e-3, rtol=0)
+
+
 @pytest.mark.parametrize("steps", [1, 3])
 @torch.no_grad()
 def test_a_frame_depends_on_those_within_reach_and_no_others(net: FlowDecoder, steps: int) -> None:
