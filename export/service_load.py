@@ -41,7 +41,6 @@ from tap_live.service.access import Access
 from tap_live.service.commands import Tell
 from tap_live.service.hub import Hub
 from tap_live.service.server import Service, ServiceConfig
-from tap_live.targets import EmbeddedCue
 
 HOP_S = 0.016
 RATE = 48_000
@@ -58,9 +57,10 @@ class Work:
         if folder is None:
             raise BundleError("wanted the bundle voice-compact, found none: see tap-live models")
         network = Network.open(folder)
-        cue = EmbeddedCue("voice:load", network.kind, network.any_cue(), np.zeros(0, np.float32))
         extractor = CompactExtractor({network.kind: network}, RATE)
-        self._extraction = Extraction(extractor, [Wanted(cue)], rest_gain=0.0, rate=RATE)
+        self._extraction = Extraction(
+            extractor, [Wanted(network.any_cue())], rest_gain=0.0, rate=RATE
+        )
         rng = np.random.default_rng(0)
         self._hop = rng.normal(0, 0.05, round(HOP_S * RATE)).astype(np.float32)
 

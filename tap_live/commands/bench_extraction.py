@@ -17,7 +17,6 @@ from tap_live.extractors.compact import CompactExtractor
 from tap_live.extractors.network import Network, installed
 from tap_live.processor import Audio
 from tap_live.providers import CPU, Where
-from tap_live.targets import EmbeddedCue
 from tap_live.whisper.model import Progress as Told
 
 BUDGETS = {"voice": (32.0, 0.25), "sound": (48.0, 0.35)}  # ms of latency, share of a core
@@ -51,9 +50,8 @@ def measure_extraction(
 
 
 def _hop_times(network: Network, audio: Audio, rate: int, hops: int, tell: Told) -> HopTimes:
-    cue = EmbeddedCue("voice:bench", network.kind, network.any_cue(), np.zeros(0, np.float32))
     extractor = CompactExtractor({network.kind: network}, rate)
-    extraction = Extraction(extractor, [Wanted(cue)], rest_gain=0.0, rate=rate)
+    extraction = Extraction(extractor, [Wanted(network.any_cue())], rest_gain=0.0, rate=rate)
     return time_hops(
         extraction,
         audio,

@@ -11,10 +11,13 @@ from rich.progress import Progress
 from rich.table import Table
 
 from tap_live.commands.captioning import captioning
+from tap_live.commands.extracting import not_installed
 from tap_live.commands.options import Json
 from tap_live.commands.watch import stopped_by_signals
+from tap_live.extractors.network import Network, installed
 from tap_live.soak.findings import Finding
 from tap_live.soak.run import soak as run_soak
+from tap_live.targets import Asked
 
 WHISPER = "tiny.en"  # the quickest: it is the engine that is tried, not the words
 
@@ -32,7 +35,10 @@ def soak(
     Exit code 1 if a promise is broken.
     """
     seconds = hours * 3600
-    listener = captioning(whisper, "en")
+    ships = installed("voice")
+    if ships is None:
+        raise not_installed(Asked("voice", "anybody"))
+    network, listener = Network.open(ships), captioning(whisper, "en")
     console = Console(stderr=True)
     with (
         tempfile.TemporaryDirectory(prefix="tap-live-soak-") as folder,
@@ -43,6 +49,7 @@ def soak(
             seconds,
             seed,
             listener.make,
+            network,
             Path(folder),
             lambda at: bar.update(task, completed=at),
             stopped_by_signals,

@@ -14,6 +14,7 @@ from tap_live.extractors.spectra import Spectrum
 from tap_live.processor import Cue, TargetKind
 from tap_live.providers import CPU, Where
 from tap_live.runtime import Engine, State
+from tap_live.targets import EmbeddedCue
 
 BUNDLES = Path(__file__).parents[1] / "bundles"
 _KINDS: dict[str, TargetKind] = {"voice-extractor": "voice", "sound-extractor": "sound"}
@@ -96,12 +97,13 @@ class Network:
         outputs, state = self._engine.step({"spectrum": seen, "cue": vector}, state)
         return outputs["mask"].view(np.complex64)[:, 0], state
 
-    def any_cue(self) -> NDArray[np.float32]:
+    def any_cue(self) -> EmbeddedCue:
         """A cue that asks for nobody, for measurements."""
-        return np.full(self._cue, self._cue**-0.5, np.float32)
+        numbers = np.full(self._cue, self._cue**-0.5, np.float32)
+        return EmbeddedCue("anybody", self.kind, numbers, np.zeros(0, np.float32))
 
     def _warm_up(self) -> None:
-        self.mask(self._seen, self.any_cue(), self.start())
+        self.mask(self._seen, self.vector(self.any_cue()), self.start())
 
 
 def made_here() -> Path:

@@ -43,9 +43,15 @@ def read_tokens(port: int = DEFAULT_PORT) -> Tokens:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Tokens)
     except (OSError, msgspec.DecodeError) as error:
+        others = ", ".join(sorted(other.stem for other in path.parent.glob("*.json")))
+        instead = (
+            f"yours serve on {others}: give --port"
+            if others
+            else f"start one with `tap-live run --serve 127.0.0.1:{port}`"
+        )
         raise StorageError(
             f"wanted the tokens of an engine that serves on port {port}, found no such file "
-            f"{path}: start one with `tap-live run --serve 127.0.0.1:{port}`"
+            f"{path}: {instead}"
         ) from error
 
 

@@ -1,7 +1,6 @@
 """Models that fail when they are told to."""
 
 import time
-from collections.abc import Sequence
 from threading import Event
 
 import numpy as np
@@ -9,10 +8,11 @@ import numpy as np
 from tap_live.captions.stream import MakeCaptioner
 from tap_live.events import Caption
 from tap_live.extraction import Extraction, TellTrouble, Wanted
-from tap_live.processor import Audio, Cue, Embedding, Extractor, Processor, TargetKind, Targets
+from tap_live.extractors.compact import CompactExtractor
+from tap_live.extractors.network import Network
+from tap_live.processor import Audio, Extractor, Processor, Targets
 
 SLOW_S = 1.0  # that a slow call takes longer
-NONE = np.zeros(0, np.float32)
 
 
 class Orders:
@@ -74,37 +74,7 @@ class UnreliableExtractor:
         return self._extractor.flush()
 
 
-class Half:
-    """A cue for `Halves`."""
-
-    name = "half of it"
-    kind: TargetKind = "sound"
-    positive: Embedding = NONE
-    negative: Embedding = NONE
-
-
-class Halves:
-    """An extractor that costs nothing: each target is half of the mixture."""
-
-    lookahead = 0
-
-    def __init__(self) -> None:
-        self._rows = 0
-
-    def set_cues(self, cues: Sequence[Cue]) -> None:
-        self._rows = len(cues)
-
-    def push(self, block: Audio) -> Targets:
-        return np.tile(block / 2, (self._rows, 1))
-
-    def flush(self) -> Targets:
-        return np.zeros((self._rows, 0), np.float32)
-
-    def restart(self) -> None:
-        pass
-
-
-def extraction(orders: Orders, rate: int, tell: TellTrouble) -> Extraction:
-    """The stream's extraction, with an extractor under orders."""
-    extractor = UnreliableExtractor(Halves(), orders)
-    return Extraction(extractor, [Wanted(Half())], rest_gain=0.1, rate=rate, tell=tell)
+def extraction(network: Network, orders: Orders, rate: int, tell: TellTrouble) -> Extraction:
+    """The stream's extraction of one voice by `network`, its extractor under orders."""
+    extractor = UnreliableExtractor(CompactExtractor({network.kind: network}, rate), orders)
+    return Extraction(extractor, [Wanted(network.any_cue())], rest_gain=0.1, rate=rate, tell=tell)

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from tap_live.captions.stream import MakeCaptioner
+from tap_live.extractors.network import Network
 from tap_live.live import Live
 from tap_live.parts import Parts
 from tap_live.service.access import Access
@@ -31,6 +32,7 @@ def soak(
     seconds: float,
     seed: int,
     make_captioner: MakeCaptioner,
+    network: Network,
     folder: Path,
     progress: Callable[[float], None] = lambda at: None,
     inside: Callable[[Live], AbstractContextManager[None]] = lambda live: nullcontext(),
@@ -38,6 +40,7 @@ def soak(
     """Run a stream of so many seconds, and compare what happened with what is promised.
 
     Args:
+        network: what extracts.
         folder: for the recordings, some 350 MB an hour.
         progress: told the stream's seconds.
         inside: entered while the stream runs, which it may stop.
@@ -49,7 +52,7 @@ def soak(
     live = Live(
         Parts(
             source=source,
-            make_extraction=partial(extraction, extractor),
+            make_extraction=partial(extraction, network, extractor),
             make_captioner=unreliable(make_captioner, captioner),
             record=folder / "whole",
             seconds=seconds,

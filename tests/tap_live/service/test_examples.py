@@ -41,7 +41,7 @@ def test_captions_go_into_a_file(example, tmp_path):
 
 
 def test_captions_go_into_a_pipe(example):
-    assert example("captions_to_pipe.py") == "ana\tThe budget is\nana\tsettled.\nbo\tMaybe not.\n"
+    assert example("captions_to_pipe.py") == "ana\tThe budget is settled.\nbo\tMaybe not.\n"
 
 
 def test_the_newest_captions_go_into_a_text_for_obs(example, tmp_path):
