@@ -15,7 +15,7 @@ def test_the_tokens_are_there_while_the_engine_serves_and_no_longer():
     access = Access()
     with tokens_on_disk(access, 8801, "http://127.0.0.1:8801/"):
         assert read_tokens(8801).control == access.control_token
-    with pytest.raises(StorageError, match="start one with `tap-live run --serve 127.0.0.1:8801`"):
+    with pytest.raises(StorageError, match="start one with `tap-live run --serve"):
         read_tokens(8801)
 
 
