@@ -4,9 +4,11 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from threading import get_native_id
+from threading import Lock, get_native_id
 
 TURN_S = 0.0005
+_usual: list[float] = []  # the turn before ours, once for each stream that runs
+_changing = Lock()
 
 
 @contextmanager
@@ -14,14 +16,19 @@ def short_turns() -> Iterator[None]:
     """Let a thread that waits for the interpreter have it after half a millisecond.
 
     By itself Python hands it over every 5 ms: a third of a hop, which extraction waits when it
-    comes back from its network while another thread writes to hundreds of subscribers.
+    comes back from its network while another thread writes to hundreds of subscribers. It lasts
+    until the last of several streams has ended.
     """
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(min(before, TURN_S))
+    with _changing:
+        _usual.append(_usual[0] if _usual else sys.getswitchinterval())
+        sys.setswitchinterval(min(_usual[0], TURN_S))
     try:
         yield
     finally:
-        sys.setswitchinterval(before)
+        with _changing:
+            before = _usual.pop()
+            if not _usual:
+                sys.setswitchinterval(before)
 
 
 def ask_for_real_time() -> int | None:

@@ -24,6 +24,16 @@ def test_turns_are_short_inside_and_as_before_outside() -> None:
     assert sys.getswitchinterval() == before
 
 
+def test_turns_are_short_until_the_last_of_two_streams_has_ended() -> None:
+    before = sys.getswitchinterval()
+    first, second = short_turns(), short_turns()
+    first.__enter__()
+    with second:
+        first.__exit__(None, None, None)
+        assert sys.getswitchinterval() == pytest.approx(TURN_S)
+    assert sys.getswitchinterval() == before
+
+
 def test_turns_that_are_shorter_already_stay() -> None:
     before = sys.getswitchinterval()
     try:
