@@ -77,13 +77,17 @@ def parts_of(voices: Sequence[Voice], sound: str) -> list[Part]:
 
 @contextmanager
 def open_networks(where: Where) -> Iterator[dict[TargetKind, Network]]:
-    """Load those that are installed, for as long as they are needed. Raises: BundleError."""
+    """Load those that are installed, for as long as they are needed; say which are broken."""
     with ExitStack() as opened:
         networks = {}
-        for kind in KINDS:
-            if folder := installed(kind):
-                networks[kind] = Network.open(folder, where)
-                opened.callback(networks[kind].close)
+        for folder in filter(None, map(installed, KINDS)):
+            try:
+                network = Network.open(folder, where)
+            except BundleError as error:  # one of the user's own: captions go without it
+                warn(str(error))
+                continue
+            opened.callback(network.close)
+            networks[network.kind] = network
         yield networks
 
 

@@ -55,6 +55,14 @@ def test_where_no_network_for_sounds_is_installed_that_is_one_line(
     assert told in pairs.text
 
 
+def test_a_broken_network_of_the_users_own_is_named_and_left_out(monkeypatch, tmp_path, capfd):
+    (tmp_path / "manifest.json").write_text("{")
+    monkeypatch.setattr("tap_live.commands.apart.installed", lambda kind: tmp_path)
+    with open_networks(CPU) as networks:
+        assert networks == {}
+    assert str(tmp_path) in capfd.readouterr().err
+
+
 def test_without_any_network_it_is_said_and_nothing_fails(bundle, voices, brief, tmp_path, capfd):
     pairs = take_apart(bundle, voices, {}, tmp_path)
     assert not pairs.pairs
