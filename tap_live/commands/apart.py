@@ -14,6 +14,7 @@ from tap_live.audio.files import read_audio
 from tap_live.bundle import Bundle
 from tap_live.commands.extracting import Extracting
 from tap_live.commands.warning import warn
+from tap_live.errors import BundleError
 from tap_live.extraction import Wanted
 from tap_live.extractors.network import Network, installed
 from tap_live.outputs.file import FileOutput
