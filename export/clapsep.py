@@ -32,6 +32,7 @@ from tap_live.bundle import (
     write_manifest,
 )
 from tap_live.export.clapsep_graphs import Traceable, cue_graphs, separator_graphs
+from tap_live.export.emulation import told
 from tap_live.export.precision import halved
 from tap_live.export.verify import Parity, verify
 from tap_live.extractors.context import KIND
@@ -177,13 +178,14 @@ class Content:
 
     def seal(self, folder: Path, worst: Mapping[str, float]) -> Bundle:
         """Write the card, with the largest difference of each graph."""
+        parity = ", ".join(f"{name} {largest:.1e}" for name, largest in worst.items())
         card = CARD.format(
             seconds=self.dims.seconds,
             precision=self.precision,
             made_by=self.made_by,
             sources="; ".join(self.sources),
             graphs=", ".join(self.graphs),
-            parity=", ".join(f"{name} {largest:.1e}" for name, largest in worst.items()),
+            parity=told(parity, self.precision),
             size=sum((folder / file).stat().st_size for file in self._files) / 1e6,
         )
         return self.write(folder, card)

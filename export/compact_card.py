@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tap_live.export.emulation import told
 from tap_live.export.verify import Parity
 from tap_live.models.compact import Dims
 
@@ -82,7 +83,9 @@ def recipe_of(dims: Dims) -> Recipe:
 
 
 def _kept_as(precision: str) -> str:
-    return "fp16 on disk, fp32 when run" if precision == "fp32" else f"computed in {precision}"
+    if precision == "fp32":
+        return "fp16 on disk, fp32 when run"
+    return told(f"computed in {precision}", precision)
 
 
 def card(

@@ -77,6 +77,7 @@ class Report(msgspec.Struct, frozen=True):
     kept_in_fp32: list[str]
     versions: dict[str, str]
     engines: list[str] = []  # of TensorRT, by their files
+    emulated: bool = False  # what is compared is an emulation of the graphs: see `emulation`
 
     @property
     def faults(self) -> list[str]:

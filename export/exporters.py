@@ -27,6 +27,9 @@ Tell: TypeAlias = Callable[[str, int, int], None]
 """Told the stage, how much of it is done, and how much there is."""
 
 FIXED: Ranges = {}
+EMULATED = "proved by emulation on a CPU; not yet run on a card"
+"""What is said of an export of which nothing more could be shown (`emulation.py`)."""
+
 EXPORTERS = {
     "clapsep": "tap_live.export.of_clapsep",
     "compact": "tap_live.export.of_compact",

@@ -32,6 +32,7 @@ from tap_live.bundle import (
 )
 from tap_live.export.clapsep import TOLERANCES, Precision
 from tap_live.export.clapsep_graphs import Traceable
+from tap_live.export.emulation import told
 from tap_live.export.gentse_graphs import STATE, TorchStream, graphs_of
 from tap_live.export.precision import halved
 from tap_live.export.verify import Parity, verify
@@ -106,11 +107,12 @@ class Content:
 
     def seal(self, folder: Path, worst: Mapping[str, float]) -> Bundle:
         """Write the card, with the largest difference of each graph."""
+        parity = ", ".join(f"{name} {largest:.1e}" for name, largest in worst.items())
         card = CARD.format(
             **self.settings, rate=self.rate, made_by=self.made_by, sources="; ".join(SOURCES),
             seconds=f"{cast(int, self.settings['positions']) / POSITIONS_S:g}",
             graphs=", ".join(self.graphs), figures=self.figures,
-            parity=", ".join(f"{name} {largest:.1e}" for name, largest in worst.items()),
+            parity=told(parity, str(self.settings["precision"])),
             size=sum((folder / file).stat().st_size for file in self._files) / 1e6,
         )  # fmt: skip
         return self.write(folder, card)

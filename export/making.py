@@ -16,12 +16,13 @@ import torch
 from tap_live.bundle import MANIFEST, read_manifest
 from tap_live.engine_cache import this_machine
 from tap_live.errors import BundleError, ConfigError, StorageError
+from tap_live.export.emulation import by_emulation, device_of
 from tap_live.export.engine_check import compare_engines
 from tap_live.export.export_report import Report, graph_of, outputs_of, speeds_of
 from tap_live.export.exporters import Job, Subject, Tell, open_subject
 from tap_live.export.tensorrt_build import build_engines, tensorrt
 from tap_live.native import FOLDER
-from tap_live.providers import Device, Where
+from tap_live.providers import GPU_INSTALL
 from tap_live.whisper.assemble import RECORD, Record
 
 CARD = "README.md"
@@ -50,12 +51,12 @@ def check(job: Job) -> None:
     """Raises: ConfigError if this machine cannot make it, or the folder is not a bundle's;
     RuntimeMissingError without TensorRT; BundleError without a card.
     """
-    if job.precision == "bf16" and Where("cuda").first() == "cpu":
-        raise ConfigError(
-            "bf16 is for GPUs: ONNX Runtime multiplies no bf16 matrices on a CPU, so nothing "
-            "could be proved here; take fp32 or int8 for a CPU, fp16 for any GPU"
-        )
     if job.to == "tensorrt":
+        if by_emulation(job.precision):
+            raise ConfigError(
+                "bf16 engines are held against their graphs on the card, which takes ONNX "
+                f"Runtime's CUDA provider, found none: {GPU_INSTALL}"
+            )
         tensorrt()
         this_machine()
     _spare_others(job.out)
@@ -69,6 +70,7 @@ def _made(subject: Subject, folder: Path, job: Job, tell: Tell) -> Report:
     tell("task", 0, 1)
     task = subject.task(folder, job)
     tell("task", 1, 1)
+    emulated = by_emulation(job.precision)
     report = Report(
         model=job.model,
         to=job.to,
@@ -79,11 +81,12 @@ def _made(subject: Subject, folder: Path, job: Job, tell: Tell) -> Report:
         graphs=[graph_of(name, path) for name, path in graphs.items()],
         parity=outputs_of(compared),
         tolerance=subject.bounds.parity[job.precision],
-        speed=speeds_of(compared),
+        speed=[] if emulated else speeds_of(compared),
         task=task,
         allowed_loss=subject.bounds.task[job.precision],
         kept_in_fp32=list(subject.kept),
         versions=dict(_versions()),
+        emulated=emulated,
     )
     if report.faults:
         return report
@@ -99,8 +102,8 @@ def _built(
     """Build engines, and hold them against the graphs: what they compute is part of the proof."""
     engines = build_engines(graphs, folder, subject.ranges, tell)
     tell("engines, parity", 0, 1)
-    device: Device = "cuda" if job.precision == "bf16" else "cpu"
-    compared = compare_engines(graphs, folder, subject.given(folder, job), device)
+    given = subject.given(folder, job)
+    compared = compare_engines(graphs, folder, given, device_of(job.precision))
     tell("engines, parity", 1, 1)
     built = outputs_of({f"{name}, TensorRT": its for name, its in compared.items()})
     names = [str(job.out / engine.relative_to(folder)) for engine in engines]

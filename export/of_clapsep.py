@@ -17,6 +17,7 @@ from tap_live.errors import BundleError
 from tap_live.export import clapsep
 from tap_live.export.clapsep import TorchBackend
 from tap_live.export.clapsep_graphs import Traceable
+from tap_live.export.emulation import engine_of
 from tap_live.export.export_report import Task
 from tap_live.export.exporters import FIXED, Bounds, Job, Tell
 from tap_live.export.precision import brained, calibrated, feeds_of, half, quantised
@@ -27,7 +28,6 @@ from tap_live.models.clap import Clap
 from tap_live.models.clapsep import Separator, load
 from tap_live.models.training.clapsep_files import open_separator
 from tap_live.processor import Audio
-from tap_live.providers import Device
 from tap_live.runtime import Backend, Engine, Tensors
 
 # Of 8 bits single values are far off while the mean is not: there the task decides.
@@ -117,8 +117,8 @@ class ClapsepSubject:
         self._content.seal(folder, {name: its.largest for name, its in compared.items()})
 
     def _engine(self, folder: Path, name: str, job: Job) -> Engine:
-        device: Device = "cuda" if job.precision == "bf16" else "cpu"
-        return Engine(self._content.write(folder), name, device=device, threads=job.threads)
+        bundle = self._content.write(folder)
+        return engine_of(bundle, name, job.precision, threads=job.threads)
 
     def _converted(
         self, name: str, model: onnx.ModelProto, folder: Path, job: Job

@@ -16,6 +16,7 @@ from tap_live.errors import BundleError
 from tap_live.export import compact
 from tap_live.export.compact_card import NOT_MEASURED, Proof, recipe_of
 from tap_live.export.compact_graph import build
+from tap_live.export.emulation import engine_of
 from tap_live.export.export_report import Task
 from tap_live.export.exporters import FIXED, Bounds, Job, Tell
 from tap_live.export.precision import brained, calibrated, feeds_of, half, quantised
@@ -25,7 +26,6 @@ from tap_live.models.compact import CompactExtractor
 from tap_live.models.spectra import Spectra
 from tap_live.models.training.checkpoint import open_network
 from tap_live.processor import Audio
-from tap_live.providers import Device
 from tap_live.runtime import Backend, Engine, Tensors
 
 BOUNDS = Bounds(
@@ -97,11 +97,10 @@ class CompactSubject:
         compact.write(folder, model, self.net.dims, self._made_by, self._captions)
 
     def _engine(self, folder: Path, job: Job) -> Engine:
-        device: Device = "cuda" if job.precision == "bf16" else "cpu"
         bundle = open_bundle(folder, self.kind)
         # What ONNX Runtime makes of an fp16 graph for a CPU leaves roundings out.
         optimise = job.precision != "fp16"
-        return Engine(bundle, "step", device=device, threads=job.threads, optimise=optimise)
+        return engine_of(bundle, "step", job.precision, threads=job.threads, optimise=optimise)
 
     def _converted(self, model: onnx.ModelProto, folder: Path, job: Job) -> onnx.ModelProto:
         if job.precision == "bf16":

@@ -12,11 +12,12 @@ import numpy as np
 import onnx
 
 from tap_live.errors import BundleError, ConfigError
+from tap_live.export.emulation import engine_of
 from tap_live.export.export_report import Task
 from tap_live.export.exporters import Bounds, Job, Ranges, Tell
 from tap_live.export.gentse import CONTEXT_S, NOT_MEASURED, Content, Wanted, begin, stream_of
 from tap_live.export.gentse_graphs import TorchStream
-from tap_live.export.precision import half
+from tap_live.export.precision import brained, calibrated, feeds_of, half, quantised
 from tap_live.export.task import clip, two_voices
 from tap_live.export.verify import Compared, compare
 from tap_live.extractors.gentse_frames import MelStream, noise_at, places, read_at
@@ -28,7 +29,10 @@ from tap_live.processor import Audio
 from tap_live.runtime import Backend, Engine, Tensors
 from tap_live.voices.encoder import SpeakerEncoder
 
-BOUNDS = Bounds(parity={"fp32": 1e-3, "fp16": 3e-2}, task={"fp32": 0.01, "fp16": 0.05})
+BOUNDS = Bounds(
+    parity={"fp32": 1e-3, "fp16": 3e-2, "bf16": 1e-1, "int8": 3e-1},
+    task={"fp32": 0.01, "fp16": 0.05, "bf16": 0.05, "int8": 0.05},  # 0.05 nats are 0.4 dB
+)
 RANGES: Ranges = {"frames": (2, 100, 4000)}
 
 
@@ -74,12 +78,7 @@ class GentseSubject:
             path.touch()
         for done, (name, traceable) in enumerate(graphs.items()):
             tell("graphs", done, len(graphs))
-            model = traceable.build()
-            if job.precision == "fp16":
-                differs = partial(self._difference, name, folder, job)
-                model, kept = half(model, differs, BOUNDS.parity["fp16"])
-                self.kept = tuple(sorted({*self.kept, *kept}))
-            onnx.save(model, paths[name])
+            onnx.save(self._converted(name, traceable.build(), folder, job), paths[name])
         tell("graphs", len(graphs), len(graphs))
         self._content.write(folder)
         return paths
@@ -105,12 +104,32 @@ class GentseSubject:
     def seal(self, folder: Path, job: Job, compared: Mapping[str, Compared]) -> None:
         self._content.seal(folder, {name: its.largest for name, its in compared.items()})
 
+    def _converted(
+        self, name: str, model: onnx.ModelProto, folder: Path, job: Job
+    ) -> onnx.ModelProto:
+        if job.precision == "fp32":
+            return model
+        if job.precision == "bf16":
+            return brained(model)
+        if job.precision == "fp16":
+            differs = partial(self._difference, name, folder, job)
+            made, kept = half(model, differs, BOUNDS.parity["fp16"])
+            self.kept = tuple(sorted({*self.kept, *kept}))
+            return made
+        if job.to == "tensorrt":
+            stream = stream_of(self._content.graphs[name])
+            return calibrated(model, feeds_of(self._torch()[name], stream))
+        return quantised(model)
+
     def _torch(self) -> dict[str, Backend]:
         return {name: TorchStream(graph) for name, graph in self._content.graphs.items()}
 
     def _engines(self, folder: Path, job: Job) -> dict[str, Backend]:
         bundle = self._content.write(folder)
-        return {name: Engine(bundle, name, threads=job.threads) for name in self._content.graphs}
+        return {
+            name: engine_of(bundle, name, job.precision, threads=job.threads)
+            for name in self._content.graphs
+        }
 
     def _difference(self, name: str, folder: Path, job: Job, trial: onnx.ModelProto) -> float:
         onnx.save(trial, folder / f"{name}.onnx")

@@ -6,6 +6,7 @@ Whisper graphs that they are proved with.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,15 @@ from tap_live.captions.recogniser import Request
 from tap_live.captions.whisper import WhisperRecogniser
 from tap_live.errors import BundleError, ConfigError
 from tap_live.export import prompts
+from tap_live.export.emulation import told
 from tap_live.export.export_report import Task
 from tap_live.export.exporters import FIXED, Bounds, Job, Tell
+from tap_live.export.of_whisper import WhisperSubject
 from tap_live.export.prompts import NOT_MEASURED, logits_of_both
 from tap_live.export.task import clip, conversation
 from tap_live.export.verify import Compared, Parity
+from tap_live.export.whisper_nodes import SHIPPED_IN
+from tap_live.export.whisper_proof import opened, proved_in
 from tap_live.export.whisper_sessions import in_pytorch
 from tap_live.export.word_errors import errors
 from tap_live.models.training.prompt_files import whisper_folder
@@ -27,11 +32,13 @@ from tap_live.processor import Audio
 from tap_live.runtime import Tensors
 from tap_live.voices.encoder import SpeakerEncoder
 from tap_live.whisper.features import RATE
-from tap_live.whisper.model import Precision, Whisper
+from tap_live.whisper.model import Whisper
 from tap_live.whisper.prompts import VoicePrompts
 
-BOUNDS = Bounds(parity={"fp32": 1e-4, "int8": 3e-1}, task={"fp32": 0.7, "int8": 10.0})
-GRAPHS: dict[str, Precision] = {"fp32": "fp32", "int8": "int8"}
+BOUNDS = Bounds(
+    parity={"fp32": 1e-4, "fp16": 3e-2, "bf16": 1e-1, "int8": 3e-1},
+    task={"fp32": 0.7, "fp16": 0.7, "bf16": 0.7, "int8": 10.0},  # one word is 6 %
+)
 
 
 def open_subject(job: Job) -> "PromptSubject":
@@ -113,10 +120,18 @@ class PromptSubject:
             parity.largest,
             text,
             BOUNDS.parity[job.precision],
+            told(f"graphs in {job.precision}", job.precision),
         )
 
     def _live(self, job: Job) -> Whisper:
-        return Whisper.open(self._name, precision=GRAPHS[job.precision], threads=job.threads)
+        """Its Whisper in a precision: as it ships, or as `tap-live export whisper` makes it."""
+        if job.precision in SHIPPED_IN:
+            return Whisper.open(self._name, precision=job.precision, threads=job.threads)
+        folder = job.scratch / "whisper"
+        wanted = replace(job, model="whisper", checkpoint=self._name, out=folder, options={})
+        if not folder.is_dir():
+            WhisperSubject(wanted).write(folder, wanted, lambda *news: None)
+        return opened(proved_in(folder, wanted), wanted)
 
 
 def _talked_over() -> tuple[str, Audio]:

@@ -27,6 +27,10 @@ from tap_live.runtime import Backend, Tensors
 PRODUCTS = ("MatMul", "Gemm", "Conv")
 """What computing is: everything else costs little, and stays as exact as it was."""
 
+BF16_PRODUCTS = ("MatMul", "Gemm")
+"""Those that ONNX has in bf16 in the opsets of our graphs: convolutions from opset 22 on only, for
+which ONNX Runtime's CUDA provider lacks other kernels."""
+
 EXACT = ("Constant", "ConstantOfShape", "Range", "CastLike", "Resize", "Trilu", "CumSum")
 """What counts and places, and is never worth rounding."""
 
@@ -72,8 +76,8 @@ def halved(model: onnx.ModelProto, kept: Collection[str] = ()) -> onnx.ModelProt
 
 
 def brained(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same graph with its products in bf16, whose range is fp32's: for GPUs."""
-    others = {node.op_type for node in model.graph.node} - set(PRODUCTS)
+    """The same graph with products of matrices in bf16, whose range is fp32's: for GPUs."""
+    others = {node.op_type for node in model.graph.node} - set(BF16_PRODUCTS)
     return _Narrowing(model, TensorProto.BFLOAT16, others).made()
 
 

@@ -48,7 +48,7 @@ numbers, {parameters:,} parameters in fp16). Whisper itself is not changed and n
 
 - **Method:** Ma et al., arXiv:2312.08079; our own code (`models/ts_whisper.py`).
 - **Made by:** `{made_by}` from `{source}`, trained by `models/training` (`fit --kind prompts`).
-- **Checked:** the graphs give the network's logits to {worst:.0e} ({tolerance:.0e} allowed), with
+- **Checked:** {graphs} give the network's logits to {worst:.0e} ({tolerance:.0e} allowed), with
   rows of different voices and of none in one batch.
 - **Limits:** English read speech; one enrolment is one vector, so like voices are mixed up.
 
@@ -119,6 +119,7 @@ def seal(
     worst: float,
     figures: str = NOT_MEASURED,
     tolerance: float = TOLERANCE,
+    graphs: str = "the graphs",
 ) -> Bundle:
     """Write the card of prompts that were proved."""
     card = CARD.format(
@@ -131,6 +132,7 @@ def seal(
         source=source,
         worst=worst,
         tolerance=tolerance,
+        graphs=graphs,
         figures=figures,
     )
     (folder / "README.md").write_text(card, encoding="utf-8")

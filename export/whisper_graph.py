@@ -30,9 +30,7 @@ def encoder_graph(dims: Dims, prompt_length: int, how: How, weights: Weights) ->
 
     x = mel
     for number, channels in ((1, dims.n_mels), (2, width)):
-        kernel = g.weight(f"encoder/conv{number}/weight", "same", g.stored, width, channels, 3)
-        bias = g.weight(f"encoder/conv{number}/bias", "same", g.stored, width)
-        x = g.op("Gelu", g.narrow("Conv", x, kernel, bias, pads=[1, 1], strides=[number]))
+        x = g.op("Gelu", g.convolve(x, f"encoder/conv{number}", (width, channels, 3), number))
     x = g.op("Transpose", x, perm=[0, 2, 1])  # (A, T, W)
     table = g.weight(
         "encoder/position_encodings/encodings", "same", "float32", dims.n_audio_ctx, width
@@ -260,8 +258,7 @@ def _embedding(g: Graph, tokens: str, dims: Dims) -> str:
     variable, width = "decoder/embeddings/weight", dims.n_text_state
     if g.how != "rows":
         matrix = g.weight(variable, "same", g.stored, dims.n_vocab, width)
-        rows = g.op("Gather", matrix, tokens, axis=0)
-        return g.op("Cast", rows, to=TensorProto.FLOAT) if g.how == "half" else rows
+        return g.high(g.op("Gather", matrix, tokens, axis=0))
     codes = g.weight(variable, "codes", "int8", width, dims.n_vocab)
     scale = g.weight(variable, "scale", "float32", dims.n_vocab)
     codes = g.op("Transpose", g.op("Gather", codes, tokens, axis=1), perm=[1, 2, 0])

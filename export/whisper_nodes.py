@@ -10,22 +10,24 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from tap_live.whisper.table import FORMS, WeightSpec, WeightTable
+from tap_live.whisper.table import BFLOAT16, FORMS, WeightSpec, WeightTable
 
 WEIGHTS = "weights.bin"
 OPSET, IR_VERSION = 20, 10
 ALIGNMENT = 64  # bytes, of every weight in the file
 
 
-How: TypeAlias = Literal["float", "half", "rows"]
+How: TypeAlias = Literal["float", "half", "brain", "rows"]
 """How matrices are stored and multiplied.
 
 `float`: float32, standard operators only. `half`: likewise, products with weights and those of
-the encoder's attention in float16, everything between them in float32. `rows`: 8 bits with one
-scale for each output, and one for each row of the input, found as it comes; ONNX Runtime's own
-operators.
+the encoder's attention in float16, everything between them in float32. `brain`: products with
+matrices in bfloat16, the rest in float32; convolutions take it from opset 22 on only. `rows`: 8 bits
+with one scale for each output, and one for each row of the input, found as it comes; ONNX Runtime's
+own operators.
 """
-RECIPES: dict[str, How] = {"fp32": "float", "fp16": "half", "int8": "rows"}
+RECIPES: dict[str, How] = {"fp32": "float", "fp16": "half", "bf16": "brain", "int8": "rows"}
+STORED: dict[How, str] = {"half": "float16", "brain": BFLOAT16}
 SHIPPED_IN = ("fp32", "int8")
 
 
@@ -150,17 +152,31 @@ class Graph:
 
     @property
     def stored(self) -> str:
-        """The type of the matrices of `float` and `half`."""
-        return "float16" if self.how == "half" else "float32"
+        """The type of the matrices, but for those of `rows`."""
+        return STORED.get(self.how, "float32")
 
     def low(self, x: str) -> str:
         """The same in the type of the matrices."""
-        return self.op("Cast", x, to=TensorProto.FLOAT16) if self.how == "half" else x
+        return self.op("Cast", x, to=_onnx_type(self.stored)) if self.how in STORED else x
+
+    def high(self, x: str) -> str:
+        """The same in float32."""
+        return self.op("Cast", x, to=TensorProto.FLOAT) if self.how in STORED else x
+
+    def convolve(self, x: str, variable: str, shape: Sequence[int], stride: int) -> str:
+        """A kernel of three places over (A, channels, F), with a bias."""
+        exact = self.how == "brain"
+        stored = "float32" if exact else self.stored
+        kernel = self.weight(f"{variable}/weight", "same", stored, *shape)
+        bias = self.weight(f"{variable}/bias", "same", stored, shape[0])
+        y = self.op(
+            "Conv", x if exact else self.low(x), kernel, bias, pads=[1, 1], strides=[stride]
+        )
+        return y if exact else self.high(y)
 
     def narrow(self, kind: str, x: str, matrix: str, *more: str, **attributes: Any) -> str:
         """A product with a matrix that lies in its own type: float32 in, float32 out."""
-        y = self.op(kind, self.low(x), matrix, *more, **attributes)
-        return self.op("Cast", y, to=TensorProto.FLOAT) if self.how == "half" else y
+        return self.high(self.op(kind, self.low(x), matrix, *more, **attributes))
 
     def attend(
         self, q: str, k: str, v: str, width: int, bias: str | None, *, low: bool = False

@@ -168,7 +168,9 @@ def _load(
             file or graph, options, providers=_providers(device, whole, cache)
         )
     except Exception as error:  # ONNX Runtime's own exceptions share no base
-        raise BundleError(f"cannot load {graph} on {device}: {error}") from error
+        lacks = device == "cpu" and "NOT_IMPLEMENTED" in str(error)
+        hint = "; what was exported in bf16 takes a GPU" if lacks else ""
+        raise BundleError(f"cannot load {graph} on {device}: {error}{hint}") from error
 
 
 def _providers(device: str, whole: bool, cache: EngineCache | None) -> list[Any]:

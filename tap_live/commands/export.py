@@ -20,7 +20,16 @@ from tap_live.commands.warning import warn
 from tap_live.errors import ConfigError, RuntimeMissingError
 from tap_live.events import Progress as Told
 from tap_live.events import encode
-from tap_live.export.exporters import EXPORTERS, OPTIONS, Job, Precision, Target, Tell, module_of
+from tap_live.export.exporters import (
+    EMULATED,
+    EXPORTERS,
+    OPTIONS,
+    Job,
+    Precision,
+    Target,
+    Tell,
+    module_of,
+)
 
 if TYPE_CHECKING:
     from tap_live.export.export_report import Report
@@ -38,7 +47,7 @@ def export(
     out: Annotated[Path, typer.Option(help="Folder of the bundle; an earlier export is replaced.")],
     to: Annotated[Target, typer.Option(help="What is made; `tensorrt` needs the card.")] = "onnx",
     precision: Annotated[
-        Precision, typer.Option(help="What is computed in; bf16 is for GPUs only.")
+        Precision, typer.Option(help="What is computed in; bf16 is for GPUs.")
     ] = "fp32",
     option: Annotated[
         list[str] | None,
@@ -123,6 +132,8 @@ def _show(report: "Report") -> None:
         console.print(f"{one.graph}: {one.ratio:.2f} times as fast as PyTorch eager, here and now")
     if report.kept_in_fp32:
         console.print(f"kept in fp32: {', '.join(report.kept_in_fp32)}")
+    if report.emulated:
+        console.print(f"{report.precision}: {EMULATED}")
     for engine in report.engines:
         console.print(f"engine: {engine}", soft_wrap=True, markup=False)
     if not report.faults:

@@ -26,7 +26,7 @@ from tap_live.whisper.reader import Reader
 from tap_live.whisper.resident import Resident
 from tap_live.whisper.rules import Rules
 
-Precision: TypeAlias = Literal["int8", "fp16", "fp32"]
+Precision: TypeAlias = Literal["int8", "bf16", "fp16", "fp32"]
 Float32: TypeAlias = NDArray[np.float32]
 Int64: TypeAlias = NDArray[np.int64]
 Progress: TypeAlias = Callable[[str, int, int], None]

@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tap_live.errors import BundleError
+from tap_live.whisper.weights import bfloat16_bits
 
 Array = NDArray[Any]
+BFLOAT16 = "bfloat16"
 
 
 class WeightSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -22,13 +24,14 @@ class WeightSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     variable: str  # CTranslate2's name
     form: str  # a key of FORMS
-    dtype: str
+    dtype: str  # numpy's name, or BFLOAT16
     shape: tuple[int, ...]
     offset: int
 
     @property
     def bytes(self) -> int:
-        return np.dtype(self.dtype).itemsize * int(np.prod(self.shape))
+        size = 2 if self.dtype == BFLOAT16 else np.dtype(self.dtype).itemsize
+        return size * int(np.prod(self.shape))
 
 
 class WeightTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,7 +42,7 @@ class WeightTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def made(spec: WeightSpec, variables: Mapping[str, Array]) -> Array:
-    """Make one initialiser from published weights.
+    """Make one initialiser from published weights; one of bfloat16 as its bits.
 
     Raises: BundleError if the variable is missing or has another shape.
     """
@@ -56,6 +59,8 @@ def made(spec: WeightSpec, variables: Mapping[str, Array]) -> Array:
             f"{spec.variable!r} gives {result.shape}, wanted {spec.shape}: these are the weights "
             "of another model"
         )
+    if spec.dtype == BFLOAT16:
+        return bfloat16_bits(result)
     return np.ascontiguousarray(result, spec.dtype)
 
 

@@ -178,6 +178,13 @@ def _from_bfloat16(bits: NDArray[np.uint16]) -> NDArray[np.float32]:
     return (bits.astype(np.uint32) << 16).view(np.float32)
 
 
+def bfloat16_bits(values: NDArray[np.float32]) -> NDArray[np.uint16]:
+    """Finite numbers rounded to bfloat16, halves to even, as its bits: numpy has no such type."""
+    bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
+    even = (bits >> 16) & 1
+    return ((bits + 0x7FFF + even) >> 16).astype(np.uint16)
+
+
 def _multiplied_out(value: Array, scale: Array | None) -> Array:
     """CTranslate2 stores 127 / max of each row beside int8 codes, one number beside int16."""
     if scale is None or value.dtype.kind == "f":

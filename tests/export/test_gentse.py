@@ -16,7 +16,7 @@ from tap_live.bundle import open_bundle
 from tap_live.commands.extracting import asking
 from tap_live.errors import BundleError, ConfigError
 from tap_live.export import gentse_eval, gentse_minute
-from tap_live.export.exporters import Job
+from tap_live.export.exporters import EMULATED, Job, Precision
 from tap_live.export.gentse import Exported, Wanted, export_gentse
 from tap_live.export.making import make
 from tap_live.export.task import clip, two_voices
@@ -243,7 +243,10 @@ def test_the_command_line_takes_the_folder_of_a_bundle(
         asking(["voice:ana"], extractor="gentse").extracting()
 
 
-def test_the_export_command_makes_and_proves_the_bundle(net: GenTSE, tmp_path: Path) -> None:
+@pytest.mark.parametrize("precision", ["fp16", "bf16", "int8"])
+def test_the_export_command_makes_and_proves_the_bundle(
+    net: GenTSE, tmp_path: Path, precision: Precision
+) -> None:
     whisper = tmp_path / "whisper"
     whisper.mkdir()
     torch.manual_seed(0)
@@ -256,13 +259,16 @@ def test_the_export_command_makes_and_proves_the_bundle(net: GenTSE, tmp_path: P
     options = {"whisper": str(whisper), "seconds": "2", "steps": "1"}
     job = Job(
         model="gentse", checkpoint=str(tmp_path / "best.pt"), out=tmp_path / "made",
-        precision="fp16", options=options | {"vocoder": str(tmp_path / "vocoder.pt")},
+        precision=precision, options=options | {"vocoder": str(tmp_path / "vocoder.pt")},
     )  # fmt: skip
     report = make(job, lambda stage, done, total: None)
     assert not report.faults
     assert report.task is not None and report.task.unit == "nats"
-    made = GenNetwork.open(tmp_path / "made", threads=1)
-    assert (made.positions, made.steps) == (100, 1)
+    card = (tmp_path / "made" / "README.md").read_text()
+    assert (EMULATED in card) == report.emulated == (precision == "bf16")
+    if precision != "bf16":  # which takes a card
+        made = GenNetwork.open(tmp_path / "made", threads=1)
+        assert (made.positions, made.steps) == (100, 1)
     with pytest.raises(ConfigError, match="add --option vocoder=FILE"):
         make(replace(job, options=options), lambda stage, done, total: None)
     wrong = replace(job, checkpoint=str(tmp_path / "vocoder.pt"))

@@ -12,7 +12,7 @@ from tap_live.bundle import open_bundle
 from tap_live.errors import BundleError, ConfigError, StorageError
 from tap_live.export import making, of_compact, of_gentse
 from tap_live.export.export_report import Report, Task
-from tap_live.export.exporters import EXPORTERS, OPTIONS, Bounds, Job, open_subject
+from tap_live.export.exporters import EMULATED, EXPORTERS, OPTIONS, Bounds, Job, open_subject
 from tap_live.export.making import make
 from tap_live.extractors.network import Network
 from tap_live.models.compact import CompactExtractor, Dims
@@ -83,6 +83,19 @@ def test_a_compact_extractor_is_exported_proved_and_loaded(checkpoint, tmp_path,
     assert msgspec.json.decode(msgspec.json.encode(report), type=Report) == report
 
 
+def test_bf16_is_proved_by_emulation_where_no_card_is_and_that_is_said(checkpoint, tmp_path):
+    report, _ = made(job(checkpoint, tmp_path, precision="bf16"))
+    assert report.faults == [] and report.emulated
+    assert report.speed == []  # an emulation's is nobody's
+    assert 1e-4 < report.parity[0].largest <= report.tolerance
+    card = (tmp_path / "bundle" / "README.md").read_text()
+    assert f"computed in bf16 ({EMULATED})" in card
+    stored = onnx.load(tmp_path / "bundle" / "step.onnx").graph.initializer
+    assert onnx.TensorProto.BFLOAT16 in {tensor.data_type for tensor in stored}
+    with pytest.raises(BundleError, match="what was exported in bf16 takes a GPU"):
+        Network.open(tmp_path / "bundle", CPU)
+
+
 def test_an_export_that_computes_something_else_leaves_nothing(checkpoint, tmp_path, monkeypatch):
     bounds = Bounds(parity={"fp32": 0.0}, task={"fp32": -1.0})
     monkeypatch.setattr(of_compact.CompactSubject, "bounds", bounds)
@@ -135,8 +148,8 @@ def test_a_file_that_is_missing_is_named(checkpoint, tmp_path):
 
 
 def test_what_cannot_be_is_refused_before_anything_is_written(checkpoint, tmp_path):
-    with pytest.raises(ConfigError, match=r"bf16 is for GPUs: .* take fp32 or int8 for a CPU"):
-        made(job(checkpoint, tmp_path, precision="bf16"))
+    with pytest.raises(ConfigError, match=r"bf16 engines are held against .* on the card"):
+        made(job(checkpoint, tmp_path, precision="bf16", to="tensorrt"))
     (tmp_path / "no.pt").write_bytes(b"nothing")
     with pytest.raises(BundleError, match=r"wanted best\.pt or \.safetensors"):
         made(job(tmp_path / "no.pt", tmp_path))
@@ -190,7 +203,7 @@ def test_a_loss_is_a_change_for_the_worse():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16", "int8"])
 def test_whisper_is_exported_from_its_published_weights(precision, tmp_path):
     from tap_live.whisper.sources import entry_of, local
 
@@ -202,9 +215,11 @@ def test_whisper_is_exported_from_its_published_weights(precision, tmp_path):
     static = set() if precision == "int8" else {STATIC}
     assert {one.graph for one in report.parity} == {"encoder", "decoder", *static}
     assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
-    whisper = Whisper.open(tmp_path / "tiny")
-    hidden = whisper.encode(np.zeros((1, 80, 100), np.float32)).hidden
-    assert np.isfinite(hidden).all()
+    assert report.emulated == (precision == "bf16")
+    if precision != "bf16":  # which takes a card
+        whisper = Whisper.open(tmp_path / "tiny")
+        hidden = whisper.encode(np.zeros((1, 80, 100), np.float32)).hidden
+        assert np.isfinite(hidden).all()
     stored = {
         tensor.data_type
         for tensor in onnx.load(
@@ -212,13 +227,14 @@ def test_whisper_is_exported_from_its_published_weights(precision, tmp_path):
         ).graph.initializer
         if tensor.external_data
     }
-    wanted_type = {"fp32": 1, "fp16": 10, "int8": 3}[precision]
+    wanted_type = {"fp32": 1, "fp16": 10, "bf16": 16, "int8": 3}[precision]
     assert wanted_type in stored
     assert making.VERSIONS[0] in report.versions
 
 
 @pytest.mark.slow
-def test_prompts_are_exported_for_the_whisper_that_they_are_for(tmp_path):
+@pytest.mark.parametrize(("precision", "near"), [("fp32", 1e-4), ("fp16", 3e-2), ("bf16", 1e-1)])
+def test_prompts_are_exported_for_the_whisper_that_they_are_for(tmp_path, precision, near):
     from tap_live.export.whisper import SHIPPED
     from tap_live.models.ts_whisper import Prompts
     from tap_live.whisper.sources import entry_of, local
@@ -230,9 +246,13 @@ def test_prompts_are_exported_for_the_whisper_that_they_are_for(tmp_path):
     prompts.fit(0.04 * torch.rand(40, 256))
     torch.save({"weights": prompts.settled()}, tmp_path / "best.pt")
     out = tmp_path / "prompts"
-    report, _ = made(Job(model="ts-whisper", checkpoint=str(tmp_path / "best.pt"), out=out))
+    report, _ = made(
+        Job(model="ts-whisper", checkpoint=str(tmp_path / "best.pt"), out=out, precision=precision)
+    )
     assert {(one.graph, one.name) for one in report.parity} == {("prompted", "logits")}
-    assert report.parity[0].largest < 1e-4
+    assert report.parity[0].largest < near
+    assert f"graphs in {precision}" in (out / "README.md").read_text()
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["prompts"]
     assert report.parameters > 1000 and report.graphs == [] and report.speed == []
     assert report.faults == []
     assert open_bundle(out, "prompts").manifest.settings["whisper"] == "tiny.en"

@@ -29,7 +29,7 @@ def checkpoint(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16", "int8"])
 def test_a_separator_is_exported_and_proved_on_real_audio(checkpoint, tmp_path, precision):
     job = Job(
         model="clapsep", checkpoint=str(checkpoint), out=tmp_path / "clapsep", precision=precision

@@ -87,7 +87,10 @@ def test_a_decoder_whose_caches_are_static_says_what_pytorch_and_growing_ones_do
         found.append([*said, np.stack(state.cache)])
     pytorch, growing, fixed = found
     for one, other, third in zip(fixed, growing, pytorch, strict=True):
-        apart, off = {"fp32": (1e-4, 1e-4), "fp16": (1e-2, 2e-2), "bf16": (0.1, 0.1)}[job.precision]
+        # bf16 says logits of 16 and more to an eighth
+        apart, off = {"fp32": (1e-4, 1e-4), "fp16": (1e-2, 2e-2), "bf16": (0.1, 0.25)}[
+            job.precision
+        ]
         np.testing.assert_allclose(one, other, atol=apart)
         np.testing.assert_allclose(one, third, atol=off)
 
