@@ -121,12 +121,12 @@ class NativeEngine:
         for one in self._spec.state:
             if one.input not in arrays:  # what the last step made of it
                 self._card.copy_on(one.output, one.input, self._bytes(one.output))
+        self._step += 1  # whatever becomes of it: nobody goes on with what a failed step left
         self._execute()
         outputs = [np.empty(self._shape(o.name), self._dtype(o.name)) for o in self._spec.outputs]
         for output, value in zip(self._spec.outputs, outputs, strict=True):
             self._card.copy_out(output.name, value)
         self._card.settle()
-        self._step += 1
         return outputs, [Kept(self._step)] * len(self._spec.state)
 
     @property

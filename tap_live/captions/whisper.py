@@ -36,6 +36,17 @@ class WhisperRecogniser:
         known = self._tokenizer.languages if self._tokenizer.multilingual else ("en",)
         self.languages = tuple(known)
 
+    def warm_up(self, language: str | None) -> None:
+        """Do on silence what the first speech will ask for, which loads what loads late.
+
+        Args:
+            language: that will be asked for; None: it is heard, where the model knows several.
+        """
+        silence = np.zeros(RATE, np.float32)
+        if language is None and len(self.languages) > 1:
+            self.detect(silence)
+        self.recognise(Request(audio=silence, language=language or "en"))
+
     def recognise(self, request: Request) -> Hypothesis:
         seconds = len(request.audio) / RATE
         encoded = self._encode(request.audio)

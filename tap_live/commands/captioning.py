@@ -4,15 +4,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import numpy as np
 from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from tap_live.captions.gate import Gate
-from tap_live.captions.recogniser import Request
 from tap_live.captions.stream import MakeCaptioner
 from tap_live.captions.streaming import StreamingCaptioner, StreamingConfig
-from tap_live.captions.vad import RATE, Vad
+from tap_live.captions.vad import Vad
 from tap_live.captions.whisper import WhisperRecogniser
 from tap_live.commands.options import DEFAULT_WHISPER
 from tap_live.providers import CPU, Where
@@ -59,7 +57,7 @@ def captioning(
     name = whisper or DEFAULT_WHISPER
     model = load_whisper(name, where=where)
     recogniser = WhisperRecogniser(model)
-    recogniser.recognise(Request(audio=np.zeros(RATE, np.float32), language=language or "en"))
+    recogniser.warm_up(language)
     config = StreamingConfig(language=language)
 
     def make(start: float, first_id: int) -> StreamingCaptioner:

@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from tap_live.captions.choir import Choir, RememberingEncoder, ears
-from tap_live.captions.recogniser import Request
 from tap_live.captions.streaming import StreamingCaptioner, StreamingConfig
-from tap_live.captions.vad import RATE, Vad
+from tap_live.captions.vad import Vad
 from tap_live.captions.whisper import WhisperRecogniser
 from tap_live.commands.captioning import Captioning, captioning, load_whisper
 from tap_live.commands.extracting import Asking, Extracting, not_installed
@@ -117,8 +116,7 @@ class Choirs:
             WhisperRecogniser(model, prompts.of([np.array(voice.embedding, np.float32)]))
             for voice in voices
         ]
-        silence = np.zeros(RATE, np.float32)
-        self._recognisers[0].recognise(Request(audio=silence, language=language or "en"))
+        self._recognisers[0].warm_up(language)
 
     def make(self, start: float, first_id: int) -> Choir:
         """Begin at `start` seconds of the stream, with captions numbered from `first_id`."""

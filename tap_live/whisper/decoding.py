@@ -12,11 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from tap_live.errors import ConfigError
-from tap_live.whisper.beam import InArrays, beam_search, sample
+from tap_live.errors import BundleError, ConfigError
+from tap_live.whisper.beam import InArrays, Ranking, beam_search, sample
 from tap_live.whisper.beam_rows import OnDevice
 from tap_live.whisper.model import Encoded, Prompt, Whisper
-from tap_live.whisper.reader import Reader
 from tap_live.whisper.rows import greedy_rows
 from tap_live.whisper.rules import Rules, log_softmax
 from tap_live.whisper.search import Attention, Spoken, Window, greedy
@@ -172,7 +171,10 @@ def detect_language(
     if not tokenizer.multilingual:
         return "en", {"en": 1.0}
     start = np.array([[tokenizer.sot]], np.int64)
-    logits = model.decode(start, model.start(encoded, prompt))[0][0, -1:]  # (1, V)
+    if model.resident:  # what decodes it in arrays would be loaded for this alone
+        logits = model.reader(encoded, prompt, Rules(tokenizer, timestamps=False)).logits(start)
+    else:
+        logits = model.decode(start, model.start(encoded, prompt))[0][0, -1:]  # (1, V)
     names, tokens = zip(*tokenizer.languages.items(), strict=True)
     likely = np.exp(log_softmax(logits[:, list(tokens)]))[0]
     return names[int(likely.argmax())], dict(zip(names, likely.tolist(), strict=True))
@@ -224,21 +226,34 @@ def _attempt(
     if temperature > 0:
         random = np.random.default_rng(options.seed)
         spoken = sample(window, temperature, options.best_of, options.length_penalty, random)
-    elif options.beam > 1:
-        beams = OnDevice(window, _reader(window)) if window.model.resident else InArrays(window)
-        spoken = beam_search(window, beams, options.beam, options.patience, options.length_penalty)
     elif window.model.resident:
-        (spoken,) = greedy_rows(_reader(window), [window], [options.draft])
+        spoken = _on_device(window, options)
+    elif options.beam > 1:
+        spoken = _beams(window, InArrays(window), options)
     else:
         spoken = greedy(window, options.draft)
     return _hypothesis(spoken, window, language, temperature)
 
 
-def _reader(window: Window) -> Reader:
-    return window.model.reader(window.encoded, window.prompt, window.rules)
+def _on_device(window: Window, options: DecodingOptions) -> Spoken:
+    reader = window.model.reader(window.encoded, window.prompt, window.rules)
+    if options.beam == 1:
+        return greedy_rows(reader, [window], [options.draft])[0]
+    spoken = _beams(window, OnDevice(window, reader), options)
+    reader.done(spoken.logprobs)
+    return spoken
+
+
+def _beams(window: Window, ranking: Ranking, options: DecodingOptions) -> Spoken:
+    return beam_search(window, ranking, options.beam, options.patience, options.length_penalty)
 
 
 def _hypothesis(spoken: Spoken, window: Window, language: str, temperature: float) -> Hypothesis:
+    if np.isnan([*spoken.logprobs, spoken.no_speech]).any():
+        raise BundleError(
+            f"wanted words from Whisper on {window.model.device}, found NaN: its weights are "
+            "broken, or their precision is too low (take fp32), or `tap-live doctor` looks at it"
+        )
     text = window.tokenizer.decode(spoken.tokens).strip()
     sampled = spoken.logprobs[len(window.prefix) :]
     timeless = window.start[-1] == window.tokenizer.no_timestamps

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from tap_live.binding import Part
 from tap_live.whisper.resident import Chosen, Ints, Opened, Resident, Said
@@ -129,6 +129,17 @@ class Reader:
         self._here, self._there = self._there, self._here
         self._own = self._own + columns
         return logits, look
+
+    def logits(self, tokens: Ints) -> NDArray[np.float32]:
+        """Read (B, N) tokens; the logits of what follows the last, (B, V), as an array."""
+        found: NDArray[np.float32] = self._decoded(tokens, tokens.shape[1], 1)[0].numpy()[:, -1]
+        self.done(found)
+        return found
+
+    def done(self, found: ArrayLike) -> None:
+        """Say that the search is over: if nothing in what was found is NaN, the caches are good."""
+        if not np.isnan(found).any():
+            self._resident.vouch()
 
     def keep(self, own: Ints) -> None:
         """Forget what each row read after so many columns of its own: it is written over."""

@@ -96,6 +96,7 @@ class Resident:
         self._shape = caches[0].shape[1:]  # H, positions, D
         self._held: list[list[Any]] = [[], []]
         self._rows = self.readers = 0
+        self._vouched = True  # that all numbers in the caches are finite
 
     @property
     def positions(self) -> int:
@@ -103,9 +104,20 @@ class Resident:
         return int(self._shape[1])
 
     def begin(self) -> int:
-        """Give the caches to a new reader; return its number."""
+        """Give the caches to a new reader; return its number.
+
+        They are made anew unless it was vouched for them: a mask is added, and nought times NaN is
+        NaN, so what a failed step left in places that nobody is shown would spoil every answer.
+        """
+        if not self._vouched:
+            self._held, self._rows = [[], []], 0
+        self._vouched = False
         self.readers += 1
         return self.readers
+
+    def vouch(self) -> None:
+        """Say that the newest reader's search ended, and that nothing in it was NaN."""
+        self._vouched = True
 
     def caches(self, rows: int) -> list[Caches]:
         """Two sets of caches, which hold numbers that nobody is shown."""

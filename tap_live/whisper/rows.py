@@ -121,6 +121,7 @@ def greedy_rows(
             _verify(reader, rows)
         else:
             _go_on(reader, rows, min(ahead, *(row.left for row in going)))
+    reader.done([logprob for row in rows for logprob in row.logprobs])
     return [row.spoken() for row in rows]
 
 

@@ -320,6 +320,22 @@ def test_a_state_that_was_gone_on_from_already_is_refused(card, tmp_path):
         engine.run({"x": x}, {"total": first})
 
 
+def test_nobody_goes_on_with_the_state_that_a_failed_step_left(card, tmp_path, monkeypatch):
+    engine = NativeEngine(SPEC, write(tmp_path))
+    x, start = {"x": np.ones(2, np.float32)}, {"total": np.zeros(2, np.float32)}
+    _, (first,) = engine.run(x, start)
+    monkeypatch.setattr(card.trt, "starts", False)
+    with pytest.raises(BundleError, match="TensorRT could not start the step"):
+        engine.run(x, {"total": first})
+    monkeypatch.setattr(card.trt, "starts", True)
+    with pytest.raises(BundleError, match="wanted the state after step 2, found that after 1"):
+        engine.run(x, {"total": first})
+    (nan,), _ = engine.run({"x": np.full(2, np.nan, np.float32)}, start)
+    assert np.isnan(nan).all()
+    (y,), _ = engine.run(x, start)
+    np.testing.assert_array_equal(y, [1, 1])
+
+
 def test_what_cuda_complains_of_is_said(card, tmp_path):
     engine = NativeEngine(SPEC, write(tmp_path))
     card.cuda.error = 700

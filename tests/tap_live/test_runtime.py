@@ -99,6 +99,20 @@ def test_a_state_that_stays_on_its_device_gives_the_same_stream(tmp_path):
         np.testing.assert_array_equal(state["total"].numpy(), expected["total"])
 
 
+def test_a_state_of_nan_that_stays_on_its_device_is_gone_with_the_first_state(tmp_path):
+    """A stage that begins again after NaN, or a step that failed, sees nothing of before."""
+    engine = Engine(summing_bundle(tmp_path), "sum")
+    engine._run = engine._run_bound
+    x = np.array([1, 2], np.float32)
+    _, state = engine.step({"x": x}, engine.initial_state())
+    _, spoilt = engine.step({"x": x * np.float32("nan")}, state)
+    assert np.isnan(spoilt["total"].numpy()).all()
+    with pytest.raises(BundleError, match="refused its input"):
+        engine.step({"x": x[:1]}, state)
+    np.testing.assert_array_equal(engine.step({"x": x}, state)[0]["y"], 2 * x)  # as it was
+    np.testing.assert_array_equal(engine.step({"x": x}, engine.initial_state())[0]["y"], x)
+
+
 def test_warming_up_needs_the_length_of_every_free_axis(tmp_path):
     bundle = summing_bundle(tmp_path)
     engine = Engine(bundle, "sum")

@@ -9,14 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import tokenizers
 
-from tap_live.errors import ConfigError
+from tap_live.errors import BundleError, ConfigError
 from tap_live.whisper.decoding import DecodingOptions, decode, decode_rows, tokenizer_of
 from tap_live.whisper.features import RATE, context_frames, log_mel
-from tap_live.whisper.model import Prompt, Whisper
+from tap_live.whisper.model import Encoded, Prompt, Whisper
 from tap_live.whisper.resident import Chosen
 from tap_live.whisper.rows import greedy_rows
 from tap_live.whisper.rules import Rules
@@ -64,6 +65,21 @@ def keeping(model: Whisper) -> Whisper:
     other = Whisper(model.folder)
     other.resident = other.kept_on("cpu")
     return other
+
+
+def on_a_card(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Have graphs said to be on a card; return the names of those that are loaded."""
+    from tap_live.providers import Placed
+    from tap_live.whisper import model
+
+    placed, real = list[str](), model.place
+
+    def load(graph: Path, device: str, **options: Any) -> Placed:
+        placed.append(graph.name)
+        return Placed(real(graph).session, "cuda")
+
+    monkeypatch.setattr(model, "place", load)
+    return placed
 
 
 def mel(rows: int, seed: int = 0, frames: int = 60) -> Any:
@@ -272,17 +288,10 @@ def test_an_export_without_static_caches_is_searched_in_arrays(
     plain: Whisper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Even on a card; and with them nothing loads the graph of the others until it is asked."""
-    from tap_live.providers import Placed, Where
+    from tap_live.providers import Where
     from tap_live.whisper import model
 
-    placed = []
-
-    def on_a_card(graph: Path, device: str, **options: Any) -> Placed:
-        placed.append(graph.name)
-        return Placed(real(graph).session, "cuda")
-
-    real = model.place
-    monkeypatch.setattr(model, "place", on_a_card)
+    placed = on_a_card(monkeypatch)
     monkeypatch.setattr(model, "Resident", lambda encoder, decoder, device: device)
     card = Whisper(plain.folder, where=Where("cuda"))
     assert (card.resident, card.device) == ("cuda", "cuda")
@@ -295,6 +304,95 @@ def test_an_export_without_static_caches_is_searched_in_arrays(
     monkeypatch.setattr(card, "resident", None)
     same(decode(card, plain.encode(mel(1)), GREEDY), decode(plain, plain.encode(mel(1)), GREEDY))
     assert placed[4:] == ["decoder.onnx"]
+
+
+@pytest.mark.parametrize("language", [None, "en"])
+def test_warming_up_loads_all_that_the_first_words_need(
+    plain: Whisper, language: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The language of a model that knows several included, which is heard on the device too."""
+    from tap_live.captions.recogniser import Request
+    from tap_live.captions.whisper import WhisperRecogniser
+    from tap_live.providers import Where
+    from tap_live.whisper import model, resident
+
+    speech = np.random.default_rng(4).standard_normal(2 * RATE).astype(np.float32)
+    several = Whisper(plain.folder)
+    several.dims = msgspec.structs.replace(several.dims, multilingual=True)
+    arrays = WhisperRecogniser(several)
+    heard, said = arrays.detect(speech), arrays.recognise(Request(audio=speech))
+
+    placed, real = on_a_card(monkeypatch), resident.place
+    monkeypatch.setattr(
+        model, "Resident", lambda encoder, decoder, _: resident.Resident(encoder, decoder, "cpu")
+    )
+    monkeypatch.setattr(
+        resident, "place", lambda graph, *on: placed.append(graph.name) or real(graph, *on)
+    )
+    card = Whisper(plain.folder, where=Where("cuda"))
+    card.dims = several.dims
+    recogniser = WhisperRecogniser(card)
+    detected, detect = [], recogniser.detect
+    monkeypatch.setattr(recogniser, "detect", lambda audio: detected.append(1) or detect(audio))
+    recogniser.warm_up(language)
+    assert len(detected) == (language is None)
+    before = [*placed]
+    assert recogniser.detect(speech) == pytest.approx(heard, rel=1e-3)
+    found = recogniser.recognise(Request(audio=speech))
+    assert [word.tokens for word in found.words] == [word.tokens for word in said.words]
+    assert placed == before and "decoder.onnx" not in placed
+
+
+@pytest.mark.parametrize("beam", [1, 3])
+def test_nothing_that_a_failed_step_left_on_the_device_is_seen_by_the_next_window(
+    plain: Whisper, kept: Whisper, beam: int
+) -> None:
+    options = replace(GREEDY, beam=beam, max_tokens=8)
+    good = kept.encode(mel(1))
+    wanted = decode(plain, plain.encode(mel(1)), options)
+    same(decode(kept, good, options), wanted)
+    assert kept.resident is not None
+    held = kept.resident.caches(1)[0][0].whole
+    for model in (plain, kept):
+        with pytest.raises((BundleError, ValueError)):  # a beam of NaN has no best
+            decode(model, spoilt(good), options)
+    same(decode(kept, good, options), wanted)
+    assert kept.resident.caches(1)[0][0].whole is not held
+
+
+def test_what_lies_where_nobody_may_look_counts_if_it_is_nan(kept: Whisper) -> None:
+    """So caches that nobody vouches for have to be made anew."""
+    good = kept.encode(mel(1))
+    for encoded in (spoilt(good), good):
+        with pytest.raises(BundleError, match="wanted words from Whisper on cpu, found NaN"):
+            decode(kept, encoded, GREEDY)
+        assert kept.resident is not None
+        kept.resident.vouch()
+
+
+def test_a_search_that_was_broken_off_leaves_nothing_to_the_next(
+    plain: Whisper, kept: Whisper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The card's complaint ends the search after NaN was written."""
+    from tap_live.whisper import resident
+
+    good = kept.encode(mel(2))
+    monkeypatch.setattr(resident.Resident, "choose", refused)
+    with pytest.raises(RuntimeError, match="CUDA error 700"):
+        decode_rows(kept, spoilt(good), [GREEDY] * 2)
+    monkeypatch.undo()
+    found = decode_rows(kept, good, [GREEDY] * 2)
+    wanted = decode_rows(plain, plain.encode(mel(2)), [GREEDY] * 2)
+    assert [one.tokens for one in found] == [one.tokens for one in wanted]
+
+
+def spoilt(encoded: Encoded) -> Encoded:
+    here = encoded.fetched()
+    return replace(here, cross_v=here.cross_v * np.float32("nan"))
+
+
+def refused(*given: Any) -> Any:
+    raise RuntimeError("CUDA error 700")
 
 
 @pytest.mark.parametrize("on", [False, True])
