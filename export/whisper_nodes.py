@@ -22,9 +22,9 @@ How: TypeAlias = Literal["float", "half", "brain", "rows"]
 
 `float`: float32, standard operators only. `half`: likewise, products with weights and those of
 the encoder's attention in float16, everything between them in float32. `brain`: products with
-matrices in bfloat16, the rest in float32; convolutions take it from opset 22 on only. `rows`: 8 bits
-with one scale for each output, and one for each row of the input, found as it comes; ONNX Runtime's
-own operators.
+matrices in bfloat16, the rest in float32; convolutions take it from opset 22 on only. `rows`: 8
+bits with one scale for each output, and one for each row of the input, found as it comes; ONNX
+Runtime's own operators.
 """
 RECIPES: dict[str, How] = {"fp32": "float", "fp16": "half", "bf16": "brain", "int8": "rows"}
 STORED: dict[How, str] = {"half": "float16", "brain": BFLOAT16}
