@@ -130,6 +130,7 @@ class PromptSubject:
         folder = job.scratch / "whisper"
         wanted = replace(job, model="whisper", checkpoint=self._name, out=folder, options={})
         if not folder.is_dir():
+            folder.mkdir(parents=True)
             WhisperSubject(wanted).write(folder, wanted, lambda *news: None)
         return opened(proved_in(folder, wanted), wanted)
 

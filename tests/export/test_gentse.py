@@ -243,6 +243,7 @@ def test_the_command_line_takes_the_folder_of_a_bundle(
         asking(["voice:ana"], extractor="gentse").extracting()
 
 
+@pytest.mark.usefixtures("traced_once")
 @pytest.mark.parametrize("precision", ["fp16", "bf16", "int8"])
 def test_the_export_command_makes_and_proves_the_bundle(
     net: GenTSE, tmp_path: Path, precision: Precision

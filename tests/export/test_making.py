@@ -232,9 +232,8 @@ def test_whisper_is_exported_from_its_published_weights(precision, tmp_path):
     assert making.VERSIONS[0] in report.versions
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("precision", "near"), [("fp32", 1e-4), ("fp16", 3e-2), ("bf16", 1e-1)])
-def test_prompts_are_exported_for_the_whisper_that_they_are_for(tmp_path, precision, near):
+def prompts_of(folder):
+    """Prompts for tiny.en that were taught nothing."""
     from tap_live.export.whisper import SHIPPED
     from tap_live.models.ts_whisper import Prompts
     from tap_live.whisper.sources import entry_of, local
@@ -244,14 +243,34 @@ def test_prompts_are_exported_for_the_whisper_that_they_are_for(tmp_path, precis
     torch.manual_seed(0)
     prompts = Prompts(SHIPPED["tiny.en"].dims)
     prompts.fit(0.04 * torch.rand(40, 256))
-    torch.save({"weights": prompts.settled()}, tmp_path / "best.pt")
-    out = tmp_path / "prompts"
-    report, _ = made(
-        Job(model="ts-whisper", checkpoint=str(tmp_path / "best.pt"), out=out, precision=precision)
+    torch.save({"weights": prompts.settled()}, folder / "best.pt")
+    return str(folder / "best.pt")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["fp16", "bf16"])
+def test_prompts_are_held_against_the_whisper_of_their_precision(tmp_path, precision):
+    job = Job(
+        model="ts-whisper", checkpoint=prompts_of(tmp_path), out=tmp_path / "o", precision=precision
     )
+    with torch.inference_mode():
+        subject = open_subject(job)
+        subject.write(tmp_path / "made", job, lambda *news: None)
+        compared = subject.compare(tmp_path / "made", job)
+        subject.seal(tmp_path / "made", job, compared)
+    assert 1e-5 < compared["prompted"].largest <= subject.bounds.parity[precision]
+    assert f"graphs in {precision}" in (tmp_path / "made" / "README.md").read_text()
+    made = job.scratch / "whisper" / "decoder.onnx"  # gone with the rest when all is made
+    kinds = {t.data_type for t in onnx.load(made, load_external_data=False).graph.initializer}
+    assert {"fp16": 10, "bf16": 16}[precision] in kinds
+
+
+@pytest.mark.slow
+def test_prompts_are_exported_for_the_whisper_that_they_are_for(tmp_path):
+    checkpoint, out = prompts_of(tmp_path), tmp_path / "prompts"
+    report, _ = made(Job(model="ts-whisper", checkpoint=checkpoint, out=out))
     assert {(one.graph, one.name) for one in report.parity} == {("prompted", "logits")}
-    assert report.parity[0].largest < near
-    assert f"graphs in {precision}" in (out / "README.md").read_text()
+    assert report.parity[0].largest < 1e-4
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["prompts"]
     assert report.parameters > 1000 and report.graphs == [] and report.speed == []
     assert report.faults == []

@@ -29,6 +29,7 @@ def checkpoint(tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("traced_once")
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16", "int8"])
 def test_a_separator_is_exported_and_proved_on_real_audio(checkpoint, tmp_path, precision):
     job = Job(
