@@ -107,7 +107,7 @@ class Stats(Event, frozen=True, tag="stats"):
     stages: dict[str, StageStats]
     backlog: float  # seconds of audio that captions still have to read
     lost: int  # samples since the start
-    overload: float  # declared, seconds since the start
+    overload: float  # seconds since the start that captions skipped or extraction let pass
 
 
 class Device(Event, frozen=True, tag="device"):

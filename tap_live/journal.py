@@ -92,7 +92,7 @@ class Journal:
     stages: dict[str, list[StageStats]] = field(default_factory=dict)
     backlog: float = 0.0  # seconds, the largest
     lost: int = 0  # samples
-    overload: float = 0.0  # seconds, declared
+    overload: float = 0.0  # seconds
     incidents: list[Warned | Failed] = field(default_factory=list)
     unlisted: int = 0  # incidents beyond `MOST_INCIDENTS`
     hello: Hello | None = None

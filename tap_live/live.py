@@ -377,9 +377,10 @@ class Live:
         for name, device in (("input", self._parts.source), ("output", self._output)):
             if device.delay:
                 stages[name] = StageStats(delay=device.delay, time=0.0, share=0.0)
+        skipped = self._transcription.skipped_s if self._transcription else 0.0
         return Stats(
             stages=stages,
             backlog=self._transcription.backlog if self._transcription else 0.0,
             lost=self._lost + self._parts.source.lost,
-            overload=0.0,  # declared overload: nothing in a normal stream injects a fault
+            overload=self._overload.rested + skipped,
         )

@@ -18,10 +18,15 @@ class OverloadConfig:
 
 
 class Overload:
-    """Watch how far a worker is behind; `resting` says whether the mixture should pass."""
+    """Watch how far a worker is behind; `resting` says whether the mixture should pass.
+
+    Attributes:
+        rested: seconds of the stream that it passed so far.
+    """
 
     def __init__(self, rate: int, config: OverloadConfig | None = None) -> None:
         self.resting = False
+        self.rested = 0.0
         self._config = config or OverloadConfig()
         self._rate = rate
         self._rest = self._config.rest
@@ -33,6 +38,7 @@ class Overload:
         """Take how far the worker is and the stream is, in samples; say what changes."""
         now, behind = end / self._rate, (end - position) / self._rate
         excused = self._came_at_once(now, behind, (end - self._end) / self._rate)
+        self.rested += self.resting * (end - self._end) / self._rate
         self._end = end
         if not self.resting and behind > self._config.late and not excused:
             if now - self._since > self._config.steady:

@@ -202,7 +202,7 @@ def _stages(journal: Journal) -> str:
         _table(("stage", "delay", "block", "worst", "of a core"), rows)
         + '<p class="soft"><small>Delay is of the stage itself; block is the compute of one, '
         f"median and worst. Largest backlog {_seconds(journal.backlog)}, "
-        f"lost samples {journal.lost}, declared overload {_seconds(journal.overload)}.</small></p>"
+        f"lost samples {journal.lost}, overload {_seconds(journal.overload)}.</small></p>"
     )
 
 

@@ -141,6 +141,11 @@ class Transcription:
         """Seconds of audio still to be read."""
         return (self._ring.end - self._reader.position) / self._rate
 
+    @property
+    def skipped_s(self) -> float:
+        """Seconds of the stream that were skipped so far."""
+        return sum(stop - start for start, stop in self.skipped) / self._rate
+
     def stats(self) -> StageStats:
         return self._workload.stats(delay=self.backlog)
 

@@ -20,6 +20,7 @@ from harness import (
     run,
 )
 
+from tap_live.events import Stats
 from tap_live.live import PATIENCE_S
 from tap_live.parts import Parts
 from tap_live.sources.file import FileSource
@@ -57,6 +58,9 @@ def test_an_extractor_that_is_too_slow_lets_the_mixture_pass_says_so_and_recover
     told = codes(events)
     assert told[0] == "extraction-slow"
     assert told == ["extraction-slow", "extraction-recovered"] * (len(told) // 2)
+    rests = [event for event in events if getattr(event, "code", "") == "extraction-recovered"]
+    overload = [event.overload for event in events if isinstance(event, Stats)]
+    np.testing.assert_allclose(overload[-1], sum(one.stop - one.start for one in rests), atol=0.1)
     assert lost(events) == 0
     assert heard_all(tmp_path / "kept", 12)
     output = kept(tmp_path / "kept", "output.wav")
@@ -135,6 +139,8 @@ def test_captions_that_are_too_slow_skip_with_a_warning_and_follow_late(tmp_path
     late = {int(final.words[0].text) for final in finals(events) if final.late}
     timely = {int(final.words[0].text) for final in finals(events) if not final.late}
     assert all(any(g.start - 1 <= second < g.stop for g in gaps) for second in late)
+    overload = [event.overload for event in events if isinstance(event, Stats)]
+    np.testing.assert_allclose(overload[-1], sum(gap.stop - gap.start for gap in gaps))
     assert late | timely == set(range(seconds))
 
 

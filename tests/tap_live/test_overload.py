@@ -1,5 +1,7 @@
 from itertools import pairwise
 
+import numpy as np
+
 from tap_live.overload import Overload, OverloadConfig
 
 RATE = 1000
@@ -26,6 +28,7 @@ def test_too_slow_is_said_once_and_so_is_recovery():
     overload, said = story(*slow, *well)
     assert said == [(10.0, "extraction-slow"), (12.0, "extraction-recovered")]
     assert not overload.resting
+    np.testing.assert_allclose(overload.rested, 2.0)
 
 
 def test_it_rests_on_while_it_is_still_behind():

@@ -119,7 +119,7 @@ def test_known_captions_give_the_right_figures() -> None:
     assert re.search(r"shown \(partial\) ?0.88 s ?0.97 s ?1.00 s", text), text
     assert re.search(r"final ?1.50 s ?1.90 s ?2.00 s", text), text
     assert re.search(r"captions ?700 ms ?123 ms ?123 ms ?30%", text), text
-    assert "Largest backlog 1.25 s, lost samples 42, declared overload 0.50 s" in text
+    assert "Largest backlog 1.25 s, lost samples 42, overload 0.50 s" in text
     bar = page.all("button", class_="bar")[0]
     assert (bar["data-from"], bar["data-to"]) == ("1.00", "1.50")
     assert "left:25.000%;width:12.500%" in (bar["style"] or "")
