@@ -6,14 +6,13 @@ Each round runs three phases one after the other, so that what else the machine 
 all alike. In every phase a thread extracts a hop every 16 ms, and publishes ten events a second
 (captions and levels in turn) on the bus. Subscribers live in a process of their own;
 some never read. Reported are the time of a hop (wall clock, so with all waiting for the
-interpreter's lock and for a core), the time from publishing to reading, and what the service
-itself takes of a core.
+interpreter's lock and for a core), the time from publishing to reading, what the service
+itself takes of a core, and by how much the engine's memory grew from before the first reader.
 """
 
 import asyncio
 import contextlib
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -41,6 +40,7 @@ from tap_live.service.access import Access
 from tap_live.service.commands import Tell
 from tap_live.service.hub import Hub
 from tap_live.service.server import Service, ServiceConfig
+from tap_live.soak.evidence import held_mb
 
 HOP_S = 0.016
 RATE = 48_000
@@ -77,6 +77,7 @@ class Engine:
     took: list[float] = field(default_factory=list)  # seconds, a hop
     late: list[float] = field(default_factory=list)  # seconds after a hop was due, when done
     worked_s: float = 0.0  # of a core, by the thread itself
+    published: int = 0
 
     def run(self, seconds: float) -> None:
         """Work for a while, by the clock, on a thread like that of a live stream."""
@@ -85,15 +86,15 @@ class Engine:
 
     def _run(self, seconds: float) -> None:
         ask_for_real_time()
-        begin, events = time.monotonic(), 0
+        begin = time.monotonic()
         for hop in range(round(seconds / HOP_S)):
             due = begin + hop * HOP_S
             time.sleep(max(0.0, due - time.monotonic()))
             began = time.perf_counter()
             self.work()
-            while events < (hop + 1) * HOP_S * EVENTS_A_SECOND:
-                events += 1
-                self._publish(events)
+            while self.published < (hop + 1) * HOP_S * EVENTS_A_SECOND:
+                self.published += 1
+                self._publish(self.published)
             self.took.append(time.perf_counter() - began)
             self.late.append(time.monotonic() - due)
         self.worked_s = time.thread_time()
@@ -204,13 +205,18 @@ def measure(
         command = [sys.executable, "-m", "tap_live.export.service_readers", str(port)]
         options = {"--readers": readers, "--never-read": never_read, "--seconds": seconds + SLACK_S}
         command += [str(word) for option in options.items() for word in option]
+        held = held_mb()
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         assert process.stdout.readline() == "connected\n"
         before = time.process_time()
         engine.run(seconds)
         share = (time.process_time() - before - engine.worked_s) / seconds
-        found = facts() | {"share_of_a_core": round(share, 4)}
+        found = facts() | {
+            "published": engine.published,
+            "share_of_a_core": round(share, 4),
+            "grown_mb": round(held_mb() - held, 1),
+        }
         result = json.loads(process.stdout.read())
         process.wait()
     return engine, result | found
@@ -251,8 +257,7 @@ def main(
         }
         for phase in PHASES
     }
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    text = json.dumps({"phases": figures, "peak_rss_mb": round(peak)}, indent=1)
+    text = json.dumps({"phases": figures}, indent=1)
     typer.echo(text)
     if out:
         out.write_text(text + "\n", encoding="utf-8")

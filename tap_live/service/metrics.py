@@ -38,7 +38,8 @@ def metrics(hub: Hub) -> str:
     if hub.stats:
         write("backlog_seconds", "gauge", "Audio not captioned yet.", {"": hub.stats.backlog})
         write("lost_samples_total", "counter", "Samples lost.", {"": hub.stats.lost})
-        write("overload_seconds_total", "counter", "Captions skipped, extraction let pass.", {"": hub.stats.overload})
+        what = "Captions skipped, extraction let pass."
+        write("overload_seconds_total", "counter", what, {"": hub.stats.overload})
         stages = hub.stats.stages
         labels = {name: f'{{stage="{name}"}}' for name in stages}
         for field, help in (("share", "Of one core."), ("delay", "In seconds.")):
