@@ -7,12 +7,15 @@ from pathlib import Path
 import msgspec
 
 from tap_live.events import Caption, Warned
+from tap_live.recorder import MIXTURE
 from tap_live.soak.evidence import Evidence
-from tap_live.soak.faults import Fault
+from tap_live.soak.faults import LASTING, Fault
 from tap_live.soak.meeting import RATE, Turn
+from tap_live.soak.room import BLOCK, LEAD
 from tap_live.soak.trend import Trend
 from tap_live.soak.verify import finals_of, missing_samples, wrong_words
 
+AHEAD = LEAD + BLOCK + round(LASTING["microphone stalls"][1] * RATE)  # of the engine, at the most
 STEADY_S = 900.0  # a shorter stream says nothing about growth
 GROWTH_MB = 16.0  # of memory, that is noise
 GROWTH_S = 0.5  # of delay, likewise
@@ -74,7 +77,9 @@ def findings(streamed: Streamed, evidence: Evidence, errors: Sequence[str]) -> l
 
 
 def _samples(streamed: Streamed, evidence: Evidence) -> list[Finding]:
-    missing = missing_samples(streamed.whole / "mixture.wav", streamed.seed, streamed.delivered)
+    missing = missing_samples(
+        streamed.whole / MIXTURE, streamed.seed, streamed.delivered, _due(streamed)
+    )
     gaps = [(a[1], b[0]) for a, b in zip(streamed.delivered, streamed.delivered[1:], strict=False)]
     gone = sum(stop - start for start, stop in gaps)
     return [
@@ -86,6 +91,12 @@ def _samples(streamed: Streamed, evidence: Evidence) -> list[Finding]:
             abs(evidence.lost - gone) <= RATE // 1000 * max(1, len(gaps)),
         ),
     ]
+
+
+def _due(streamed: Streamed) -> int:
+    """Where the stream ended: where it says, or where the device had got to, but for its lead."""
+    given = streamed.delivered[-1][1] if streamed.delivered else 0
+    return max(round(streamed.seconds * RATE), given - AHEAD)
 
 
 def _finals(streamed: Streamed, evidence: Evidence) -> list[Finding]:

@@ -12,6 +12,7 @@ from tap_live.live import Live
 from tap_live.parts import Parts
 from tap_live.service.access import Access
 from tap_live.service.control import LiveControl
+from tap_live.service.history import History
 from tap_live.service.hub import Hub
 from tap_live.service.mixing import LiveMix
 from tap_live.service.server import Service, ServiceConfig
@@ -26,6 +27,7 @@ from tap_live.soak.trouble import Stage, Trouble
 from tap_live.soak.visitors import GoodReader, Strangers
 
 EVENTS = 1024  # that may wait for the service
+FINALS = 200  # that it holds: as many within minutes, so what grows later is a leak
 
 
 def soak(
@@ -59,7 +61,7 @@ def soak(
         )
     )
     source.given = lambda: round(live.at * live.rate)
-    hub, tap = Hub(), AudioTap()
+    hub, tap = Hub(History(FINALS)), AudioTap()
     live.tap(tap.push)
     control = LiveControl(live, LiveMix(live), record=folder / "whole", folder=folder)
     faults = plan(seed, seconds)

@@ -17,31 +17,37 @@ NEAR = 16  # samples by which positions may be off, for gaps are measured by a c
 MARK = 256  # samples by which a place is found
 
 
-def missing_samples(recording: Path, seed: int, delivered: Sequence[tuple[int, int]]) -> int:
+def missing_samples(
+    recording: Path, seed: int, delivered: Sequence[tuple[int, int]], end: int
+) -> int:
     """Count the samples that were delivered and are not in their place in a recording.
 
     Args:
         delivered: ranges of the meeting's samples, in order.
+        end: position up to which they are due; a recording that ends before lacks the rest.
     """
     missing = 0
     with soundfile.SoundFile(recording) as file:
-        for start, audio in _spans(seed, delivered, file.frames):
-            begin = max(0, start - NEAR)
-            file.seek(begin)
-            kept = file.read(start - begin + len(audio) + NEAR, dtype="float32")
-            missing += _differing(audio, kept)
+        for start, audio in _spans(seed, delivered, end):
+            there = audio[: max(0, file.frames - NEAR - start)]
+            missing += len(audio) - len(there)
+            if len(there) >= MARK:
+                begin = max(0, start - NEAR)
+                file.seek(begin)
+                kept = file.read(start - begin + len(there) + NEAR, dtype="float32")
+                missing += _differing(there, kept)
     return missing
 
 
 def _spans(
-    seed: int, delivered: Sequence[tuple[int, int]], length: int
+    seed: int, delivered: Sequence[tuple[int, int]], end: int
 ) -> Iterator[tuple[int, Audio]]:
-    """Yield positions and samples of the meeting that were delivered, within `length`."""
+    """Yield positions and samples of the meeting that were delivered, up to `end`."""
     chunks = Meeting(seed).blocks(CHUNK)
-    for begin in range(0, length, CHUNK):
+    for begin in range(0, min(end, delivered[-1][1] if delivered else 0), CHUNK):
         chunk = next(chunks)
         for start, stop in delivered:
-            first, last = max(start, begin), min(stop, begin + CHUNK, length - NEAR)
+            first, last = max(start, begin), min(stop, begin + CHUNK, end - NEAR)
             if last - first >= MARK:
                 yield first, chunk[first - begin : last - begin]
 

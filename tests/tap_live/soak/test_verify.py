@@ -5,7 +5,7 @@ import soundfile
 from tap_live.events import Caption, Word
 from tap_live.recorder import Recorder
 from tap_live.soak.meeting import RATE, Meeting
-from tap_live.soak.verify import missing_samples, wrong_words
+from tap_live.soak.verify import NEAR, missing_samples, wrong_words
 
 SEED, LENGTH = 5, 20 * RATE
 HEARD = [(0, 5 * RATE), (7 * RATE, LENGTH)]
@@ -31,7 +31,7 @@ def test_a_meeting_is_the_same_however_it_is_cut():
 
 
 def test_what_was_delivered_and_kept_is_not_missing(recorded):
-    assert missing_samples(recorded(), SEED, HEARD) == 0
+    assert missing_samples(recorded(), SEED, HEARD, LENGTH) == 0
 
 
 def test_a_block_that_became_silence_is_missing(recorded):
@@ -39,12 +39,32 @@ def test_a_block_that_became_silence_is_missing(recorded):
         audio[RATE : RATE + 320] = 0
         return audio
 
-    assert missing_samples(recorded(spoil), SEED, HEARD) >= 310  # noise may be as small
+    assert missing_samples(recorded(spoil), SEED, HEARD, LENGTH) >= 310  # noise may be as small
 
 
 def test_all_after_a_block_that_was_left_out_is_missing(recorded):
     path = recorded(lambda audio: np.delete(audio, slice(RATE, RATE + 320)))
-    assert missing_samples(path, SEED, HEARD) > 5 * RATE
+    assert missing_samples(path, SEED, HEARD, LENGTH) > 5 * RATE
+
+
+def test_what_was_delivered_beyond_the_end_of_a_recording_is_missing(recorded):
+    path = recorded(lambda audio: audio[: 5 * RATE])
+    assert missing_samples(path, SEED, HEARD, LENGTH) == pytest.approx(13 * RATE, abs=NEAR)
+
+
+def test_of_a_recording_that_ends_in_the_midst_only_the_rest_is_missing(recorded):
+    path = recorded(lambda audio: audio[: 9 * RATE])
+    assert missing_samples(path, SEED, HEARD, LENGTH) == 11 * RATE
+
+
+def test_an_empty_recording_lacks_everything(recorded):
+    path = recorded(lambda audio: audio[:0])
+    assert missing_samples(path, SEED, HEARD, LENGTH) == pytest.approx(18 * RATE, abs=NEAR)
+
+
+def test_what_was_delivered_after_the_end_of_the_stream_is_not_due(recorded):
+    path = recorded(lambda audio: audio[: 19 * RATE])
+    assert missing_samples(path, SEED, HEARD, 19 * RATE) == 0
 
 
 def test_words_that_a_part_lacks_are_counted(tmp_path):
