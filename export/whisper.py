@@ -93,7 +93,8 @@ the user's cache (`tap_live/whisper/assemble.py`).
 ASSEMBLED = {
     "fp32": "standard operators only; assembled",
     "fp16": "products with weights in fp16, what lies between them in fp32; assembled",
-    "bf16": "products of matrices in bf16, what lies between them in fp32; assembled",
+    "bf16": "products with weights in bf16, but for the encoder's attention, the rest in fp32; "
+    "assembled",
     "int8": "8-bit weights, activations quantised row by row as they come; assembled",
 }
 

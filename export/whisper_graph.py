@@ -41,10 +41,10 @@ def encoder_graph(dims: Dims, prompt_length: int, how: How, weights: Weights) ->
         name = f"encoder/layer_{layer}"
         x = _encoder_prompt(g, x, prompt, on, layer, prompt_length, positions)
         y = g.norm(x, f"{name}/self_attention/layer_norm", width)
-        fused = g.linear(y, f"{name}/self_attention/linear_0", width, 3 * width)
+        fused = g.linear(y, f"{name}/self_attention/linear_0", width, 3 * width, exact=True)
         parts = g.ops("Split", 3, fused, axis=-1, num_outputs=3)
         mixed = _self_attention(g, parts, width, heads)
-        y = g.linear(mixed, f"{name}/self_attention/linear_1", width, width)
+        y = g.linear(mixed, f"{name}/self_attention/linear_1", width, width, exact=True)
         x = g.perceptron(g.op("Add", x, y), name, width)
     hidden = g.norm(x, "encoder/layer_norm", width)
     g.output(hidden, "hidden", "float32", ["A", "T", width])

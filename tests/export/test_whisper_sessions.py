@@ -122,9 +122,12 @@ def test_what_is_multiplied_in_half_is_stored_in_half(made):
     job, folder = made
     model = onnx.load(folder / "encoder.onnx", load_external_data=False)
     stored = {t.name: t.data_type for t in model.graph.initializer if t.external_data}
-    matrices = {kind for name, kind in stored.items() if "linear" in name and "weight" in name}
+    linear = {n: kind for n, kind in stored.items() if "linear" in n and "weight" in n}
+    attending = {kind for name, kind in linear.items() if "encoder" in name and "self_att" in name}
+    matrices = {kind for name, kind in linear.items() if "self_att" not in name}
     norms = {kind for name, kind in stored.items() if "layer_norm" in name}
     assert matrices == {"fp32": {1}, "fp16": {10}, "bf16": {16}, "int8": {1, 3}}[job.precision]
+    assert attending == ({1} if job.precision == "bf16" else matrices)
     kernels = {kind for name, kind in stored.items() if "conv" in name}
     assert kernels == {{"fp16": 10}.get(job.precision, 1)}  # no bf16 before opset 22
     assert norms == {onnx.TensorProto.FLOAT}

@@ -363,11 +363,12 @@ def test_nothing_that_a_failed_step_left_on_the_device_is_seen_by_the_next_windo
 def test_what_lies_where_nobody_may_look_counts_if_it_is_nan(kept: Whisper) -> None:
     """So caches that nobody vouches for have to be made anew."""
     good = kept.encode(mel(1))
-    for encoded in (spoilt(good), good):
-        with pytest.raises(BundleError, match="wanted words from Whisper on cpu, found NaN"):
-            decode(kept, encoded, GREEDY)
-        assert kept.resident is not None
-        kept.resident.vouch()
+    with pytest.raises(BundleError, match="wanted words from Whisper on cpu, found NaN"):
+        decode(kept, spoilt(good), GREEDY)
+    assert kept.resident is not None
+    kept.resident.vouch()
+    with pytest.raises(BundleError, match="wanted words from Whisper on cpu, found NaN"):
+        decode(kept, good, GREEDY)
 
 
 def test_a_search_that_was_broken_off_leaves_nothing_to_the_next(
