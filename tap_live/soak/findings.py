@@ -17,8 +17,9 @@ from tap_live.soak.verify import finals_of, missing_samples, wrong_words
 
 AHEAD = LEAD + BLOCK + round(LASTING["microphone stalls"][1] * RATE)  # of the engine, at the most
 STEADY_S = 900.0  # a shorter stream says nothing about growth
-GROWTH_MB = 16.0  # of memory, that is noise
-GROWTH_S = 0.5  # of delay, likewise
+GROWTH_MB = 16.0  # of memory, at the most, however much it goes up and down
+ARENA_MB = 1.0  # in which Python takes memory: so much more is no growth
+GROWTH_S = 0.5  # of delay, that is noise
 HEARD = 0.5  # of a turn's words
 EXPECTED = {  # incidents that a fault may cause
     "microphone sticks": ("device-stuck", "samples-lost"),
@@ -195,10 +196,7 @@ def _trends(streamed: Streamed, evidence: Evidence) -> list[Finding]:
         if not final.late and not _rushed(final.at, streamed.faults)
         for word in final.words
     ]
-    return [
-        _trend("memory", "MB", Trend.of(evidence.memory), GROWTH_MB, streamed.seconds),
-        _trend("delay of finals", "s", Trend.of(delays), GROWTH_S, streamed.seconds),
-    ]
+    return [_memory(evidence, streamed.seconds), _delay(Trend.of(delays), streamed.seconds)]
 
 
 def _rushed(at: float, faults: Sequence[Fault]) -> bool:
@@ -208,18 +206,35 @@ def _rushed(at: float, faults: Sequence[Fault]) -> bool:
     )
 
 
-def _trend(what: str, unit: str, trend: Trend | None, most: float, seconds: float) -> Finding:
-    if trend is None:
-        return Finding(what, "too few", "")
-    if seconds < STEADY_S:
-        return Finding(what, f"median {trend.median:.2f} {unit}", "")
-    measured = f"median {trend.median:.2f} {unit}, {trend.slope:+.2f} ± {trend.error:.2f} {unit}/h"
+def _memory(evidence: Evidence, seconds: float) -> Finding:
+    trend = Trend.of(evidence.memory)
+    if trend is None or seconds < STEADY_S:
+        return _too_short("memory", "MB", trend)
+    most = min(GROWTH_MB, max(ARENA_MB, trend.by_chance))
     return Finding(
-        what,
-        f"{measured}, grown by {trend.growth:+.2f} {unit}",
-        f"grows by at most {most:g} {unit}",
-        trend.growth <= most,
+        "memory",
+        _measured(trend, "MB"),
+        f"a slope within two errors, or growth within {most:.1f} MB; never over {GROWTH_MB:g} MB",
+        trend.growth <= most or (trend.slope <= 2 * trend.error and trend.growth <= GROWTH_MB),
     )
+
+
+def _delay(trend: Trend | None, seconds: float) -> Finding:
+    if trend is None or seconds < STEADY_S:
+        return _too_short("delay of finals", "s", trend)
+    promise = f"grows by at most {GROWTH_S:g} s"
+    return Finding("delay of finals", _measured(trend, "s"), promise, trend.growth <= GROWTH_S)
+
+
+def _measured(trend: Trend, unit: str) -> str:
+    return (
+        f"median {trend.median:.2f} {unit}, {trend.slope:+.2f} ± {trend.error:.2f} {unit}/h, "
+        f"grown by {trend.growth:+.2f} {unit}"
+    )
+
+
+def _too_short(what: str, unit: str, trend: Trend | None) -> Finding:
+    return Finding(what, f"median {trend.median:.2f} {unit}" if trend else "too few", "")
 
 
 def _count(what: str, found: int) -> Finding:

@@ -1,5 +1,6 @@
 """Whether something grows."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -15,6 +16,7 @@ class Trend:
     slope: float  # an hour, a line through the medians of 30 parts
     error: float  # of the slope, standard
     growth: float  # of the median, from the second quarter of the stream to the last
+    noise: float  # of one part's median about the line, standard
 
     @classmethod
     def of(cls, samples: Sequence[tuple[float, float]]) -> Self | None:
@@ -28,8 +30,8 @@ class Trend:
         x = np.array([at[part].mean() for part in parts]) / 3600
         y = np.array([np.median(values[part]) for part in parts])
         slope, offset = np.polyfit(x, y, 1)
-        spread = np.sum((y - slope * x - offset) ** 2) / max(1, len(x) - 2)
-        error = np.sqrt(spread / np.sum((x - x.mean()) ** 2))
+        noise = np.sqrt(np.sum((y - slope * x - offset) ** 2) / max(1, len(x) - 2))
+        error = noise / np.sqrt(np.sum((x - x.mean()) ** 2))
         third = at[0] + (at[-1] - at[0]) / 3
         two_thirds = at[0] + 2 * (at[-1] - at[0]) / 3
         early, late = values[at <= third], values[at >= two_thirds]
@@ -38,4 +40,14 @@ class Trend:
             slope=float(slope),
             error=float(error),
             growth=float(np.median(late) - np.median(early)),
+            noise=float(noise),
         )
+
+    @property
+    def by_chance(self) -> float:
+        """A growth that noise alone explains: two standard errors of a difference of two medians.
+
+        Each is taken to be as uncertain as that of a single part, though it is of ten: what went
+        up stays up for a while, so parts beside each other are no independent looks.
+        """
+        return 2 * math.sqrt(2) * self.noise

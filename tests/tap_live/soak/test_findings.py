@@ -13,6 +13,7 @@ from tap_live.soak.evidence import Evidence
 from tap_live.soak.faults import Fault
 from tap_live.soak.findings import (
     AHEAD,
+    ARENA_MB,
     GROWTH_MB,
     GROWTH_S,
     STEADY_S,
@@ -77,11 +78,11 @@ def soaked(tmp_path, meeting):
     return clean
 
 
-def wander(growth=0.0):
-    """MB over an hour, of which the middle of the second quarter and the last are known."""
+def wander(growth=0.0, noise=1.0):
+    """MB over an hour, which grow by so much from the second quarter to the last."""
     at = np.arange(0, SECONDS, 20.0)
-    noise = np.random.default_rng(0).standard_normal(len(at))
-    return list(zip(at, 300 + noise + growth * at / (SECONDS / 2), strict=True))
+    values = 300 + noise * np.random.default_rng(0).standard_normal(len(at))
+    return list(zip(at, values + growth * at / (SECONDS / 2), strict=True))
 
 
 def broken(made, folder):
@@ -193,9 +194,23 @@ def test_a_turn_while_the_microphone_was_gone_is_none(soaked):
     assert soaked.broken() == []
 
 
-def test_memory_that_grows_by_more_than_the_bound_is_one(soaked):
-    soaked.memory = wander(growth=GROWTH_MB * 1.1)
+@pytest.mark.parametrize("noise", [0.01, 1.0, 50.0])
+def test_memory_that_grows_by_more_than_the_bound_is_one_whatever_the_noise(soaked, noise):
+    soaked.memory = wander(growth=GROWTH_MB * 2, noise=noise)
     assert soaked.broken() == ["memory"]
+
+
+def test_memory_that_grows_steadily_is_one_however_little_if_noise_does_not_explain_it(soaked):
+    soaked.memory = wander(growth=2 * ARENA_MB, noise=0.1)
+    assert soaked.broken() == ["memory"]
+
+
+@pytest.mark.parametrize(("growth", "noise"), [(2 * ARENA_MB, 4.0), (0.9 * ARENA_MB, 0.01)])
+def test_memory_that_grows_within_its_noise_or_by_less_than_python_takes_is_none(
+    soaked, growth, noise
+):
+    soaked.memory = wander(growth, noise)
+    assert soaked.broken() == []
 
 
 def test_memory_of_a_stream_too_short_to_tell_is_none(soaked):
