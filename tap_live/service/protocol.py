@@ -31,6 +31,7 @@ from tap_live.events import (
     encode,
 )
 from tap_live.service.access import Access, Role
+from tap_live.service.allowance import Allowance
 from tap_live.service.audio_frames import FORMATS, AudioFrame, Format, pack
 from tap_live.service.history import key_of
 from tap_live.service.outbox import Message, Outbox
@@ -120,7 +121,7 @@ class Session:
         self.closing: ClosingError | None = None  # why the connection has to end
         self._feed, self._access = feed, access
         self._began = now
-        self._allowance, self._allowed_at = MESSAGES_AT_ONCE, now
+        self._allowance = Allowance(MESSAGES_A_SECOND, MESSAGES_AT_ONCE, now)
         self._garbage = 0
         self._blocked_since: float | None = None
         self.greet()
@@ -191,10 +192,7 @@ class Session:
             self.closing = ClosingError(CloseCode.SLOW, "too much is waiting to be read")
 
     def _spend(self, cost: float, now: float) -> None:
-        earned = (now - self._allowed_at) * MESSAGES_A_SECOND
-        self._allowance = min(MESSAGES_AT_ONCE, self._allowance + earned) - cost
-        self._allowed_at = now
-        if self._allowance < 0:
+        if not self._allowance.spend(cost, now):
             self._feed.refuse("flood", self.who)
             raise ClosingError(
                 CloseCode.FLOOD, f"at most {MESSAGES_A_SECOND:.0f} messages a second"

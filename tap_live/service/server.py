@@ -9,12 +9,12 @@ engine up. Commands run on worker threads, one after the other.
 import asyncio
 import logging
 import ssl
-import sys
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from threading import Event, Thread
 from types import TracebackType
 from typing import Self
@@ -30,18 +30,24 @@ from tap_live.errors import AddressError, ClosingError
 from tap_live.events import AnyCommand, AnyEvent, Ok, SendClip
 from tap_live.service.access import Access
 from tap_live.service.commands import Commands, Control
-from tap_live.service.connection import FLUSH_S, Connection
+from tap_live.service.connection import FLUSH_S, REPLY_S, Connection
 from tap_live.service.front import Front
 from tap_live.service.hub import Hub
 from tap_live.service.protocol import MAX_MESSAGE, Session
 from tap_live.service.tap import AudioTap
+from tap_live.service.visitors import Visitors
 from tap_live.streams import samples_of
 
 WRITE_AT_ONCE = 64 * 1024  # bytes
 CHECK_S = 1.0
 AUDIO_S = 0.02
 POLL_S = 0.1  # in which the pump notices that it has to stop
-RESERVED_FILES = 200  # that the rest of the program may have open
+ENDINGS: dict[int, str] = {  # by the library, whose close codes these are
+    CloseCode.PROTOCOL_ERROR: "protocol",
+    CloseCode.INVALID_DATA: "protocol",
+    CloseCode.MESSAGE_TOO_BIG: "size",
+    CloseCode.INTERNAL_ERROR: "silence",
+}
 _log = logging.getLogger(__name__)
 _wire_log = logging.getLogger(f"{__name__}.wire")  # of the library: a stranger could fill it
 _wire_log.setLevel(logging.CRITICAL)
@@ -87,8 +93,7 @@ class Service:
         self._show_spectra, self._spectra_shown = show_spectra, False
         self._commands = Commands(control)
         self._front = Front(access, hub)
-        self._connections: set[Connection] = set()
-        self._most = min(config.connections, max(1, _open_files() - RESERVED_FILES))
+        self._visitors = Visitors(hub, config.connections, config.connections_of_one)
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
 
@@ -176,10 +181,12 @@ class Service:
             config.host,
             config.port,
             ssl=config.certificate,
+            ssl_handshake_timeout=config.handshake_s if config.certificate else None,
+            ssl_shutdown_timeout=REPLY_S if config.certificate else None,
             compression=None,  # a frame is made once for all
             process_request=self._request,
             server_header=None,
-            open_timeout=config.handshake_s,
+            open_timeout=None,  # `Connection` sees to it
             ping_interval=config.ping_s,
             ping_timeout=config.ping_s,
             close_timeout=FLUSH_S,
@@ -187,7 +194,12 @@ class Service:
             max_queue=4,
             write_limit=WRITE_AT_ONCE,
             logger=_wire_log,
-            create_connection=partial(Connection, keeper=self),  # type: ignore[arg-type]
+            create_connection=partial(  # type: ignore[arg-type]
+                Connection,
+                keeper=self._visitors,
+                flush=self.flush,
+                handshake_s=config.handshake_s,
+            ),
         )
 
     # on the event loop
@@ -201,7 +213,7 @@ class Service:
             done.set()
 
     def _flush_all(self) -> None:
-        for connection in self._connections:
+        for connection in self._visitors:
             self.flush(connection)
 
     def flush(self, connection: Connection) -> None:
@@ -230,12 +242,24 @@ class Service:
             async for data in connection:
                 self._take(connection, session, data)
         except ConnectionClosed as error:
-            if error.sent and error.sent.code == CloseCode.INTERNAL_ERROR:  # no answer to a ping
-                session.closing = session.closing or ClosingError(int(error.sent.code), "no answer")
+            if error.sent and not error.rcvd_then_sent:
+                self._ended(connection, session, error.sent.code)
+        except Exception:
+            _log.exception("a connection was ended by a mistake of ours")
+            session.closing = ClosingError(CloseCode.INTERNAL_ERROR, "a mistake of ours")
+            raise  # the library closes with this code
         finally:
             self._hub.leave(session)
             while connection.sending:
                 await self._commands.drop(connection.sending.pop())
+
+    def _ended(self, connection: Connection, session: Session, code: int) -> None:
+        """Count a connection that the library ended for what came, or for no answer to a ping."""
+        if session.closing or code not in ENDINGS:
+            return
+        session.closing = ClosingError(code, ENDINGS[code])
+        if code != CloseCode.INTERNAL_ERROR:
+            self._visitors.refuse(ENDINGS[code], connection)
 
     def _take(self, connection: Connection, session: Session, data: str | bytes) -> None:
         if session.closing:
@@ -282,7 +306,7 @@ class Service:
         """Look after readers who do nothing."""
         while True:
             await asyncio.sleep(CHECK_S)
-            for connection in self._connections:
+            for connection in self._visitors:
                 if connection.session:
                     try:
                         connection.session.check(self._loop.time())
@@ -308,45 +332,25 @@ class Service:
     async def _drain(self) -> None:
         """Give readers a moment to take the last events."""
         until = self._loop.time() + FLUSH_S
-        while self._loop.time() < until and any(
-            connection.behind for connection in self._connections
-        ):
+        while self._loop.time() < until and any(connection.behind for connection in self._visitors):
             await asyncio.sleep(AUDIO_S)
 
     async def _end_all(self) -> None:
         """Close all connections, also of those who do not read."""
         why = "the stream has ended" if self._hub.ended else "the service stops"
         closing = ClosingError(CloseCode.GOING_AWAY, why)
-        open_ones = [connection for connection in self._connections if connection.session]
-        await asyncio.gather(*(connection.end(closing) for connection in open_ones))
+        await asyncio.gather(*(connection.end(closing) for connection in self._visitors))
 
     def _request(self, connection: ServerConnection, request: Request) -> Response | None:
         """Answer HTTP, or return None to go on with WebSocket."""
         assert isinstance(connection, Connection)
-        response, connection.role = self._front.receive(
-            request, who=connection.who, local=connection.local, port=self.port
-        )
+        try:
+            response, connection.role = self._front.receive(
+                request, who=connection.who, local=connection.local, port=self.port
+            )
+        except Exception:
+            _log.exception("a request was not answered for a mistake of ours")
+            return connection.respond(HTTPStatus.INTERNAL_SERVER_ERROR, "the log says why\n")
+        if response:
+            connection.reply()
         return response
-
-    def admit(self, connection: Connection) -> bool:
-        """Count a connection in, unless there are too many."""
-        others = sum(other.who == connection.who for other in self._connections)
-        if len(self._connections) >= self._most or (
-            others >= self._config.connections_of_one and not connection.local
-        ):
-            self._hub.refuse("connections", connection.who)
-            return False
-        self._connections.add(connection)
-        return True
-
-    def forget(self, connection: Connection) -> None:
-        self._connections.discard(connection)
-
-
-def _open_files() -> int:
-    """How many files, and so connections, the system lets this program have."""
-    if sys.platform == "win32":
-        return 1 << 16
-    import resource
-
-    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]

@@ -1,4 +1,5 @@
 import asyncio
+import socket
 import ssl
 import subprocess
 import threading
@@ -91,6 +92,40 @@ def run():
         return asyncio.run(limited())
 
     return run
+
+
+@pytest.fixture
+def until():
+    """Wait until something is true, or fail after a while."""
+
+    async def until(true, seconds=10.0):
+        for _ in range(int(seconds / 0.005)):
+            if true():
+                return
+            await asyncio.sleep(0.005)
+        raise AssertionError("it did not come true")
+
+    return until
+
+
+@pytest.fixture
+def shake():
+    """Connect a subscriber without a library, which has shaken hands and read nothing more."""
+
+    def shake(service):
+        wire = socket.socket()
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        wire.settimeout(10)
+        wire.connect(("127.0.0.1", service.port))
+        wire.sendall(
+            b"GET /events HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+            b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )
+        assert wire.recv(12) == b"HTTP/1.1 101"
+        return wire
+
+    return shake
 
 
 @pytest.fixture(scope="session")
