@@ -1,14 +1,16 @@
 """Who may read and who may command: hosts, origins, tokens, one-time codes and cookies.
 
-On loopback a viewer needs nothing; commands need the control token. From anywhere else
-a viewer needs a token too. A browser gets there by a one-time code in the fragment of a
-link, which is never sent in a request line, and exchanges it for a cookie.
+On loopback a viewer needs nothing, unless a proxy there hands on what others ask; commands
+need the control token. From anywhere else a viewer needs a token too. A browser gets there
+by a one-time code in the fragment of a link, which is never sent in a request line, and
+exchanges it for a cookie.
 """
 
 import hmac
 import ipaddress
 import re
 import secrets
+import socket
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -26,6 +28,7 @@ CODE_S = 3600.0  # a link is good for an hour, once
 COOKIE_S = 12 * 3600.0
 MOST_CODES = 1000  # outstanding
 MOST_COOKIES = 2000
+PROXIED = ("forwarded", "x-forwarded-", "x-real-ip", "via")  # headers that begin so
 _HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(?::\d{1,5})?", re.IGNORECASE)
 _CODE_SCHEME, _TOKEN_SCHEME = "Code", "Bearer"
 
@@ -38,11 +41,13 @@ class Access:
         names: hosts by which this server may be called, beside addresses and localhost.
         origins: web pages elsewhere that may read, as "https://example.org".
         secure: whether the server speaks TLS.
+        machine: names of this machine, by which it calls itself.
     """
 
     names: frozenset[str] = frozenset()
     origins: frozenset[str] = frozenset()
     secure: bool = False
+    machine: frozenset[str] = field(default_factory=lambda: machine_names())
     now: Callable[[], float] = time.monotonic
     control_token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     viewer_token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
@@ -75,14 +80,15 @@ class Access:
         """Say what a request's headers allow; None is nothing.
 
         Args:
-            local: whether both ends of the connection are this machine.
+            local: whether both ends of the connection are this machine; what a proxy on it
+                hands on is not taken for local.
         Raises: RefusedError if it shows a token or code that is wrong.
         """
         scheme, _, shown = (_only(headers, "Authorization") or "").partition(" ")
         if scheme.lower() == _TOKEN_SCHEME.lower():
             return self.role_of_token(shown.strip())
         role = self._role_of_cookie(headers)
-        return role or ("viewer" if local else None)
+        return role or ("viewer" if local and self._is_direct(headers) else None)
 
     def role_of_token(self, token: str) -> Role:
         """Say what a token allows. Raises: RefusedError if it is wrong."""
@@ -131,6 +137,14 @@ class Access:
             return False
         return True
 
+    def _is_direct(self, headers: Headers) -> bool:
+        """Whether a request over loopback calls this machine itself, and nobody handed it on."""
+        match = _HOST.fullmatch(_only(headers, "Host") or "")
+        name = match["name"].lower().rstrip(".") if match else ""
+        if name not in self.machine and not is_loopback(name.strip("[]")):
+            return False
+        return not any(header.lower().startswith(PROXIED) for header in headers)
+
     def _role_of_cookie(self, headers: Headers) -> Role | None:
         for header in headers.get_all("Cookie"):
             try:
@@ -147,6 +161,12 @@ class Access:
 def cookie_name(port: int) -> str:
     """Cookies know no ports: two engines on one machine need two names."""
     return f"tap-live-{port}"
+
+
+def machine_names() -> frozenset[str]:
+    """How a program on this machine may call it."""
+    name = socket.gethostname()
+    return lower(["localhost", name, f"{name}.local"])
 
 
 def is_loopback(address: str) -> bool:

@@ -1,3 +1,5 @@
+import socket
+
 import pytest
 from websockets.datastructures import Headers
 
@@ -107,6 +109,34 @@ def test_with_tls_our_own_page_is_https(clock):
 def test_on_loopback_a_viewer_needs_nothing_and_elsewhere_there_is_no_role(access):
     assert access.role_of_request(headers(), local=True) == "viewer"
     assert access.role_of_request(headers(), local=False) is None
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost:8765", "127.0.0.1", "127.1.2.3:1", "[::1]:8765", "Workshop", "workshop."]
+)
+def test_on_loopback_the_machine_is_called_by_what_is_its_own(host):
+    access = Access(machine=frozenset(["localhost", "workshop"]))
+    assert access.role_of_request(headers(host=host), local=True) == "viewer"
+
+
+@pytest.mark.parametrize("host", ["studio.local", "192.168.1.5:8765", "0.0.0.0", "evil", "", None])
+def test_a_proxy_on_this_machine_makes_nobody_a_viewer_by_its_name(access, host):
+    assert access.role_of_request(headers(host=host), local=True) is None
+
+
+@pytest.mark.parametrize(
+    "header", ["X-Forwarded-For", "x-forwarded-proto", "Forwarded", "FORWARDED", "X-Real-IP", "Via"]
+)
+def test_a_request_that_was_handed_on_is_not_local(access, header):
+    handed_on = headers((header, "203.0.113.9"))
+    assert access.role_of_request(handed_on, local=True) is None
+    token = ("Authorization", f"Bearer {access.viewer_token}")
+    assert access.role_of_request(headers((header, "x"), token), local=True) == "viewer"
+
+
+def test_the_machines_own_names_are_known(access):
+    name = socket.gethostname().lower()
+    assert access.machine == {"localhost", name, f"{name}.local"}
 
 
 @pytest.mark.parametrize(

@@ -400,6 +400,25 @@ def test_a_foreign_page_and_a_rebound_name_are_refused_on_loopback_too(engine, r
     assert len(caplog.records) == 2  # each kind once
 
 
+def test_a_proxy_on_this_machine_lets_nobody_in_without_a_token(engine, run):
+    engine.access.names = frozenset(["captions.example.org"])
+
+    async def work(service):
+        handed_on = {"X-Forwarded-For": "203.0.113.9"}
+        async with open_socket(url(service), additional_headers=handed_on) as socket:
+            engine.say("secret", id=1)
+            await socket.send('{"type":"get_state","id":1}')
+            assert await closed(aiter(socket)) == CloseCode.UNAUTHORISED
+
+    with engine.serving() as service:
+        proxied = "X-Forwarded-For: 203.0.113.9"
+        assert get(service, "/captions.txt", host="captions.example.org")[0] == 401
+        assert get(service, "/captions.txt", proxied)[0] == 401
+        token = f"Authorization: Bearer {engine.access.viewer_token}"
+        assert get(service, "/captions.txt", proxied, token)[0] == 200
+        run(work(service))
+
+
 def test_without_a_token_a_stranger_gets_the_page_and_nothing_else(strange, engine, run):
     with engine.serving() as service:
         assert get(service, "/")[0] == 200
