@@ -25,7 +25,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as open_socket
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
-from tap_live.errors import CommandError
+from tap_live.errors import CommandError, WireError
 from tap_live.events import (
     AnyCommand,
     AnyEvent,
@@ -53,12 +53,12 @@ Heard: TypeAlias = AnyEvent | AudioFrame
 class Client:
     """One connection: iterate over what is heard, and send commands, from any task of a loop.
 
-    Raises: ConnectionClosed when the connection ends.
+    Raises: ConnectionClosed when the connection ends; WireError if what comes is not ours.
     """
 
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
-        self._heard: asyncio.Queue[Heard | ConnectionClosed] = asyncio.Queue(WAITING)
+        self._heard: asyncio.Queue[Heard | ConnectionClosed | WireError] = asyncio.Queue(WAITING)
         self._answers: dict[CommandId, asyncio.Future[Any]] = {}
         self._numbers = itertools.count(1)
 
@@ -87,7 +87,7 @@ class Client:
 
     async def __anext__(self) -> Heard:
         heard = await self._heard.get()
-        if isinstance(heard, ConnectionClosed):
+        if isinstance(heard, (ConnectionClosed, WireError)):
             raise heard
         return heard
 
@@ -101,7 +101,7 @@ class Client:
                 else:
                     await self._heard.put(heard)
             await self._socket.recv()  # raises what ended it
-        except ConnectionClosed as error:
+        except (ConnectionClosed, WireError) as error:
             for answer in self._answers.values():
                 if not answer.done():
                     answer.set_exception(error)
@@ -160,7 +160,8 @@ async def follow(
 
     Args:
         after: `seq` from which on finals are wanted; 0 begins with all that the engine holds.
-    Raises: InvalidStatus or ConnectionClosed if the engine does not let this reader in.
+    Raises: InvalidStatus or ConnectionClosed if the engine does not let this reader in;
+        WireError if what answers is no engine.
     """
     stream: str | None = None
     wait = FIRST_WAIT_S
@@ -168,7 +169,9 @@ async def follow(
         try:
             async with connect(url, token=token, context=context) as client:
                 hello = await anext(client)
-                assert isinstance(hello, Hello), hello
+                if not isinstance(hello, Hello):
+                    found = type(hello).__name__.lower()
+                    raise WireError(f"wanted hello as the first event of {url}, found {found}")
                 if hello.stream != stream:
                     after = after if stream is None else 0
                     yield hello

@@ -9,7 +9,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from tap_live import client as client_module
 from tap_live.bus import EventBus
 from tap_live.client import connect, follow
-from tap_live.errors import CommandError, NotPossibleError
+from tap_live.errors import CommandError, NotPossibleError, WireError
 from tap_live.events import Bye, Caption, Hello, Mute, Word
 from tap_live.service.access import Access
 from tap_live.service.hub import Hub
@@ -196,6 +196,28 @@ def test_following_ends_where_the_engine_does_not_let_one_in(stream):
     with stream.served() as url, pytest.raises(InvalidStatus) as refused:
         run(asyncio.wait_for(work(url), 10))
     assert refused.value.response.status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("first", "text"),
+    [
+        ('{"type":"bye","seq":1,"at":0.0,"reason":"end"}', "wanted hello .* found bye"),
+        (bytes(40), "wanted"),
+        ("{}", "wanted"),
+    ],
+)
+def test_following_what_is_no_engine_is_an_error(first, text):
+    async def speak(socket):
+        await socket.send(first)
+        await socket.wait_closed()
+
+    async def work():
+        async with serve(speak, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            with pytest.raises(WireError, match=text):
+                await anext(follow(f"ws://127.0.0.1:{port}"))
+
+    run(work())
 
 
 def test_following_says_that_it_tries_again(stream, caplog):
