@@ -226,6 +226,8 @@ class Service:
         if session.closing:
             self._cut(connection, session.closing)
             return
+        if connection.blocked:
+            return  # it took nothing since: how long that may last, its session knows
         while not connection.blocked and len(session.outbox):
             connection.transport.write(session.outbox.take(WRITE_AT_ONCE))
         session.wrote(connection.blocked, self._loop.time())
