@@ -2,6 +2,7 @@
 
 import math
 import threading
+import time
 from threading import Event
 
 import numpy as np
@@ -98,6 +99,31 @@ class Counter:
             id=self.id - 1, revision=0, state="final", start=second + 0.2, end=second + 0.8,
             words=words,
         )  # fmt: skip
+
+
+class Chatter:
+    """A captioner that says a word for every 100 ms, and makes it final at once."""
+
+    lookahead = 0
+
+    def __init__(self, start, first_id):
+        self.id, self.heard = first_id, 0
+
+    def push(self, block):
+        self.heard += len(block)
+        return [caption for _ in range(self.heard // 1600 - self.id) for caption in self.say()]
+
+    def flush(self):
+        return []
+
+    def say(self):
+        start, end = self.id / 10, self.id / 10 + 0.1
+        words = (Word(f" {self.id}", start, end, 1.0),)
+        self.id += 1
+        for state in ("partial", "final"):
+            yield Caption(
+                id=self.id - 1, revision=0, state=state, start=start, end=end, words=words
+            )
 
 
 class Listener:
@@ -197,6 +223,15 @@ def clip(folder, seconds):
     """Write a file of noise."""
     soundfile.write(folder / "in.wav", noise(seconds), RATE, "FLOAT")
     return folder / "in.wav"
+
+
+def until(true, seconds=60.0):
+    """Wait until something is true that other threads or processes bring about."""
+    for _ in range(round(seconds / 0.01)):
+        if true():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it did not come true")
 
 
 def run(parts):

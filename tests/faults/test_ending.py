@@ -5,10 +5,12 @@ word every 100 ms, and is ended at a random moment of its stream.
 """
 
 import json
+import os
 import random
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,33 +25,11 @@ SECONDS = 20
 PROGRAM = """
 import sys
 from pathlib import Path
+from harness import Chatter
 from tap_live.commands.watch import watch
-from tap_live.events import Caption, Word
 from tap_live.live import Live
 from tap_live.parts import Parts
 from tap_live.sources.file import FileSource
-
-class Chatter:
-    lookahead = 0
-
-    def __init__(self, start, first_id):
-        self.id, self.heard = first_id, 0
-
-    def push(self, block):
-        self.heard += len(block)
-        said = []
-        while self.heard >= 1600 * (self.id + 1):
-            start = self.id / 10
-            words = (Word(f" {self.id}", start, start + 0.1, 1.0),)
-            said.append(
-                Caption(id=self.id, revision=0, state="final", start=start, end=start + 0.1,
-                        words=words)
-            )
-            self.id += 1
-        return said
-
-    def flush(self):
-        return []
 
 source, folder = FileSource(sys.argv[1], paced=True), Path(sys.argv[2])
 watch(Live(Parts(source=source, make_captioner=Chatter, record=folder)), "test", json=True)
@@ -61,10 +41,11 @@ def end_at_random(tmp_path, seed, number):
     moment = random.Random(seed).uniform(1.5, 5.0)
     words = [sys.executable, "-c", PROGRAM, str(clip(tmp_path, SECONDS)), str(tmp_path / "kept")]
     said, at = [], 0.0
-    with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
+    beside = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}  # the harness
+    with subprocess.Popen(words, stdout=subprocess.PIPE, env=beside) as process:
         for line in process.stdout:
             event = json.loads(line)
-            if event["type"] == "caption":
+            if event["type"] == "caption" and event["state"] == "final":
                 said.append(event)
             if at < moment <= event["at"]:
                 process.send_signal(number)

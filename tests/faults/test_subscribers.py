@@ -8,21 +8,22 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import pytest
 import soundfile
+from harness import Chatter, until
 
 from tap_live.client import follow
-from tap_live.events import Caption, Failed, Stats, Warned, Word
+from tap_live.events import Caption, Failed, Stats, Warned
 from tap_live.live import Live
 from tap_live.parts import Parts
 from tap_live.service.access import Access
 from tap_live.service.control import LiveControl
 from tap_live.service.hub import Hub
 from tap_live.service.mixing import LiveMix
+from tap_live.service.protocol import CloseCode
 from tap_live.service.server import Service, ServiceConfig
 from tap_live.service.tap import AudioTap
 from tap_live.sources.file import FileSource
@@ -30,32 +31,20 @@ from tap_live.sources.file import FileSource
 pytestmark = pytest.mark.slow
 
 RATE = 16_000
-SECONDS = 4
+SECONDS = 6
 AUDIO = np.random.default_rng(0).uniform(-0.5, 0.5, SECONDS * RATE).astype(np.float32)
 
 
-class Chatter:
-    """A captioner that says a word for every 100 ms, and makes it final at once."""
-
-    lookahead = 0
-
-    def __init__(self, start, first_id):
-        self.id, self.heard = first_id, 0
-
-    def push(self, block):
-        self.heard += len(block)
-        return [caption for _ in range(self.heard // 1600 - self.id) for caption in self._say()]
-
-    def flush(self):
-        return []
-
-    def _say(self):
-        words = (Word(f" {self.id}", self.id / 10, self.id / 10 + 0.1, 1.0),)
-        self.id += 1
-        for state in ("partial", "final"):
-            yield Caption(
-                id=self.id - 1, revision=0, state=state, start=0, end=self.id / 10, words=words
-            )
+GREETING = (
+    b"GET /events HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+    b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
+EVERYTHING = (
+    '{"type":"subscribe","id":1,"after":0,"channels":["level","caption",'
+    '"audio:mixture:f32","audio:output:f32","audio:rest:f32"]}'
+)
+SMALL = 4096  # bytes
 
 
 class Run:
@@ -74,6 +63,7 @@ def stream(tmp_path, **config):
         )
     )
     run = Run()
+    run.live = live
     run.hub, run.access, tap = Hub(), Access(), AudioTap()
     live.tap(tap.push)
     control = LiveControl(live, LiveMix(live), record=tmp_path / "kept")
@@ -85,6 +75,7 @@ def stream(tmp_path, **config):
         run.port = service.port
         reader = threading.Thread(target=asyncio.run, args=(good_reader(service.port, heard),))
         reader.start()
+        until(lambda: run.hub.joined == 1)
         with live:
             yield run
             events = list(live.events)
@@ -104,14 +95,14 @@ async def good_reader(port, heard):
             heard.append(event.words[0].text)
 
 
-def subscriber(port, path="/events"):
-    """A socket that has shaken hands."""
-    wire = socket.create_connection(("127.0.0.1", port), timeout=5)
-    wire.sendall(
-        f"GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
-        "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
-    )
+def subscriber(port, buffer=None):
+    """A socket that has shaken hands, and for which the system keeps so many bytes."""
+    wire = socket.socket()
+    wire.settimeout(5)
+    if buffer:
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+    wire.connect(("127.0.0.1", port))
+    wire.sendall(GREETING)
     assert wire.recv(12) == b"HTTP/1.1 101"
     return wire
 
@@ -123,26 +114,45 @@ def text(message):
     return b"\x81" + size + bytes(4) + data
 
 
-def test_some_never_read_and_ask_for_everything(tmp_path):
+@pytest.fixture
+def impatient(monkeypatch):
+    """Who is behind and takes nothing is cut off after 1 s, not after 10: streams are short."""
+    monkeypatch.setattr("tap_live.service.protocol.STALLED_S", 1.0)
+
+
+def closing(hub):
+    """The sessions that are being cut off."""
+    return [session for session in tuple(hub.sessions) if session.closing]
+
+
+def test_some_who_never_read_and_ask_for_everything_are_cut_off(tmp_path, impatient):
+    waiting = []  # messages
+
+    def all_are_cut_off():
+        waiting.extend(len(session.outbox) for session in tuple(run.hub.sessions))
+        return len(closing(run.hub)) == 20
+
     with stream(tmp_path) as run:
-        wires = [subscriber(run.port) for _ in range(20)]
+        wires = [subscriber(run.port, SMALL) for _ in range(20)]
         for wire in wires:
-            wire.sendall(
-                text('{"type":"subscribe","id":1,"after":0,"channels":["level","caption",'
-                     '"audio:mixture:f32","audio:output:f32","audio:rest:f32"]}')
-            )  # fmt: skip
-        assert all(len(session.outbox) <= 257 for session in run.hub.sessions)
+            wire.sendall(text(EVERYTHING))
+        until(all_are_cut_off)
+        assert run.live.going
+        until(lambda: run.hub.cut_off == {CloseCode.SLOW: 20})
+    assert 100 < max(waiting) <= 257
     for wire in wires:
         wire.close()
 
 
-def test_one_reads_a_byte_a_second(tmp_path):
-    with stream(tmp_path) as run:
-        wire = subscriber(run.port)
-        for _ in range(SECONDS - 1):
-            time.sleep(1)
-            assert len(wire.recv(1)) == 1
-    wire.close()
+def test_one_who_reads_a_byte_a_second_is_cut_off(tmp_path, impatient):
+    with stream(tmp_path) as run, subscriber(run.port, SMALL) as wire:
+        wire.sendall(text(EVERYTHING))
+        with suppress(ConnectionError):  # once it is hung up on
+            for second in range(1, SECONDS - 1):
+                until(lambda second=second: run.live.at >= second)
+                wire.recv(1)
+        until(lambda: run.hub.cut_off == {CloseCode.SLOW: 1})
+        assert run.live.going
 
 
 def test_some_send_garbage(tmp_path):
@@ -178,29 +188,26 @@ def test_some_leave_in_the_middle_of_a_frame(tmp_path):
                 wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, bytes([1, 0, 0, 0] + [0] * 4))
 
 
-CROWD = """
-import socket, sys, time
-asking = (
-    b"GET /events HTTP/1.1\\r\\nHost: localhost\\r\\nUpgrade: websocket\\r\\n"
-    b"Connection: Upgrade\\r\\nSec-WebSocket-Version: 13\\r\\n"
-    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\\r\\n\\r\\n"
-)
+CROWD = f"""
+import socket, sys
 wires = []
 for _ in range(1000):
     wires.append(socket.create_connection(("127.0.0.1", int(sys.argv[1]))))
     try:
-        wires[-1].sendall(asking)
+        wires[-1].sendall({GREETING!r})
     except OSError:  # hung up on already
         pass
-time.sleep(30)
+sys.stdin.read()
 """
 
 
-def test_a_thousand_come(tmp_path):
-    with stream(tmp_path, connections=300) as run:
-        time.sleep(0.5)
-        process = subprocess.Popen([sys.executable, "-c", CROWD, str(run.port)])
-    process.kill()
-    process.wait()
-    assert run.hub.refusals["connections"] >= 100
-    assert run.hub.joined <= 301
+def test_a_thousand_come_and_those_beyond_the_limit_that_ships_are_turned_away(tmp_path):
+    most = ServiceConfig().connections
+    with stream(tmp_path) as run:
+        process = subprocess.Popen(
+            [sys.executable, "-c", CROWD, str(run.port)], stdin=subprocess.PIPE
+        )
+        until(lambda: run.hub.refusals["connections"] >= 1000 - most)
+        assert len(run.hub.sessions) <= most
+    process.communicate()
+    assert run.hub.joined <= most + 1  # the good reader leaves at the end, and one takes its place
