@@ -117,10 +117,7 @@ def serving(
     control = LiveControl(live, mix, record=record, devices=devices)
     events = live.subscribe(EVENTS)
 
-    def show_spectra(on: bool) -> None:
-        live.show_spectra(("mixture", "output") if on else ())
-
-    with Service(config, Hub(), access, events, control, tap, show_spectra) as service:
+    with Service(config, Hub(), access, events, control, tap, control.show_spectra) as service:
         page = page_of(config.host, service.port, access.secure)
         with tokens_on_disk(access, service.port, page):
             _announce(config.host, page, access)

@@ -113,6 +113,10 @@ class LiveControl:
             raise NotPossibleError(f"{tag} is not possible: {_NOT_YET[tag]}")
         return self._house.execute(command, tell)
 
+    def show_spectra(self, on: bool) -> None:
+        """Have spectra of what is heard and played made, or no more."""
+        self._live.show_spectra(("mixture", "output") if on else ())
+
     def drop(self, clip: str) -> None:
         self._house.drop(clip)
 

@@ -1,15 +1,15 @@
 """What a soak found, and which promises were kept."""
 
 from collections.abc import Sequence
-from difflib import SequenceMatcher
 from pathlib import Path
 
 import msgspec
 
-from tap_live.events import Caption, Warned
+from tap_live.events import Warned
 from tap_live.recorder import MIXTURE
 from tap_live.soak.evidence import Evidence
 from tap_live.soak.faults import LASTING, Fault
+from tap_live.soak.heard import heard, undisturbed
 from tap_live.soak.meeting import RATE, Turn
 from tap_live.soak.room import BLOCK, LEAD
 from tap_live.soak.trend import Trend
@@ -20,7 +20,6 @@ STEADY_S = 900.0  # a shorter stream says nothing about growth
 GROWTH_MB = 16.0  # of memory, at the most, however much it goes up and down
 ARENA_MB = 1.0  # in which Python takes memory: so much more is no growth
 GROWTH_S = 0.5  # of delay, that is noise
-HEARD = 0.5  # of a turn's words
 EXPECTED = {  # incidents that a fault may cause
     "microphone sticks": ("device-stuck", "samples-lost"),
     "microphone pulled out": ("samples-lost",),
@@ -30,11 +29,6 @@ EXPECTED = {  # incidents that a fault may cause
     "extractor gives NaN": ("extraction-restarted",),
     "recording's folder goes": ("recording-stopped",),
     "extractor hangs": ("extraction-restarted", "extraction-slow", "extraction-recovered"),
-}
-UNHEARD_S = {  # around a fault, in which words are not to be had: before it, after it
-    "microphone sticks": (0.5, 3.0),
-    "microphone pulled out": (0.5, 3.0),
-    "captioner raises": (15.0, 5.0),  # a region that was not final yet goes with its captioner
 }
 
 
@@ -114,36 +108,12 @@ def _finals(streamed: Streamed, evidence: Evidence) -> list[Finding]:
 
 def _turns(streamed: Streamed, evidence: Evidence) -> Finding:
     """Whoever speaks outside of faults is captioned."""
-    windows = [
-        (fault.start - UNHEARD_S[fault.kind][0], fault.stop + UNHEARD_S[fault.kind][1])
-        for fault in streamed.faults
-        if fault.kind in UNHEARD_S
-    ]
+    turns = undisturbed(streamed.turns, streamed.faults, streamed.seconds)
     finals = sorted(evidence.finals, key=lambda final: final.start)
-    turns = [
-        turn
-        for turn in streamed.turns
-        if turn.stop / RATE < streamed.seconds
-        and not any(a < turn.stop / RATE and turn.start / RATE < b for a, b in windows)
-    ]
-    unheard = sum(not _heard(turn, finals) for turn in turns)
+    unheard = sum(not heard(turn, finals) for turn in turns)
     return Finding(
         "turns without captions", f"{unheard} of {len(turns)}", "0 outside faults", unheard == 0
     )
-
-
-def _heard(turn: Turn, finals: Sequence[Caption]) -> bool:
-    start, stop = turn.start / RATE - 1, turn.stop / RATE + 1
-    heard = [
-        _bare(word.text)
-        for final in finals
-        if final.start < stop and final.end > start
-        for word in final.words
-        if start < (word.start + word.end) / 2 < stop
-    ]
-    said = [_bare(word) for word in turn.text.split()]
-    blocks = SequenceMatcher(None, said, heard, autojunk=False).get_matching_blocks()
-    return sum(block.size for block in blocks) >= HEARD * len(said)
 
 
 def _overload(streamed: Streamed, evidence: Evidence) -> list[Finding]:
@@ -243,7 +213,3 @@ def _count(what: str, found: int) -> Finding:
 
 def _none(what: str, found: Sequence[str]) -> Finding:
     return Finding(what, "; ".join(found) or "0", "0", not found)
-
-
-def _bare(word: str) -> str:
-    return "".join(letter for letter in word.casefold() if letter.isalnum())

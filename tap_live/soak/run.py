@@ -72,7 +72,7 @@ def soak(
         live.subscribe(EVENTS),
         control,
         tap,
-        live_spectra(live),
+        control.show_spectra,
     )
     with evidence.watching():
         with service, GoodReader(service.port) as reader:
@@ -99,8 +99,3 @@ def soak(
         parts=trouble.recordings,
     )
     return findings(streamed, evidence, trouble.errors)
-
-
-def live_spectra(live: Live) -> Callable[[bool], None]:
-    """Turn the spectra of a stream on and off."""
-    return lambda on: live.show_spectra(("mixture", "output") if on else ())

@@ -117,6 +117,12 @@ def test_the_stream_is_stopped_muted_and_captioned(control, stream):
     assert mixed == ("set_targets", [], pytest.approx(0.501, abs=1e-3))
 
 
+def test_spectra_are_shown_of_what_is_heard_and_played(control, stream):
+    control.show_spectra(True)
+    control.show_spectra(False)
+    assert stream.calls == [("show_spectra", ("mixture", "output")), ("show_spectra", ())]
+
+
 def test_a_recording_lies_in_a_folder_of_its_time_and_ends_once(control, stream, tmp_path):
     folder = tmp_path / "recordings" / "2026-01-31-120000"
     assert do(control, Record(id=1, on=True)) == {"folder": str(folder)}

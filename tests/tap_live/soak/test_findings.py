@@ -17,10 +17,10 @@ from tap_live.soak.findings import (
     GROWTH_MB,
     GROWTH_S,
     STEADY_S,
-    UNHEARD_S,
     Streamed,
     findings,
 )
+from tap_live.soak.heard import UNHEARD_S
 from tap_live.soak.meeting import RATE, Meeting
 
 SEED, HEARD = 5, 30 * RATE  # the microphone gave so much, of a stream of an hour
