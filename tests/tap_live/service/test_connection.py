@@ -77,6 +77,13 @@ def test_what_is_no_message_is_no_way_to_flood(engine, shake, caplog, flood):
     assert [record.getMessage()[:24] for record in caplog.records] == ["refused 127.0.0.1: flood"]
 
 
+def test_too_many_messages_at_once_end_with_a_code(engine, shake):
+    with engine.serving() as service, shake(service) as wire:
+        wire.sendall(frame(0x81, b'{"type":"get_state","id":1}') * 200)
+        assert CloseCode.FLOOD.to_bytes(2, "big") in rest(wire)
+    assert engine.hub.refusals["flood"] == engine.hub.cut_off[CloseCode.FLOOD] == 1
+
+
 def test_one_who_pings_and_leaves_fills_no_log(engine, shake, caplog):
     with engine.serving() as service:
         for _ in range(20):
