@@ -151,6 +151,7 @@ def _load(
     optimise: bool,
 ) -> Any:
     options = ort.SessionOptions()
+    options.enable_mem_pattern = False  # a plan for each length there ever was would be kept
     if not optimise:
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = threads
