@@ -26,6 +26,7 @@ from tap_live.soak.meeting import RATE, Meeting
 SEED, HEARD = 5, 30 * RATE  # the microphone gave so much, of a stream of an hour
 SECONDS = 3600.0
 GONE = (12 * RATE, 14 * RATE)
+PART = slice(4 * RATE, 9 * RATE)  # that a recording begun meanwhile has
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +69,11 @@ def soaked(tmp_path, meeting):
         lost=GONE[1] - GONE[0],
         said=said(turns),
         kept=said(turns),
+        in_part=[
+            final
+            for final in said(turns)
+            if final.end * RATE > PART.start and final.start * RATE < PART.stop
+        ],
         read=[final.id for final in said(turns)],
         incidents=[Warned(code="samples-lost", text="the microphone was gone", at=14.0)],
         memory=wander(),
@@ -87,8 +93,14 @@ def wander(growth=0.0, noise=1.0):
 
 def broken(made, folder):
     """What the soak finds that is not as promised."""
-    soundfile.write(folder / MIXTURE, made.audio, RATE, "PCM_24")
-    (folder / LINES).write_bytes(b"".join(encode(final) + b"\n" for final in made.kept))
+    part = folder / "part"
+    part.mkdir()
+    for where, audio, finals in (
+        (folder, made.audio, made.kept),
+        (part, made.audio[PART], made.in_part),
+    ):
+        soundfile.write(where / MIXTURE, audio, RATE, "PCM_24")
+        (where / LINES).write_bytes(b"".join(encode(final) + b"\n" for final in finals))
     evidence = Evidence(folder / "finals.jsonl")
     with evidence.watching():
         for event in [*made.said, *made.incidents]:
@@ -98,7 +110,7 @@ def broken(made, folder):
     evidence.crashes.update(made.crashes)
     streamed = Streamed(
         seed=SEED, seconds=made.seconds, wall_s=1.0, faults=made.faults, turns=made.turns,
-        delivered=made.delivered, read=made.read, whole=folder, parts=[],
+        delivered=made.delivered, read=made.read, whole=folder, parts=[part],
     )  # fmt: skip
     found = findings(streamed, evidence, made.errors)
     assert all(finding.kept for finding in found if not finding.promise)
@@ -176,9 +188,10 @@ def test_an_overload_that_was_not_injected_is_one(soaked, code, stage):
 
 def hush(soaked, turn):
     """Let a turn be misheard."""
-    for n, final in enumerate(soaked.said):
-        if turn.start <= final.start * RATE < turn.stop:
-            soaked.said[n] = replace(final, words=(replace(final.words[0], text=" hm"),))
+    for finals in (soaked.said, soaked.in_part):
+        for n, final in enumerate(finals):
+            if turn.start <= final.start * RATE < turn.stop:
+                finals[n] = replace(final, words=(replace(final.words[0], text=" hm"),))
 
 
 def test_a_turn_that_nobody_captioned_is_one(soaked):
@@ -192,6 +205,11 @@ def test_a_turn_while_the_microphone_was_gone_is_none(soaked):
     assert turn.start < GONE[1]
     hush(soaked, turn)
     assert soaked.broken() == []
+
+
+def test_a_word_that_a_recording_begun_meanwhile_lacks_is_one(soaked):
+    soaked.in_part.pop()
+    assert soaked.broken() == ["words wrong in recordings begun meanwhile"]
 
 
 @pytest.mark.parametrize("noise", [0.01, 1.0, 50.0])
