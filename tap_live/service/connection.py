@@ -75,6 +75,7 @@ class Connection(ServerConnection):
         self.cut = False
         self._admitted = False
         self._malformed = False
+        self._answered: float | None = None  # when its answer was last still being taken
         self._flooding = False
         self._keeper, self._flush, self._handshake_s = keeper, flush, handshake_s
         self._allowance = Allowance(
@@ -113,8 +114,19 @@ class Connection(ServerConnection):
 
     def reply(self) -> None:
         """Let the answer to a request take `REPLY_S`, however short the handshake has to be."""
-        self._patience.reschedule(self.loop.time() + REPLY_S)
+        self._answered = self.loop.time()
+        self._patience.reschedule(self._answered + REPLY_S)
         self.close_timeout = None
+
+    def hang_up_if_answered(self) -> None:
+        """Do not wait for who has had its answer and stays."""
+        now = self.loop.time()
+        if self._answered is None:
+            return
+        if self.transport.get_write_buffer_size():
+            self._answered = now
+        elif now - self._answered > FLUSH_S:
+            self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         if not self._admitted or not self._spend(READ_COST):
@@ -151,6 +163,8 @@ class Connection(ServerConnection):
     def pause_writing(self) -> None:
         super().pause_writing()
         self.blocked = True
+        if self.session:  # what filled it may have been an answer to a ping
+            self.session.wrote(True, self.loop.time())
 
     def resume_writing(self) -> None:
         super().resume_writing()

@@ -166,6 +166,8 @@ class Service:
         async with self._listen() as server:
             self.port = server.sockets[0].getsockname()[1]
             tasks = [asyncio.create_task(work()) for work in (self._check, self._sound)]
+            for task in tasks:
+                task.add_done_callback(_tell_mistake)
             started.set_result(None)
             await self._stop.wait()
             for task in tasks:
@@ -314,6 +316,8 @@ class Service:
                         connection.session.check(self._loop.time())
                     except ClosingError as closing:
                         self._cut(connection, closing)
+                else:
+                    connection.hang_up_if_answered()
 
     async def _sound(self) -> None:
         """Hand on audio while somebody wants it, and have spectra made."""
@@ -356,3 +360,8 @@ class Service:
         if response:
             connection.reply()
         return response
+
+
+def _tell_mistake(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and (error := task.exception()):
+        _log.error("a part of the service stopped", exc_info=error)

@@ -1,3 +1,4 @@
+import asyncio
 import socket
 import threading
 from contextlib import contextmanager, nullcontext, suppress
@@ -277,3 +278,26 @@ def test_a_tls_handshake_that_does_not_come_is_not_waited_for(engine, certificat
     config = {"handshake_s": 0.1, "certificate": certificate[0]}
     with engine.serving(**config) as service, asking(service) as wire:
         assert rest(wire) == b""
+
+
+def test_one_who_has_had_its_answer_and_stays_is_hung_up_on(engine, monkeypatch):
+    monkeypatch.setattr(connection, "FLUSH_S", 0.05)
+    monkeypatch.setattr(server, "CHECK_S", 0.01)
+    health = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with engine.serving() as service, asking(service, health) as wire:
+        assert rest(wire).startswith(b"HTTP/1.1 200")
+    assert engine.hub.refusals == {}
+
+
+def test_one_who_pings_and_takes_no_answer_is_cut_off(engine, run, shake, monkeypatch, until):
+    monkeypatch.setattr("tap_live.service.protocol.STALLED_S", 0.3)
+    monkeypatch.setattr(connection, "FRAME_COST", 0)  # to have them all at once
+
+    async def work(service):
+        stuck = await asyncio.to_thread(shake, service)
+        await asyncio.to_thread(stuck.sendall, frame(0x89, b"x" * 125) * 8_000)
+        await until(lambda: engine.hub.cut_off[CloseCode.SLOW] == 1)
+        stuck.close()
+
+    with engine.serving() as service:
+        run(work(service))
