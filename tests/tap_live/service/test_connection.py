@@ -286,6 +286,8 @@ def test_one_who_has_had_its_answer_and_stays_is_hung_up_on(engine, monkeypatch)
     health = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with engine.serving() as service, asking(service, health) as wire:
         assert rest(wire).startswith(b"HTTP/1.1 200")
+        wait(service, 0.3)
+        assert len(service._visitors) == 0
     assert engine.hub.refusals == {}
 
 
