@@ -84,6 +84,7 @@ def place(
     strict: bool = False,
     whole: bool | None = None,
     optimise: bool = True,
+    planned: bool = True,
     tell: Tell = _warn_once,
 ) -> Placed:
     """Load one ONNX file.
@@ -92,6 +93,7 @@ def place(
         strict: refuse another device than the one asked for, where it would only be told.
         whole: refuse nodes of the graph that the device leaves to the CPU; None: if `strict`.
         optimise: let ONNX Runtime rewrite the graph.
+        planned: let it keep a plan of memory for each shape that it saw: quicker if they are few.
     Raises: RuntimeMissingError if ONNX Runtime, or with `strict` the device, is not there;
         BundleError if the graph cannot be loaded.
     """
@@ -104,7 +106,7 @@ def place(
         except BundleError as error:  # no driver
             _miss(one, str(error), strict, tell)
             continue
-        session = _load(ort, graph, one, threads, whole, cache, optimise)
+        session = _load(ort, graph, one, threads, whole, cache, optimise, planned)
         if NAMES[one] in session.get_providers():
             if cache:
                 cache.seal()
@@ -149,9 +151,10 @@ def _load(
     whole: bool,
     cache: EngineCache | None,
     optimise: bool,
+    planned: bool,
 ) -> Any:
     options = ort.SessionOptions()
-    options.enable_mem_pattern = False  # a plan for each length there ever was would be kept
+    options.enable_mem_pattern = planned
     if not optimise:
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = threads

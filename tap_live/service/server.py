@@ -196,6 +196,7 @@ class Service:
             max_queue=4,
             write_limit=WRITE_AT_ONCE,
             logger=_wire_log,
+            # the library's type asks for a class; it only calls it
             create_connection=partial(  # type: ignore[arg-type]
                 Connection,
                 keeper=self._visitors,

@@ -211,7 +211,9 @@ class Whisper:
     def _placed(self, graph: str, device: Device) -> Placed:
         """Not `whole`: what computes the lengths of free axes belongs on the CPU."""
         file, strict = self.folder / f"{graph}.onnx", self._where.strict
-        return place(file, device, threads=self._threads, strict=strict, whole=False)
+        return place(  # a stream has another length at every pass
+            file, device, threads=self._threads, strict=strict, whole=False, planned=False
+        )
 
     def kept_on(self, device: Device) -> Resident:
         """Encoder and decoder with caches, logits and choices in a device's memory."""
