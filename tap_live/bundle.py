@@ -32,13 +32,14 @@ class StateSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shape: tuple[int, ...]  # of the initial state, all zeros; an axis that grows starts at 0
 
 
-class GraphSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class GraphSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One ONNX file: `outputs, state = step(inputs, state)`."""
 
     file: str
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     state: tuple[StateSpec, ...] = ()
+    ranges: dict[str, tuple[int, int, int]] = {}  # of axes of any length: `profiles.Ranges`
 
 
 class FileSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,8 +1,9 @@
-"""Engines that TensorRT built, kept for the next start: one folder a graph and machine.
+"""Engines that TensorRT built, kept for the next start: one folder a graph.
 
-An engine belongs to the card, the driver and the versions that built it, and providers do
-not notice when one of these changes. So they are the folder's key; what a folder holds is
-used only if it is whole and its key is this machine's.
+An engine belongs to the card, the driver and the versions that built it, and to the lengths that
+it was built for; providers do not notice when one of these changes. So they are a key that lies
+in the folder; what it holds is used only if it is whole and its key is what is wanted here. What
+is not used is removed, with the reason, and built again in its place.
 """
 
 import atexit
@@ -23,8 +24,10 @@ import platformdirs
 
 from tap_live.bundle import FileSpec, file_spec
 from tap_live.errors import BundleError
+from tap_live.profiles import FIXED, Ranges
 
 KEY, SEAL = "key.json", "files.json"
+CONTEXT = "*_ctx.onnx"  # as ONNX Runtime names it
 TENSORRT = ("tensorrt-cu13", "tensorrt-cu12", "tensorrt")  # the last names no CUDA
 ASK_S = 10  # for the driver's own tool
 
@@ -44,19 +47,23 @@ class Machine(msgspec.Struct, frozen=True):
 
 
 class Key(msgspec.Struct, frozen=True):
-    """A machine, and the graph that was built for it."""
+    """A machine, the graph that was built for it, and the lengths of its free axes."""
 
     machine: Machine
     graph: str  # sha256
+    ranges: dict[str, tuple[int, int, int]] = {}  # `profiles.Ranges`
+    beside: str = ""  # fingerprint of weights in files of their own
 
     def differences(self, here: "Key") -> list[str]:
-        """Say what is not the same here."""
+        """Say what was built for something else than is found here."""
         told = [
-            f"{name} is {getattr(here.machine, name)}, was {getattr(self.machine, name)}"
+            f"built for {name} {getattr(self.machine, name)}, found {getattr(here.machine, name)}"
             for name in Machine.__struct_fields__
             if getattr(self.machine, name) != getattr(here.machine, name)
         ]
-        return told if self.graph == here.graph else [*told, "the graph is another one"]
+        told += ["built of another graph"] if self.graph != here.graph else []
+        told += ["built with other weights"] if self.beside != here.beside else []
+        return told + (["built for other lengths"] if self.ranges != here.ranges else [])
 
 
 class EngineCache:
@@ -74,16 +81,29 @@ class EngineCache:
             self._begin(key)
 
     @classmethod
-    def of(cls, graph: Path, *, tell: Tell = _log.warning) -> "EngineCache":
-        """The cache of a graph on this machine. Raises: BundleError without an NVIDIA driver."""
-        key = Key(this_machine(), file_spec(graph).sha256)
-        digest = hashlib.sha256(msgspec.json.encode(key)).hexdigest()[:16]
+    def of(
+        cls, graph: Path, ranges: Ranges = FIXED, beside: str = "", *, tell: Tell = _log.warning
+    ) -> "EngineCache":
+        """The cache of the graph in that place.
+
+        Args:
+            beside: fingerprint of its weights where they are in files of their own.
+        Raises: BundleError without an NVIDIA driver.
+        """
+        key = Key(this_machine(), file_spec(graph).sha256, dict(ranges), beside)
+        digest = hashlib.sha256(os.fsencode(graph.resolve())).hexdigest()[:16]
         name = f"{graph.parent.name}-{graph.stem}-{digest}"
         return cls(platformdirs.user_cache_path("tap-live") / "engines" / name, key, tell)
 
     def context(self) -> Path | None:
         """The graph with its engines in it, if they were built before."""
-        return next(self.folder.glob("*_ctx.onnx"), None) if self.complete else None
+        return next(self.folder.glob(CONTEXT), None) if self.complete else None
+
+    def try_context(self, fits: Callable[[Path], bool]) -> None:
+        """Leave the graph that has its engines in it unless it fits: they are found without."""
+        for file in self.folder.glob(CONTEXT):
+            if not fits(file):
+                file.unlink()
 
     def seal(self) -> None:
         """Say that what was built is whole; what is not sealed is built again."""
@@ -127,7 +147,7 @@ class EngineCache:
 
 
 def check_origin(folder: Path, key: Key) -> None:
-    """Refuse engines that were built elsewhere. Raises: BundleError with the reasons."""
+    """Refuse engines that were built for something else. Raises: BundleError with the reasons."""
     try:
         found = msgspec.json.decode((folder / KEY).read_bytes(), type=Key)
     except (OSError, msgspec.DecodeError) as error:
@@ -135,7 +155,7 @@ def check_origin(folder: Path, key: Key) -> None:
     reasons = found.differences(key)
     if reasons:
         raise BundleError(
-            f"the engine in {folder} was built elsewhere: {'; '.join(reasons)}; "
+            f"the engine in {folder} does not fit: {'; '.join(reasons)}; "
             "build it here with `tap-live export … --to tensorrt`"
         )
 

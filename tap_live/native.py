@@ -22,6 +22,7 @@ from tap_live.bundle import FileSpec, GraphSpec, file_spec
 from tap_live.card import Card
 from tap_live.engine_cache import SEAL, Key, check_origin, this_machine
 from tap_live.errors import BundleError, RuntimeMissingError
+from tap_live.profiles import FIXED, Ranges
 from tap_live.providers import GPU_INSTALL
 
 FOLDER, ENGINE = "engines", "graph.engine"
@@ -41,12 +42,12 @@ def engine_folder(bundle: Path, graph: str) -> Path:
     return bundle / FOLDER / graph
 
 
-def check_engine(folder: Path, graph: Path) -> Path:
-    """Return an engine that is whole, of this graph, and of this machine.
+def check_engine(folder: Path, graph: Path, ranges: Ranges = FIXED) -> Path:
+    """Return an engine that is whole, of this graph, of this machine and for these lengths.
 
     Raises: BundleError with the reasons, and what to do.
     """
-    check_origin(folder, Key(this_machine(), file_spec(graph).sha256))
+    check_origin(folder, Key(this_machine(), file_spec(graph).sha256, dict(ranges)))
     again = "build it again with `tap-live export … --to tensorrt`"
     try:
         files = msgspec.json.decode((folder / SEAL).read_bytes(), type=dict[str, FileSpec])
@@ -74,10 +75,6 @@ class NativeEngine:
         self._give_back = weakref.finalize(self, _give_back, self._loaded, self._card)
         self._shapes: dict[str, Shape] = {}
         self._names = [self._engine.get_tensor_name(n) for n in range(self._engine.num_io_tensors)]
-        host = self._trt.TensorLocation.HOST
-        # Inputs that shapes depend on: TensorRT reads them where Python has them.
-        self._hosted = [n for n in self._names if self._engine.get_tensor_location(n) == host]
-        self._told: dict[str, NDArray[Any]] = {}  # what they said
         self._arranged = False  # and run once, so that the next step can be captured
         self._step = 0
         self._busy = self._closed = False
@@ -116,8 +113,7 @@ class NativeEngine:
         self._check_state(state)
         self._arrange(arrays)
         for name, value in arrays.items():
-            if name not in self._hosted:
-                self._card.copy_in(name, value)
+            self._card.copy_in(name, value)
         for one in self._spec.state:
             if one.input not in arrays:  # what the last step made of it
                 self._card.copy_on(one.output, one.input, self._bytes(one.output))
@@ -148,20 +144,15 @@ class NativeEngine:
     def _arrange(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Make room for these shapes; what was captured for others is of no use."""
         wanted = {**self._shapes, **{name: value.shape for name, value in arrays.items()}}
-        told = {name: arrays[name].copy() for name in self._hosted}
-        if wanted == self._shapes and all(np.array_equal(told[n], self._told[n]) for n in told):
+        if wanted == self._shapes:
             return
         self._shapes, self._arranged = {}, False  # until all of them were taken
         self._card.forget()
         for name, shape in wanted.items():
             if not self._context.set_input_shape(name, shape):
                 raise BundleError(f"the engine was built for other shapes than {shape} of {name!r}")
-        for name, value in told.items():
-            self._context.set_tensor_address(name, value.ctypes.data)
-        self._told = told  # lives as long as it is read
         for name in self._names:
-            if name not in told:
-                self._context.set_tensor_address(name, self._card.room(name, self._bytes(name)))
+            self._context.set_tensor_address(name, self._card.room(name, self._bytes(name)))
         self._shapes = wanted
 
     def _bytes(self, name: str) -> int:

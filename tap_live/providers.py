@@ -10,7 +10,7 @@ session is asked afterwards where it is, and what is not as wanted is told, or r
 
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import util
@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from tap_live import INSTALL
-from tap_live.engine_cache import EngineCache, tensorrt
-from tap_live.errors import BundleError, RuntimeMissingError
+from tap_live.engine_cache import tensorrt
+from tap_live.errors import BundleError, ConfigError, RuntimeMissingError, TapError
+from tap_live.profiles import FIXED, Ranges
+from tap_live.tensorrt_provider import open_built
 
 Device: TypeAlias = Literal["auto", "cpu", "cuda", "tensorrt"]
 """What a user asks for; `auto` is the fastest that there is."""
@@ -33,6 +35,8 @@ NAMES = {
 }
 ORDER = tuple(NAMES)  # of falling back
 GPU_INSTALL = "pip uninstall onnxruntime && pip install 'tap-live[gpu]'"
+OTHERS = "`tap-live doctor` looks at the card, `--device cuda` takes what TensorRT does not"
+_CUDA = (NAMES["cuda"], {"device_id": 0, "use_tf32": 0})  # fp32 means fp32
 _LIBRARIES = {
     "TensorRT": re.compile(rb"libnvinfer\.so\.(\d+)"),
     "CUDA": re.compile(rb"libcudart\.so\.(\d+)"),
@@ -80,6 +84,8 @@ def place(
     graph: Path,
     device: Device = "cpu",
     *,
+    ranges: Ranges = FIXED,
+    beside: str = "",
     threads: int = 1,
     strict: bool = False,
     whole: bool | None = None,
@@ -87,29 +93,31 @@ def place(
     planned: bool = True,
     tell: Tell = _warn_once,
 ) -> Placed:
-    """Load one ONNX file.
+    """Load one ONNX file; TensorRT builds its engines now, which takes minutes the first time.
 
     Args:
+        ranges: of axes that have no fixed length, without which TensorRT does not take them.
+        beside: fingerprint of weights that are not in its file; engines are built with them.
         strict: refuse another device than the one asked for, where it would only be told.
         whole: refuse nodes of the graph that the device leaves to the CPU; None: if `strict`.
         optimise: let ONNX Runtime rewrite the graph.
         planned: let it keep a plan of memory for each shape that it saw: quicker if they are few.
     Raises: RuntimeMissingError if ONNX Runtime, or with `strict` the device, is not there;
-        BundleError if the graph cannot be loaded.
+        BundleError if the graph cannot be loaded, or with `strict` no engine be built of it.
     """
     ort = _runtime()
     whole = device != "cpu" and (strict if whole is None else whole)
-    available = ort.get_available_providers()
-    for one in _to_try(device, available, strict, tell):
-        try:
-            cache = EngineCache.of(graph, tell=tell) if one == "tensorrt" else None
-        except BundleError as error:  # no driver
-            _miss(one, str(error), strict, tell)
-            continue
-        session = _load(ort, graph, one, threads, whole, cache, optimise, planned)
+    load = _Loading(ort, graph, threads, whole, optimise, planned)
+    for one in _to_try(device, ort.get_available_providers(), strict, tell):
+        if one == "tensorrt":
+            try:
+                session = open_built(load.on_tensorrt, load.asked, graph, ranges, beside, tell)
+            except (BundleError, ConfigError) as error:  # no driver, a free axis, no such operator
+                _miss(one, str(error), strict, tell, OTHERS, BundleError)
+                continue
+        else:
+            session = load.on(one)
         if NAMES[one] in session.get_providers():
-            if cache:
-                cache.seal()
             return Placed(session, one)
         _miss(one, "its libraries cannot be loaded", strict, tell)
     raise RuntimeMissingError(f"ONNX Runtime runs nothing here: {INSTALL}")
@@ -136,67 +144,77 @@ def _to_try(device: Device, available: Sequence[str], strict: bool, tell: Tell) 
     return [one for one in _from(device) if NAMES[one] in available]
 
 
-def _miss(device: str, why: str, strict: bool, tell: Tell) -> None:
-    text = f"wanted {device}, but {why}: {mismatch() or GPU_INSTALL}"
+def _miss(
+    device: str,
+    why: str,
+    strict: bool,
+    tell: Tell,
+    cure: str = GPU_INSTALL,
+    failure: type[TapError] = RuntimeMissingError,
+) -> None:
+    unfit = mismatch()
+    text = f"wanted {device}, but {why}: {unfit or cure}"
     if strict:
-        raise RuntimeMissingError(text)
+        raise (RuntimeMissingError if unfit else failure)(text)
     tell(f"{text}; the next slower is taken")
 
 
-def _load(
-    ort: Any,
-    graph: Path,
-    device: str,
-    threads: int,
-    whole: bool,
-    cache: EngineCache | None,
-    optimise: bool,
-    planned: bool,
-) -> Any:
-    options = ort.SessionOptions()
-    options.enable_mem_pattern = planned
-    if not optimise:
-        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # errors; its warnings are about graphs, not for users
-    # A worker that spins between steps would take a core from the other stages.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # Some processors add products of 8-bit numbers in 16 bits: take the way that cannot overflow.
-    options.add_session_config_entry("session.x64quantprecision", "1")
-    if whole:
-        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
-    file = cache.context() if cache else None
-    try:
-        return ort.InferenceSession(
-            file or graph, options, providers=_providers(device, whole, cache)
-        )
-    except Exception as error:  # ONNX Runtime's own exceptions share no base
-        lacks = device == "cpu" and "NOT_IMPLEMENTED" in str(error)
-        hint = "; what was exported in bf16 takes a GPU" if lacks else ""
-        raise BundleError(f"cannot load {graph} on {device}: {error}{hint}") from error
+@dataclass(frozen=True)
+class _Loading:
+    """How a graph is loaded, wherever that is."""
 
+    ort: Any  # onnxruntime has no types
+    graph: Path
+    threads: int
+    whole: bool
+    optimise: bool
+    planned: bool
 
-def _providers(device: str, whole: bool, cache: EngineCache | None) -> list[Any]:
-    """Providers with their options, as ONNX Runtime wants them: the first takes what it can."""
-    cuda = (NAMES["cuda"], {"device_id": 0, "use_tf32": 0})  # fp32 means fp32
-    rest = [] if whole else [NAMES["cpu"]]
-    if device == "cpu":
-        return [NAMES["cpu"]]
-    if device == "cuda":
-        return [cuda, *rest]
-    assert cache is not None, "TensorRT has a cache, if only a folder that is thrown away"
-    # No precision is set: engines are strongly typed, what a graph says is what is computed.
-    options = {
-        "device_id": 0,
-        "trt_engine_cache_enable": True,
-        "trt_engine_cache_path": str(cache.folder),
-        "trt_timing_cache_enable": True,
-        "trt_timing_cache_path": str(cache.folder),
-        "trt_dump_ep_context_model": True,
-        "trt_ep_context_file_path": str(cache.folder),
-    }
-    return [(NAMES["tensorrt"], options), cuda, *rest]
+    def on(self, device: str) -> Any:
+        """A session of the graph. Raises: BundleError if it cannot be loaded."""
+        return self._session(self.graph, device, self._providers(device), self._options())
+
+    def on_tensorrt(self, file: Path, options: Mapping[str, object]) -> Any:
+        """The same of a file in the graph's place."""
+        providers = [(NAMES["tensorrt"], dict(options)), *self._providers("cuda")]
+        return self._session(file, "tensorrt", providers, self._options())
+
+    def asked(self) -> Any:
+        """A session that only says what the graph takes and gives."""
+        options = self._options()
+        options.graph_optimization_level = self.ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+        providers = [_CUDA, NAMES["cpu"]]
+        return self._session(self.graph, "cuda", providers, options)
+
+    def _providers(self, device: str) -> list[Any]:
+        """A device and those that it may leave nodes to, as ONNX Runtime wants them."""
+        cpu = [NAMES["cpu"]]
+        return cpu if device == "cpu" else [_CUDA, *([] if self.whole else cpu)]
+
+    def _options(self) -> Any:
+        options = self.ort.SessionOptions()
+        options.enable_mem_pattern = self.planned
+        if not self.optimise:
+            options.graph_optimization_level = self.ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+        options.intra_op_num_threads = self.threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3  # errors; its warnings are about graphs, not for users
+        # A worker that spins between steps would take a core from the other stages.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # Some processors add products of 8-bit numbers in 16 bits: take the way that cannot
+        # overflow.
+        options.add_session_config_entry("session.x64quantprecision", "1")
+        return options
+
+    def _session(self, file: Path, device: str, providers: list[Any], options: Any) -> Any:
+        if self.whole and NAMES["cpu"] not in providers:
+            options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+        try:
+            return self.ort.InferenceSession(file, options, providers=providers)
+        except Exception as error:  # ONNX Runtime's own exceptions share no base
+            lacks = device == "cpu" and "NOT_IMPLEMENTED" in str(error)
+            hint = "; what was exported in bf16 takes a GPU" if lacks else ""
+            raise BundleError(f"cannot load {file} on {device}: {error}{hint}") from error
 
 
 def mismatch() -> str | None:

@@ -9,7 +9,6 @@ On a GPU the state stays there between steps; inputs and outputs are numpy array
 """
 
 import logging
-import time
 from collections.abc import Mapping
 from typing import Any, Protocol, TypeAlias
 
@@ -44,9 +43,10 @@ class Engine:
     Args:
         device: where; `device` says afterwards where it is.
         strict: raise where the graph, or a part of it, would run on a slower device.
+        whole: refuse nodes of the graph that the device leaves to the CPU; None: if `strict`.
         optimise: let ONNX Runtime rewrite the graph.
-    Raises: BundleError if ONNX Runtime cannot load the graph; RuntimeMissingError
-        if it, or with `strict` the device, is not there.
+    Raises: BundleError if ONNX Runtime cannot load the graph, or with `strict` TensorRT;
+        RuntimeMissingError if it, or with `strict` the device, is not there.
     """
 
     def __init__(
@@ -57,19 +57,32 @@ class Engine:
         threads: int = 1,
         device: Device = "cpu",
         strict: bool = False,
+        whole: bool | None = None,
         optimise: bool = True,
     ) -> None:
         self.spec: GraphSpec = bundle.graph(graph)
         file = bundle.path(self.spec.file)
-        self.step_s = 0.0  # the last step took so long
         self._native = _native(bundle, graph, device, strict) if optimise else None
         if self._native:
             self.device = "tensorrt"
         else:
-            placed = place(file, device, threads=threads, strict=strict, optimise=optimise)
+            placed = place(
+                file,
+                device,
+                ranges=self.spec.ranges,
+                threads=threads,
+                strict=strict,
+                whole=whole,
+                optimise=optimise,
+            )
             self.device, self._session = placed.device, placed.session
         self._outputs = [spec.name for spec in self.spec.outputs]
         self._kept = [spec.output for spec in self.spec.state]
+
+    @property
+    def native(self) -> bool:
+        """Whether an engine of our own runs it, and not ONNX Runtime."""
+        return self._native is not None
 
     def close(self) -> None:
         """Give back what a native engine holds on the card; a session goes with its engine."""
@@ -97,14 +110,12 @@ class Engine:
         Raises: BundleError if a tensor has a name, type or shape that the graph
             does not take.
         """
-        begun = time.perf_counter()
         plain = self._run if self.device == "cpu" else self._run_bound
         run = self._native.run if self._native else plain
         try:
             outputs, kept = run(inputs, state)
         except Exception as error:  # ONNX Runtime's own exceptions share no base
             raise BundleError(f"graph {self.spec.file!r} refused its input: {error}") from error
-        self.step_s = time.perf_counter() - begun
         following = zip((spec.input for spec in self.spec.state), kept, strict=True)
         return dict(zip(self._outputs, outputs, strict=True)), dict(following)
 
@@ -131,7 +142,7 @@ def _native(bundle: Bundle, graph: str, device: Device, strict: bool) -> NativeE
         return None
     spec = bundle.graph(graph)
     try:
-        return NativeEngine(spec, check_engine(folder, bundle.path(spec.file)))
+        return NativeEngine(spec, check_engine(folder, bundle.path(spec.file), spec.ranges))
     except (BundleError, RuntimeMissingError) as error:
         if strict:
             raise

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from tap_live import bundles
 from tap_live.bundle import MANIFEST, Bundle, FileSpec, check_file, file_spec, open_bundle, sha256
 from tap_live.errors import BundleError, StorageError
-from tap_live.whisper.model import DIMS, STATIC, Precision, Progress, WhisperDims
+from tap_live.whisper.model import DIMS, RECORD, STATIC, Precision, Progress, WhisperDims
 from tap_live.whisper.sources import Found, entry_of, fetch, local
 from tap_live.whisper.table import WeightTable, made
 from tap_live.whisper.weights import MODEL_BIN, read_weights
@@ -38,7 +38,6 @@ Variables: TypeAlias = Mapping[str, NDArray[Any]]
 
 BUNDLES = Path(bundles.__file__).parent
 KIND = "whisper"
-RECORD = "assembled.json"
 GRAPHS = ("encoder", "decoder", STATIC)  # the last of what a card runs: not of 8 bits
 TOKENIZER = "tokenizer.json"
 

@@ -226,7 +226,7 @@ def _attempt(
     if temperature > 0:
         random = np.random.default_rng(options.seed)
         spoken = sample(window, temperature, options.best_of, options.length_penalty, random)
-    elif window.model.resident:
+    elif window.model.resident and options.beam <= window.model.rows:
         spoken = _on_device(window, options)
     elif options.beam > 1:
         spoken = _beams(window, InArrays(window), options)

@@ -20,7 +20,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from tap_live.bundle import sha256
 from tap_live.errors import BundleError, ConfigError
+from tap_live.profiles import Ranges
 from tap_live.providers import CPU, Device, Placed, Where, place
 from tap_live.whisper.reader import Reader
 from tap_live.whisper.resident import Resident
@@ -33,7 +35,10 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is."""
 
 DIMS = "dims.json"
+RECORD = "assembled.json"  # every file of the folder and its sha256
 STATIC = "decoder-static"  # the graph whose caches do not grow
+ROWS = 8  # that an engine is built for, if nobody says more
+USUAL = 500  # positions, 10 s
 
 
 class WhisperDims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,6 +60,22 @@ class WhisperDims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def previous(self) -> int:
         """The token that a prompted sequence begins with, `<|startofprev|>`."""
         return self.n_vocab - 1504  # 1501 timestamps and two more tokens come after it
+
+    def ranges(self, rows: int) -> Ranges:
+        """Of the graphs' free axes, where engines are built; `rows` of audio or tokens, at most.
+
+        Usual is what captions read: a token of one voice, in 10 s. The decoder whose caches grow
+        has no engine: its S begins at nothing.
+        """
+        least, most = 1 + self.prompt_length, self.n_audio_ctx  # positions
+        return {
+            "A": (1, 1, rows),
+            "B": (1, 1, rows),
+            "F": (2 * least, 2 * min(USUAL, most), 2 * most),
+            "T": (least, min(USUAL, most), most),
+            "N": (1, 1, self.n_text_ctx),
+            "last": (1, 1, self.n_text_ctx),  # columns whose logits are wanted
+        }
 
 
 @dataclass(frozen=True)
@@ -129,6 +150,7 @@ class Whisper:
     """One model in one precision; calls on several threads must be kept apart by the caller.
 
     `device` says where it runs; `resident` is what keeps everything there, None on the CPU.
+    `rows` is how many can be searched there at once.
     """
 
     def __init__(
@@ -137,11 +159,13 @@ class Whisper:
         *,
         threads: int = 1,
         where: Where = CPU,
+        rows: int = ROWS,
         sessions: "tuple[Session, Session] | None" = None,
     ) -> None:
-        """Load an assembled folder.
+        """Load an assembled folder; TensorRT builds its engines now, if it is asked for.
 
         Args:
+            rows: that are read at once on a card, at most: engines are built for as many.
             sessions: encoder and decoder where they are others than the folder's graphs.
         Raises: BundleError if it is incomplete.
         """
@@ -150,8 +174,10 @@ class Whisper:
             self.dims = msgspec.json.decode((folder / DIMS).read_bytes(), type=WhisperDims)
         except (OSError, msgspec.DecodeError) as error:
             raise BundleError(f"no assembled Whisper at {folder}: {error}") from error
-        self.device, self.resident = "cpu", None
+        self.device, self.resident, self.rows = "cpu", None, rows
         self._threads, self._where = threads, where
+        record = folder / RECORD
+        self._weights = sha256(record) if record.is_file() else ""
         if sessions is None:
             encoder = self._placed("encoder", where.device)
             self.device, self._encoder = encoder.device, encoder.session
@@ -193,7 +219,8 @@ class Whisper:
 
         With a prompt the first 2 (1 + P) frames are zeros, whose places it takes.
 
-        Raises: ConfigError if F is odd, too many, or too few for a prompt.
+        Raises: ConfigError if F is odd, too many, or too few for a prompt, or an engine was built
+            for fewer rows.
         """
         self._check(mel)
         given = self.no_prompt(mel.shape[0]) if prompt is None else prompt
@@ -204,15 +231,25 @@ class Whisper:
 
     @cached_property
     def _decoder(self) -> Session:
-        """What `decode` runs, loaded when it is: a search that stays on a device does not ask."""
-        session: Session = self._placed("decoder", self._where.device).session
+        """What `decode` runs, loaded when it is: a search that stays on a device does not ask.
+
+        Beside engines it runs on CUDA, for there is none of it.
+        """
+        device = "cuda" if self.device == "tensorrt" else self._where.device
+        session: Session = self._placed("decoder", device).session
         return session
 
     def _placed(self, graph: str, device: Device) -> Placed:
         """Not `whole`: what computes the lengths of free axes belongs on the CPU."""
-        file, strict = self.folder / f"{graph}.onnx", self._where.strict
-        return place(  # a stream has another length at every pass
-            file, device, threads=self._threads, strict=strict, whole=False, planned=False
+        return place(
+            self.folder / f"{graph}.onnx",
+            device,
+            ranges=self.dims.ranges(self.rows),
+            beside=self._weights,
+            threads=self._threads,
+            strict=self._where.strict,
+            whole=False,
+            planned=False,  # a stream has another length at every pass
         )
 
     def kept_on(self, device: Device) -> Resident:
@@ -243,6 +280,10 @@ class Whisper:
             )
         if not least <= frames <= most:
             raise ConfigError(f"wanted {least} to {most} mel frames, found {frames}")
+        if self.device == "tensorrt" and len(mel) > self.rows:
+            raise ConfigError(
+                f"the engines are built for {self.rows} rows, found {len(mel)}: open with more rows"
+            )
 
     def no_prompt(self, rows: int) -> Prompt:
         """Return the prompt of plain Whisper."""

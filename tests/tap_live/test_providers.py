@@ -2,7 +2,7 @@
 
 import re
 import sys
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,6 +22,14 @@ class FakeSession:
     def get_providers(self):
         return self.names
 
+    def get_inputs(self):
+        return []
+
+    get_outputs = get_inputs
+
+    def run(self, names, feeds):
+        return []
+
 
 class FakeOptions:
     def __init__(self):
@@ -39,6 +47,7 @@ class FakeOrt(ModuleType):
         self.built, self.loads = [NAMES[one] for one in built], [NAMES[one] for one in loads]
         self.asked = []
         self.SessionOptions = FakeOptions
+        self.GraphOptimizationLevel = SimpleNamespace(ORT_DISABLE_ALL=0)
 
     def get_available_providers(self):
         return self.built
@@ -95,8 +104,9 @@ def test_the_fastest_that_works_is_taken_and_what_is_missing_is_told(
     ort(built, loads)
     warnings = []
     assert place(graph, wanted, tell=warnings.append).device == got
-    assert len(warnings) == told
-    assert all("the next slower is taken" in warning for warning in warnings)
+    missed = [warning for warning in warnings if "the next slower is taken" in warning]
+    assert len(missed) == told
+    assert all("building TensorRT's engine" in one for one in warnings if one not in missed)
 
 
 @pytest.mark.parametrize(
@@ -136,37 +146,6 @@ def test_the_first_device_to_try_is_the_fastest_that_onnx_runtime_was_built_for(
     ]
 
 
-def test_tensorrt_keeps_engines_timings_and_contexts_and_sets_no_precision(ort, graph, tmp_path):
-    fake = ort("tensorrt cuda cpu", "tensorrt cuda cpu")
-    place(graph, "tensorrt")
-    _, _, asked = fake.asked[0]
-    options = asked[NAMES["tensorrt"]]
-    folder = options["trt_engine_cache_path"]
-    assert folder == options["trt_timing_cache_path"] == options["trt_ep_context_file_path"]
-    assert folder.startswith(str(tmp_path / "cache" / "engines" / "bundle-step-"))
-    assert not [name for name in options if "fp16" in name or "int8" in name or "bf16" in name]
-    assert asked[NAMES["cuda"]]["use_tf32"] == 0
-
-
-def test_an_engine_that_was_built_is_what_is_loaded_the_next_time(ort, graph, tmp_path):
-    fake = ort("tensorrt cuda cpu", "tensorrt cuda cpu")
-
-    def build(path, options, providers):
-        folder = dict(p for p in providers if len(p) == 2)[NAMES["tensorrt"]]
-        with open(f"{folder['trt_ep_context_file_path']}/step_ctx.onnx", "wb") as file:
-            file.write(b"engine")
-        fake.InferenceSession = plain
-        return plain(path, options, providers)
-
-    plain, fake.InferenceSession = fake.InferenceSession, build
-    place(graph, "tensorrt")
-    place(graph, "tensorrt")
-    assert [str(path).rsplit("/", 1)[1] for path, *_ in fake.asked] == [
-        "step.onnx",
-        "step_ctx.onnx",
-    ]
-
-
 def test_without_a_driver_tensorrt_is_left_out(ort, graph, monkeypatch):
     def none():
         raise BundleError("wanted an NVIDIA card and its driver")
@@ -176,7 +155,7 @@ def test_without_a_driver_tensorrt_is_left_out(ort, graph, monkeypatch):
     told = []
     assert place(graph, "auto", tell=told.append).device == "cpu"
     assert "wanted an NVIDIA card" in told[0]
-    with pytest.raises(RuntimeMissingError, match="wanted an NVIDIA card"):
+    with pytest.raises(BundleError, match="wanted an NVIDIA card"):
         place(graph, "tensorrt", strict=True)
 
 

@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-import tokenizers
 
 from tap_live.errors import BundleError, ConfigError
 from tap_live.whisper.decoding import DecodingOptions, decode, decode_rows, tokenizer_of
@@ -23,36 +22,9 @@ from tap_live.whisper.rows import greedy_rows
 from tap_live.whisper.rules import Rules
 from tap_live.whisper.search import Window, greedy
 
-torch = pytest.importorskip("torch", reason="needs the extra [export]")
+pytest.importorskip("torch", reason="needs the extra [export]")
 
-LENGTH = 4  # of prompts
 GREEDY = DecodingOptions(language="en", without_timestamps=True, max_tokens=40)
-
-
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory, tokenizer_folder: Path) -> Whisper:
-    """A network that was taught nothing and says much, assembled."""
-    from safetensors.numpy import save_file
-
-    from tap_live.export.whisper import write_bundle
-    from tap_live.models.whisper import Dims
-    from tap_live.models.whisper import Whisper as Network
-    from tap_live.whisper.assemble import assembled
-
-    torch.manual_seed(0)
-    tokenizer = tokenizer_folder / "tokenizer.json"
-    size = tokenizers.Tokenizer.from_file(str(tokenizer)).get_vocab_size() + 1501
-    network = Network(Dims(80, 1500, 64, 2, 2, size, 448, 64, 2, 2), [(0, 1), (1, 0)])
-    torch.nn.init.normal_(network.decoder.positional_embedding, std=0.3)
-    torch.nn.init.normal_(network.decoder.token_embedding.weight, std=0.3)
-    folder = tmp_path_factory.mktemp("whisper") / "small"
-    folder.mkdir()
-    save_file({n: v.numpy() for n, v in network.state_dict().items()}, folder / "model.safetensors")
-    write_bundle(
-        "small", network.dims, [(0, 1), (1, 0)], tokenizer, folder,
-        made_by="a test", prompt_length=LENGTH,
-    )  # fmt: skip
-    return Whisper(assembled(folder, cache=folder / "cache", precision="fp32"))
 
 
 @pytest.fixture(scope="module")
