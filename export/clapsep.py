@@ -1,7 +1,4 @@
-"""Make the `clapsep` bundle from the authors' checkpoints, or from one trained here.
-
-    python -m tap_live.export.clapsep best_model.ckpt OUT --tokenizer FOLDER \
-        --clap music_audioset_epoch_15_esc_90.14.pt --precision fp16
+"""The `clapsep` bundle that `tap-live export clapsep` (of_clapsep.py) makes, and its proof.
 
 Spectra are outside the graphs (clapsep_graphs.py): the mixture's encoder runs once a context,
 the decoder once a target. LoRA is merged. fp16 graphs compute in fp16, for GPUs; a CPU runs
@@ -13,12 +10,10 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
-import onnx
 import torch
-import typer
 from torch import Tensor
 
 from tap_live.bundle import (
@@ -34,12 +29,12 @@ from tap_live.bundle import (
 from tap_live.export.clapsep_graphs import Traceable, cue_graphs, separator_graphs
 from tap_live.export.emulation import told
 from tap_live.export.precision import halved
+from tap_live.export.storing import files_of, save
 from tap_live.export.verify import Parity, verify
 from tap_live.extractors.context import KIND
 from tap_live.models.clap import Clap
 from tap_live.models.clap_files import open_tokenizer
-from tap_live.models.clapsep import RATE, Dims, Separator, load
-from tap_live.models.training.clapsep_files import open_separator
+from tap_live.models.clapsep import RATE, Dims, Separator
 from tap_live.runtime import Engine, State, Tensors
 
 Precision = Literal["fp32", "fp16"]
@@ -97,7 +92,7 @@ def export(
     *,
     precision: Precision = "fp32",
     sources: tuple[str, ...] = ("weights made here",),
-    made_by: str = "python -m tap_live.export.clapsep",
+    made_by: str = "tap-live export clapsep",
 ) -> Exported:
     """Write the bundle into `folder` and prove it.
 
@@ -109,7 +104,7 @@ def export(
     content = begin(separator, folder, clap, tokenizer, precision, sources, made_by)
     for name, traceable in content.graphs.items():
         model = traceable.build()
-        onnx.save(model if precision == "fp32" else halved(model), folder / f"{name}.onnx")
+        save(model if precision == "fp32" else halved(model), folder / f"{name}.onnx")
     parity = prove(content.graphs, content.write(folder), precision)
     worst = {name: max(one.largest for one in its) for name, its in parity.items()}
     return Exported(content.seal(folder, worst), parity)
@@ -144,9 +139,9 @@ class Content:
     sources: tuple[str, ...]
     made_by: str
 
-    @property
-    def _files(self) -> list[str]:
-        return [*(f"{name}.onnx" for name in self.graphs), "README.md", *self.extra]
+    def _files(self, folder: Path) -> list[str]:
+        graphs = [file for name in self.graphs for file in files_of(folder / f"{name}.onnx")]
+        return [*graphs, "README.md", *self.extra]
 
     def write(self, folder: Path, card: str = "") -> Bundle:
         """Write card and manifest beside graphs that are there."""
@@ -161,7 +156,7 @@ class Content:
                 licence="that of the weights",
                 made_by=self.made_by,
                 sources=self.sources,
-                files={file: file_spec(folder / file) for file in self._files},
+                files={file: file_spec(folder / file) for file in self._files(folder)},
                 graphs={name: _spec(name, traceable) for name, traceable in self.graphs.items()},
                 rate=RATE,
                 settings={
@@ -186,7 +181,7 @@ class Content:
             sources="; ".join(self.sources),
             graphs=", ".join(self.graphs),
             parity=told(parity, self.precision),
-            size=sum((folder / file).stat().st_size for file in self._files) / 1e6,
+            size=sum((folder / file).stat().st_size for file in self._files(folder)) / 1e6,
         )
         return self.write(folder, card)
 
@@ -249,41 +244,3 @@ def _write_tokenizer(source: str | Path | None, folder: Path) -> list[str]:
     else:
         open_tokenizer(source).backend_tokenizer.save(str(folder / TOKENIZER))
     return [TOKENIZER]
-
-
-def main(
-    checkpoint: Annotated[Path, typer.Argument(help="best_model.ckpt, or a best.pt made here")],
-    out: Annotated[Path, typer.Argument(help="folder of the bundle")],
-    clap: Annotated[
-        Path | None, typer.Option(help="LAION's .pt or a folder; none: the compact cues")
-    ] = None,
-    tokenizer: Annotated[
-        Path | None, typer.Option(help="folder of RoBERTa's [default: Hugging Face's cache]")
-    ] = None,
-    precision: Annotated[Precision, typer.Option(help="fp32, or fp16 for GPUs")] = "fp32",
-) -> None:
-    """Make the bundle and prove it against PyTorch."""
-    made_by = f"python -m tap_live.export.clapsep {checkpoint.name} {out.name}"
-    if clap is None:
-        made = export(open_separator(checkpoint), out, precision=precision, made_by=made_by)
-    else:
-        net = load(checkpoint, clap, tokenizer)
-        made_by += f" --clap {clap.name} --precision {precision}"
-        sources = (f"{checkpoint.name} (CLAPSep)", f"{clap.name} (LAION-CLAP)", "RoBERTa")
-        made = export(
-            net.separator,
-            out,
-            net.clap,
-            tokenizer,
-            precision=precision,
-            sources=sources,
-            made_by=made_by,
-        )
-    typer.echo(f"{out}: parity {made.worst:.1e}")
-
-
-if __name__ == "__main__":
-    torch.set_num_threads(1)
-    app = typer.Typer(pretty_exceptions_enable=False)
-    app.command()(main)
-    app()

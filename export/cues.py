@@ -32,6 +32,7 @@ from tap_live.bundle import (
 )
 from tap_live.cues import audio as run_audio
 from tap_live.cues.features import BANDS, RATE, WINDOW_FRAMES
+from tap_live.export.storing import bytes_of, files_of, save
 from tap_live.export.verify import verify
 from tap_live.models.cues import LOWEST, WIDTH, AudioCueEncoder, TextCueTable
 from tap_live.models.training.cue_files import CueEncoders
@@ -150,7 +151,7 @@ def _export_audio(encoder: AudioCueEncoder, folder: Path, figures: str, kinds: i
     folder.mkdir(parents=True, exist_ok=True)
     fused = fuse(encoder)
     graph = folder / "audio.onnx"
-    onnx.save(build(fused), graph)
+    save(build(fused), graph)
     card = AUDIO_CARD.format(
         width=WIDTH,
         bands=BANDS,
@@ -159,11 +160,11 @@ def _export_audio(encoder: AudioCueEncoder, folder: Path, figures: str, kinds: i
         minilm=MINILM,
         made_by=MADE_BY,
         parameters=sum(weight.numel() for weight in encoder.parameters()),
-        bytes=graph.stat().st_size,
+        bytes=bytes_of(graph),
         figures=figures,
     )
     (folder / "README.md").write_text(card, encoding="utf-8")
-    files = ("audio.onnx", "README.md")
+    files = (*files_of(graph), "README.md")
     manifest = _manifest(folder, "audio-cue", files, {"windows": SPEC}, (DATA, MINILM))
     write_manifest(folder, manifest)
     bundle = open_bundle(folder, "audio-cue")

@@ -119,7 +119,7 @@ class Htsat(nn.Module):
 
 
 class Clap(nn.Module):
-    """Both encoders, frozen; embeddings are unit vectors."""
+    """Both encoders, frozen; embeddings are unit vectors, on the device of the weights."""
 
     def __init__(self, model: ClapModel) -> None:
         super().__init__()
@@ -134,7 +134,7 @@ class Clap(nn.Module):
     @torch.no_grad()
     def embed_audio(self, audio: Tensor) -> Tensor:
         """(B, T) -> (B, 512): the first 10 s; what is shorter is repeated, then padded."""
-        return self.embed_mel(self.mel(ten_seconds(audio)))
+        return self.embed_mel(self.mel(ten_seconds(audio.to(self.mel.window.device))))
 
     def embed_mel(self, mel: Tensor) -> Tensor:
         """(B, F, 64) decibels -> (B, 512)."""
@@ -144,6 +144,7 @@ class Clap(nn.Module):
     @torch.no_grad()
     def embed_tokens(self, ids: Tensor) -> Tensor:
         """(B, 77) of RoBERTa's tokens -> (B, 512)."""
+        ids = ids.to(self.mel.window.device)
         return self.embed_masked(ids, (ids != PADDING).long())
 
     def embed_masked(self, ids: Tensor, mask: Tensor) -> Tensor:

@@ -58,7 +58,7 @@ def open_clap(source: str | Path) -> Clap:
     others = {**_texts(model), **_projections(model)}
     wanted = {**_under("audio_branch.", authors_names(branch.state_dict())), **others}
     check(wanted, {n: v for n, v in state.items() if not _SCALES.search(n)}, source)
-    branch.load_state_dict(audio_names(_within(state, "audio_branch.")), strict=False)
+    branch.load_state_dict(audio_names(within(state, "audio_branch.")), strict=False)
     with torch.no_grad():
         for name, value in others.items():
             value.copy_(state[name])
@@ -220,7 +220,8 @@ def _under(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {prefix + name: value for name, value in state.items()}
 
 
-def _within(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def within(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin so, without the beginning."""
     return {
         name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)
     }

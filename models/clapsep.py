@@ -36,6 +36,7 @@ from .clap_files import (
     open_tokenizer,
     read_state,
     tokens_of,
+    within,
 )
 
 RATE = 32_000  # Hz
@@ -45,6 +46,7 @@ PATCH = 4
 _FFT, _HOP = 1024, 320  # samples
 LORA_RANK = 16
 _PARTS = ("audio_branch.", "decoder_model.")
+_BESIDE = ("clap_model.", "stft.", "istft.", "resampler.")  # LAION's own, and what is computed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +55,7 @@ class Dims:
 
     Attributes:
         cue: numbers of one side of a cue.
-        mask_width, mask_layers, mask_heads: of the transformer over frames.
+        mask_width, mask_layers, mask_heads, mask_dropout: of the transformer over frames.
         seconds: of a mixture; the encoder's square must hold its mel frames.
     """
 
@@ -62,6 +64,7 @@ class Dims:
     mask_width: int = 640
     mask_layers: int = 3
     mask_heads: int = 8
+    mask_dropout: float = 0.1
     seconds: float = 10.0
 
     @property
@@ -146,7 +149,9 @@ class Decoder(nn.Module):
         )
         self.spec_norm = nn.BatchNorm1d(BINS)
         width = dims.mask_width
-        layer = nn.TransformerEncoderLayer(width, dims.mask_heads, 4 * width, batch_first=True)
+        layer = nn.TransformerEncoderLayer(
+            width, dims.mask_heads, 4 * width, dims.mask_dropout, batch_first=True
+        )
         self.mask_net = nn.Sequential(
             nn.Linear(BINS + BANDS, width),
             nn.LayerNorm(width),
@@ -252,13 +257,14 @@ class CLAPSep(nn.Module):
             mixture: (B, 320000) at 32 kHz.
             positive, negative: (B, 512) what is wanted and what is not; None: not said.
 
-        Returns: (B, 320000).
+        Returns: (B, 320000), on the device of the weights.
         Raises: ValueError if neither is given, or the mixture has another length.
         """
         wanted = self.separator.dims.samples
         if mixture.ndim != 2 or mixture.shape[1] != wanted:
             raise ValueError(f"wanted mixtures (B, {wanted}), found {tuple(mixture.shape)}")
-        separated: Tensor = self.separator(mixture, cue_pair(positive, negative))
+        cue, device = cue_pair(positive, negative), self.separator.window.device
+        separated: Tensor = self.separator(mixture.to(device), cue.to(device))
         return separated
 
     @cached_property
@@ -287,7 +293,7 @@ def load(checkpoint: str | Path, clap: str | Path, tokenizer: str | Path | None 
     """
     source = Path(checkpoint)
     what = "CLAPSep's weights, best_model.ckpt of AisakaMikoto/CLAPSep"
-    state = {name: v for name, v in read_state(source, what).items() if name.startswith(_PARTS)}
+    state = {n: v for n, v in read_state(source, what).items() if not n.startswith(_BESIDE)}
     frozen = open_clap(clap)
     branch = authors_names(frozen.htsat.encoder.state_dict())
     base = {f"audio_branch.{name}": value for name, value in branch.items()}
@@ -302,7 +308,7 @@ def fill(separator: Separator, state: Mapping[str, Tensor], source: Path) -> Non
     if any(".lora_" in name for name in state):
         wanted |= _lora_of(wanted)
     check(wanted, state, source)
-    branch, decoder = (_within(merged(state), part) for part in _PARTS)
+    branch, decoder = (within(merged(state), part) for part in _PARTS)
     separator.audio_branch.encoder.load_state_dict(audio_names(branch), strict=False)
     blocks = {name: value for name, value in decoder.items() if name.startswith("layers.")}
     others = {name: value for name, value in decoder.items() if name not in blocks}
@@ -339,7 +345,3 @@ def _lora_of(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
             found[f"{module}lora_A"] = weight.new_empty(LORA_RANK, weight.shape[1])
             found[f"{module}lora_B"] = weight.new_empty(weight.shape[0], LORA_RANK)
     return found
-
-
-def _within(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {n.removeprefix(prefix): v for n, v in state.items() if n.startswith(prefix)}

@@ -6,6 +6,7 @@ through. Both are bounded, so that no example of a batch outweighs the rest.
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 _TINY = 1e-12
 
@@ -31,6 +32,32 @@ def si_sdr(estimate: Tensor, target: Tensor, floor: float = 0.0) -> Tensor:
 def sdr(estimate: Tensor, target: Tensor, floor: float = 0.0) -> Tensor:
     """Signal-to-distortion ratio that minds the scale, in dB; arguments as `si_sdr`."""
     return _ratio_db(target, estimate, floor)
+
+
+def bss_sdr(estimate: Tensor, target: Tensor, taps: int = 512) -> Tensor:
+    """BSS-eval's signal-to-distortion ratio, in dB: any filter of the target is still the target.
+
+    It is what separation papers call SDR; `sdr` is their SNR.
+
+    Args:
+        estimate, target: (..., T), not silent.
+        taps: of the filter that is forgiven.
+
+    Returns: (...) in float64.
+    Source: Vincent et al., IEEE TASLP 2006; Scheibler, arXiv:2110.06440.
+    """
+    size = 2 ** (estimate.shape[-1] + taps - 1).bit_length()
+    found, wanted = (
+        torch.fft.rfft(F.normalize(signal.double(), dim=-1), size) for signal in (estimate, target)
+    )
+    own = torch.fft.irfft(wanted.abs().square(), size)[..., :taps]
+    cross = torch.fft.irfft(wanted.conj() * found, size)[..., :taps]
+    lag = torch.arange(taps, device=own.device)
+    toeplitz = own[..., (lag[:, None] - lag).abs()]
+    toeplitz = toeplitz + _TINY * torch.eye(taps, dtype=own.dtype, device=own.device)
+    best = torch.linalg.solve(toeplitz, cross)
+    explained = (best * cross).sum(-1).clamp(_TINY, 1 - _TINY)
+    return 10.0 * torch.log10(explained / (1 - explained))
 
 
 def leakage(estimate: Tensor, mixture: Tensor, floor: float = 0.0) -> Tensor:

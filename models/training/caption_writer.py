@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,19 @@ NEW_TOKENS = 24
 _ODD = re.compile(r"[^\w\s,.'-]|\d{3}|http")
 
 
-def write_captions(folder: Path, out: Path, count: int, seed: int = 0, batch: int = 8) -> int:
+def write_captions(
+    folder: Path,
+    out: Path,
+    count: int,
+    seed: int = 0,
+    batch: int = 8,
+    watch: Callable[[int], None] = lambda _: None,
+) -> int:
     """Add captions to a file until it has `count`; what it has already is kept.
 
     Args:
         folder: a causal language model as transformers saves it; nothing is fetched.
+        watch: told how many there are.
 
     Returns: how many there are; fewer, if the model repeats itself.
     Raises: FileNotFoundError if there is no model.
@@ -46,6 +54,7 @@ def write_captions(folder: Path, out: Path, count: int, seed: int = 0, batch: in
             if caption and caption not in known:
                 known.add(caption)
                 file.write(caption + "\n")
+                watch(len(known))
     return len(known)
 
 

@@ -7,7 +7,7 @@ Source of the masking: Park et al., arXiv:1904.08779.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from ..clap_files import tokens_of
 from .captions import caption_bank
 from .data import Clip, read_clips
 from .labels import Kinds
-from .sounds import CueBank, Vectors, name_of, training_sounds
+from .sounds import CueBank, Vectors, name_of, usable
 from .store import load
 
 log = logging.getLogger(__name__)
@@ -36,17 +36,27 @@ def clap_bank(
     data: Path,
     captions: Sequence[str] = (),
     kinds: Kinds | None = None,
+    *,
     seed: int = 0,
+    augment: bool = True,
+    each: Callable[[Sequence[Clip]], Iterable[Clip]] = lambda clips: clips,
 ) -> CueBank:
-    """Embed the training clips of a folder, captions (our own where none are given) and kinds."""
+    """Embed the training clips of a folder, captions (our own where none are given) and kinds.
+
+    Args:
+        augment: SpecAugment; without it all parts are as they sound.
+        each: gives the clips in turn, and may draw how many are done.
+    Raises: ValueError if there is nothing to train on.
+    """
     kinds = kinds or Kinds.open()
-    clips, _ = training_sounds(read_clips(data / "sounds"), kinds)
+    if not (clips := usable(read_clips(data / "sounds"))):
+        raise ValueError(f"wanted sounds to train on, found none of the split train in {data}")
     rng = torch.Generator().manual_seed(seed)
     sayings = [(saying, kind.name) for kind in kinds.kinds for saying in kind.sayings]
     log.info("embedding %d clips", len(clips))
     return CueBank(
         files=[name_of(clip) for clip in clips],
-        clips=np.stack([_parts(clap, clip, rng) for clip in clips]),
+        clips=np.stack([_parts(clap, clip, rng if augment else None) for clip in each(clips)]),
         told=embed_texts(clap, tokenizer, [clip.caption or clip.name for clip in clips]),
         captions=embed_texts(clap, tokenizer, captions or caption_bank(kinds)),
         sayings=embed_texts(clap, tokenizer, [saying for saying, _ in sayings]),
@@ -88,13 +98,13 @@ def read_captions(file: Path) -> list[str]:
 
 
 @torch.no_grad()
-def _parts(clap: Clap, clip: Clip, rng: torch.Generator) -> Vectors:
-    """(PARTS, 512) of stretches of 10 s that lie evenly in a clip."""
+def _parts(clap: Clap, clip: Clip, rng: torch.Generator | None) -> Vectors:
+    """(PARTS, 512) of stretches of 10 s that lie evenly in a clip; masked if `rng` is there."""
     device = clap.mel.window.device
     cues = []
     for number, audio in enumerate(_stretches(torch.from_numpy(load(clip.file, RATE)))):
         mel = clap.mel(ten_seconds(audio[None].to(device)))
-        cues.append(clap.embed_mel(masked(mel, rng) if number else mel)[0].cpu())
+        cues.append(clap.embed_mel(masked(mel, rng) if number and rng else mel)[0].cpu())
     found: Vectors = torch.stack(cues).numpy()
     return found
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from peft import LoraConfig, inject_adapter_in_model
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -37,6 +36,7 @@ REDUCED = Dims(
     mask_width=160,
     mask_layers=3,
     mask_heads=4,
+    mask_dropout=0.0,  # nothing so small is overfitted, and on a CPU it is a sixth of a step
     seconds=2.5,
 )
 """A quarter of the width, three stages, a quarter of the context; cues of the compact networks."""
@@ -73,7 +73,9 @@ class SeparatorConfig(RunConfig):
     """One run of the full model.
 
     Attributes:
-        lora: rank, in every linear layer of the encoder's attention; 0 learns the encoder whole.
+        lora: rank, in every linear layer of the encoder's attention, whose biases learn too, as
+            the authors' do; 0 learns the encoder whole.
+        frozen: the encoder stays as it is; without LoRA.
         patience, fall: after so many checks without a better one the rate is multiplied.
         absent: weight of a decibel let through where a target is not there.
     """
@@ -81,6 +83,7 @@ class SeparatorConfig(RunConfig):
     dims: Dims = field(default_factory=Dims)
     schedule: Schedule = field(default_factory=lambda: Schedule(rate=1e-4, batch=8))
     lora: int = LORA_RANK
+    frozen: bool = False
     patience: int = 5
     fall: float = 0.3
     absent: float = 0.1
@@ -127,19 +130,24 @@ class SeparatorTrainer(Runner[Batch]):
         objective = SeparationObjective(net, config.absent)
         super().__init__(config, net, objective, mixtures, folder, place)
         self.average.eval()
-        self._scores: list[float] = []
+        self._scores: list[float] = []  # of the first process, which alone measures
+        self._falls = 0
         self._checks = [
             Mixtures(course.held_out, 4)[number].to(place.device)
             for number in range(config.check_cases // 4 if place.rank == 0 else 0)
         ]
 
     def resume(self) -> bool:
-        """Go on from last.pt, with the rate that the checks so far led to."""
-        log = self.folder / "log.jsonl"
-        if log.exists():
+        """Go on from last.pt, with the rate that the checks until then led to.
+
+        A check that was made because the run was stopped came too soon to count.
+        """
+        resumed, log = super().resume(), self.folder / "log.jsonl"
+        if resumed and log.exists():
             rows = [json.loads(line) for line in log.read_text().splitlines()]
-            self._scores = [self.score(row) for row in rows]
-        return super().resume()
+            counted = [row for row in rows if row["step"] <= self.step and "ending" not in row]
+            self._scores = [self.score(row) for row in counted]
+        return resumed
 
     @torch.no_grad()
     def measure(self) -> dict[str, float]:
@@ -169,16 +177,16 @@ class SeparatorTrainer(Runner[Batch]):
     def rate(self) -> float:
         """The learning rate of the next step: up in a line, then down at each plateau."""
         schedule = self.config.schedule
-        falls = plateaus(self._scores, self.config.patience)
         warm = min(1.0, (self.step + 1) / schedule.warmup)
-        return float(schedule.rate * warm * max(schedule.floor, self.config.fall**falls))
+        return float(schedule.rate * warm * max(schedule.floor, self.config.fall**self._falls))
 
     def learn(self, batch: Batch) -> Tensor:
         # What dropout draws depends on the step alone, so a run that was stopped goes on alike.
         torch.manual_seed(self.config.seed + 1_000_003 * self.step + self.place.rank)
+        self._falls = int(self._agreed(plateaus(self._scores, self.config.patience)))
         self.net.train()
-        if self.config.lora:
-            self.net.audio_branch.eval()  # frozen: its norms keep what CLAP was trained with
+        if self.config.lora or self.config.frozen:
+            self.net.audio_branch.eval()  # its norms keep what CLAP was trained with
         return super().learn(batch)
 
     @torch.no_grad()
@@ -201,14 +209,19 @@ def plateaus(scores: list[float], patience: int) -> int:
 
 def student(config: SeparatorConfig, clap: Clap | None) -> Separator:
     """A separator whose decoder is random, and its encoder CLAP's where there is one."""
+    from peft import LoraConfig, inject_adapter_in_model  # seconds, which only training waits for
+
     branch = copy.deepcopy(clap.htsat) if clap else None
     net = Separator(config.dims, branch)
     if clap is None:
         let_cues_count(net)
+    net.audio_branch.requires_grad_(False)
+    if config.frozen:
+        return net
     if config.lora:
-        net.audio_branch.requires_grad_(False)
         lora = LoraConfig(
             r=config.lora,
+            bias="lora_only",
             lora_alpha=1,  # as the authors': the change counts 1 / rank
             target_modules=r".*attention\.(self\.(query|key|value)|output\.dense)",
         )

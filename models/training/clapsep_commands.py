@@ -6,6 +6,8 @@ from typing import Annotated
 
 import torch
 import typer
+from rich.console import Console
+from rich.progress import Progress, track
 
 from ..clap_files import open_clap, open_tokenizer
 from ..clap_files import to_safetensors as convert
@@ -21,10 +23,11 @@ from .clapsep import (
     separation_course,
 )
 from .config import Schedule
+from .full_corpus import open_full_corpus
 from .runner import Place
 from .running import run
 from .sound_mixing import Condition
-from .sounds import open_sound_corpus
+from .sounds import CUES, CueBank
 
 
 def write_captions(
@@ -34,7 +37,10 @@ def write_captions(
     seed: Annotated[int, typer.Option()] = 0,
 ) -> None:
     """Let a local language model write captions, for training without paired text."""
-    found = write(model, out, count, seed)
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("captions", total=count)
+        found = write(model, out, count, seed, watch=lambda done: bar.update(task, completed=done))
     typer.echo(f"{found} captions in {out}")
 
 
@@ -55,22 +61,36 @@ def clap_cues(
     captions: Annotated[
         Path | None, typer.Option(help="one a line [default: made from templates]")
     ] = None,
+    spec_augment: Annotated[bool, typer.Option(help="mask parts of clips")] = True,
     threads: Annotated[int, typer.Option(help="CPU threads")] = 1,
 ) -> None:
     """Embed training clips and captions with CLAP, once."""
     torch.set_num_threads(threads)
     said = read_captions(captions) if captions else []
     words = open_tokenizer(tokenizer)
-    bank = clap_bank(open_clap(clap).to(Place.find().device), words, data, said)
+    console = Console(stderr=True)
+    bank = clap_bank(
+        open_clap(clap).to(Place.find().device),
+        words,
+        data,
+        said,
+        augment=spec_augment,
+        each=lambda clips: track(
+            clips, "embedding", console=console, disable=not console.is_terminal
+        ),
+    )
     bank.save(out)
     typer.echo(f"{len(bank.files)} clips, {len(bank.captions)} captions in {out}")
 
 
 def fit_clapsep(
-    data: Annotated[Path, typer.Argument(help="folder with sounds and rir")],
+    data: Annotated[Path, typer.Argument(help="folder with sounds")],
     out: Annotated[Path, typer.Argument(help="folder of this run; resumed if it has a last.pt")],
     cues: Annotated[
-        Path | None, typer.Option(help=".npz of `clap-cues`; reduced: of `fit-cues`")
+        Path | None,
+        typer.Option(
+            help=".npz of `clap-cues`; reduced: of `fit-cues` [default: DATA/cues/sound.npz]"
+        ),
     ] = None,
     scheme: Annotated[
         Scheme, typer.Option(help="paper: cues on the line between a clip and its text; unpaired")
@@ -88,6 +108,11 @@ def fit_clapsep(
     lora: Annotated[
         int | None, typer.Option(help="ablation: rank; 0 learns the encoder [default: 16]")
     ] = None,
+    frozen: Annotated[bool, typer.Option(help="ablation: the encoder stays CLAP's")] = False,
+    patience: Annotated[
+        int, typer.Option(help="checks without a better one until the rate falls")
+    ] = SeparatorConfig.patience,
+    fall: Annotated[float, typer.Option(help="to what share")] = SeparatorConfig.fall,
     cache: Annotated[Path, typer.Option(help="decoded audio")] = Path("runs/cache"),
     minutes: Annotated[float, typer.Option(help="training time, all sessions together")] = 1e9,
     steps: Annotated[int, typer.Option()] = 1_000_000,
@@ -101,11 +126,14 @@ def fit_clapsep(
 ) -> None:
     """Train, or go on training, the full sound model; `torchrun` for several GPUs."""
     torch.set_num_threads(threads)
-    if not reduced and clap is None:
-        raise typer.BadParameter("the full model begins as CLAP: give --clap, or --reduced")
-    place = Place.find()
+    if reduced == (clap is not None):
+        raise typer.BadParameter("give --clap, which the full model begins as, or --reduced")
+    if frozen and (reduced or lora):
+        raise typer.BadParameter("--frozen goes with --clap, without --lora")
     dims = REDUCED if reduced else Dims()
-    plain = RECIPES[scheme]
+    bank = _bank(cues or data / CUES, dims, "fit-cues" if reduced else "clap-cues")
+    begins = open_clap(clap) if clap else None
+    place, plain = Place.find(), RECIPES[scheme]
     recipe = replace(
         plain,
         seconds=dims.seconds,
@@ -114,13 +142,25 @@ def fit_clapsep(
         without_negative=without_negative,
         without_positive=without_positive,
     )
-    course = separation_course(*open_sound_corpus(data, cache, cues), recipe, seed)
+    course = separation_course(*open_full_corpus(data, cache, bank), recipe, seed)
     config = SeparatorConfig(
         dims=dims,
         schedule=Schedule(steps=steps, minutes=minutes, batch=batch, rate=rate),
         seed=seed, workers=workers, check_s=check_s, bf16=bf16,
-        lora=(0 if reduced else SeparatorConfig.lora) if lora is None else lora,
+        lora=(0 if reduced or frozen else SeparatorConfig.lora) if lora is None else lora,
+        frozen=frozen, patience=patience, fall=fall,
     )  # fmt: skip
-    trainer = SeparatorTrainer(config, course, out, place, open_clap(clap) if clap else None)
+    trainer = SeparatorTrainer(config, course, out, place, begins)
     trainer.resume()
     run(trainer)
+
+
+def _bank(file: Path, dims: Dims, maker: str) -> CueBank:
+    """Cues that fit a network. Raises: FileNotFoundError, ValueError naming what makes them."""
+    bank = CueBank.open(file, maker)
+    if bank.width != dims.cue:
+        raise ValueError(
+            f"wanted cues of {dims.cue} numbers, found {bank.width} in {file}: make them with "
+            f"`{maker}`"
+        )
+    return bank

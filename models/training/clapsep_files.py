@@ -7,9 +7,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from ..clap import HtsatDims
-from ..clapsep import Dims, Separator, fill, state_of
+from ..clapsep import CLAPSep, Dims, Separator, fill, load, state_of
 from . import checkpoint
+from .cue_files import CueEncoders
+from .runner import Place
+from .sound_evaluate import Encoders
 
 
 def content_of(separator: Separator, figures: dict[str, Any]) -> dict[str, Any]:
@@ -28,6 +34,43 @@ def open_separator(file: Path) -> Separator:
     separator = Separator(dims_of(content["dims"]))
     fill(separator, content["weights"], file)
     return separator.eval().requires_grad_(False)
+
+
+class ClapEncoders:
+    """CLAP's cues, as `CueEncoders` gives those of the compact networks."""
+
+    def __init__(self, net: CLAPSep) -> None:
+        self._net = net
+
+    def of_text(self, text: str) -> Tensor:
+        """(512,) cue of some words."""
+        return self._net.embed_text([text])[0]
+
+    @torch.no_grad()
+    def of_clip(self, audio: Tensor) -> Tensor:
+        """(T,) audio at 32 kHz -> (512,) cue."""
+        separator = self._net.separator
+        copy = separator.copy_48k(audio[None].to(separator.window.device))
+        return self._net.embed_audio(copy)[0]
+
+
+def open_full(
+    weights: Path, clap: Path | None, tokenizer: Path | None, cues: Path | None
+) -> tuple[Separator, Encoders]:
+    """A full model and what makes its cues, on a GPU if there is one.
+
+    Args:
+        clap, tokenizer: as in `clapsep.load`; weights may be the authors'.
+        cues: without `clap`, the folder of `fit-cues`; weights are a best.pt of a reduced model.
+    Raises: FileNotFoundError, ValueError.
+    """
+    device = Place.find().device
+    if clap is not None:
+        net = load(weights, clap, tokenizer).to(device)
+        return net.separator, ClapEncoders(net)
+    if cues is None:
+        raise ValueError("wanted --clap for the full model, or --cues for a reduced one")
+    return open_separator(weights).to(device), CueEncoders.open(cues)
 
 
 def dims_of(content: dict[str, Any]) -> Dims:

@@ -16,8 +16,7 @@ from torch.nn import functional as F
 from ..clapsep import RATE, Separator
 from ..losses import si_sdr
 from .clapsep_evaluate import SeparatorMeter
-from .clapsep_files import open_separator
-from .cue_files import CueEncoders
+from .clapsep_files import open_full
 from .evaluate import open_render
 from .plot import curves
 
@@ -27,7 +26,12 @@ ROWS = 8  # contexts at a time
 
 @torch.no_grad()
 def chunked(net: Separator, mixture: Tensor, cue: Tensor, hop: int, ahead: int) -> Tensor:
-    """(T,) and (2 W,) -> (T,), hop by hop, each from the context that ends `ahead` after it."""
+    """(T,) and (2 W,) -> (T,), hop by hop, each from the context that ends `ahead` after it.
+
+    It is computed where the network is, and given where the mixture is.
+    """
+    came_from, device = mixture.device, net.window.device
+    mixture, cue = mixture.to(device), cue.to(device)
     samples, count = net.dims.samples, -(-len(mixture) // hop)
     padded = F.pad(mixture, (samples - hop - ahead, count * hop + ahead - len(mixture)))
     contexts = padded.unfold(0, samples, hop)[:count]
@@ -36,7 +40,7 @@ def chunked(net: Separator, mixture: Tensor, cue: Tensor, hop: int, ahead: int) 
         net.extract(part, asked.expand(len(part), -1, -1))[:, 0, samples - hop - ahead :]
         for part in torch.split(contexts, ROWS)
     ]
-    return torch.cat(given)[:, :hop].flatten()[: len(mixture)]
+    return torch.cat(given)[:, :hop].flatten()[: len(mixture)].to(came_from)
 
 
 def gains(
@@ -55,18 +59,21 @@ def gains(
 
 
 def lookahead(
-    weights: Annotated[Path, typer.Argument(help="best.pt of a full model")],
+    weights: Annotated[Path, typer.Argument(help="best_model.ckpt, or a best.pt made here")],
     lists: Annotated[Path, typer.Argument(help="folder of lists with their render.py")],
     out: Annotated[Path, typer.Argument(help="the plot, .svg")],
-    cues: Annotated[Path, typer.Option(help="folder of `fit-cues`")],
+    clap: Annotated[Path | None, typer.Option(help="LAION's .pt, or a folder")] = None,
+    tokenizer: Annotated[Path | None, typer.Option(help="folder of RoBERTa's")] = None,
+    cues: Annotated[Path | None, typer.Option(help="reduced ones: folder of `fit-cues`")] = None,
     name: Annotated[str, typer.Option(help="of the list")] = "sound_2mix",
     count: Annotated[int, typer.Option(help="mixtures")] = 30,
     hop_s: Annotated[float, typer.Option(help="what a context gives, in seconds")] = 0.5,
 ) -> None:
     """Draw quality against how much a context hears beyond what it gives."""
     torch.set_num_threads(1)
-    net, render = open_separator(weights), open_render(lists)
-    meter = SeparatorMeter(net, CueEncoders.open(cues))
+    render = open_render(lists)
+    net, encoders = open_full(weights, clap, tokenizer, cues)
+    meter = SeparatorMeter(net, encoders)
     cases = [render.sound_case(row) for row in list(render.rows(name))[:count]]
     both = [meter.cues_of(case)[2] for case in cases]
     found = gains(net, cases, both, hop_s)

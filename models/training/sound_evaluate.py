@@ -5,7 +5,7 @@ asked for with the positive side only, the negative one only, and both.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -14,7 +14,6 @@ from ..compact import CompactExtractor
 from ..cues import RATE
 from ..losses import sdr, si_sdr
 from ..spectra import Spectra, extract
-from .cue_files import CueEncoders
 from .evaluate import Case
 
 WAYS = (  # source of the cue, with its positive side, with its negative side
@@ -31,10 +30,17 @@ def name_of_way(source: str, positive: bool, negative: bool) -> str:
     return f"{source}, {' and '.join(sides)}"
 
 
+class Encoders(Protocol):
+    """What makes cues, (width,), of words and of (T,) audio at 32 kHz."""
+
+    def of_text(self, text: str) -> Tensor: ...
+    def of_clip(self, audio: Tensor) -> Tensor: ...
+
+
 class SoundMeter:
     """Run a network over rendered cases, asked in every way at once."""
 
-    def __init__(self, net: CompactExtractor, cues: CueEncoders) -> None:
+    def __init__(self, net: CompactExtractor, cues: Encoders) -> None:
         self._net = net
         self._cues = cues
         self._spectra = Spectra(net.dims, RATE)

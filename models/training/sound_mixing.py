@@ -4,6 +4,7 @@ The condition needs no audio with text: what a clip sounds like has retrieved a 
 bank (sounds.py), and that caption's cue, with noise, asks for the clip.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from .augment import Audio, at_level, change_speed, fit, random_channel, reverberate
 from .course import Course, Example
 from .sounds import SoundCorpus
+from .voices import Surroundings
 
 Condition = Literal["retrieved", "audio", "label", "line", "paired", "kind"]
 FEWEST = 3  # kinds: two that sound and one that is absent
@@ -28,7 +30,7 @@ class SoundRecipe:
             `audio`: its audio cue; `label`: how its kind is said; `line`: any point between
             the first two; `paired`: any point between its audio cue and its kind's; `kind`: how
             its kind is said or its own caption, the audio cue of another clip of its kind, or
-            any point between.
+            any point between. A kind that has no sayings is said as the clip's caption.
         scatter: length of the Gaussian noise beside a cue of length 1.
         without_negative, without_positive: how often that side of a cue is left out. Without
             the positive one, all but the negative sound is the target.
@@ -73,6 +75,8 @@ class SoundMixer:
             raise ValueError(
                 f"wanted clips of at least {FEWEST} kinds to mix, found {(counts > 0).sum()}"
             )
+        if corpus.around is None and (recipe.noise or recipe.room):
+            raise ValueError("wanted noises and rooms for this recipe, found a corpus of neither")
         self._corpus = corpus
         self._recipe = recipe
         self._seed = seed
@@ -93,7 +97,7 @@ class SoundMixer:
         cast, sounds = cast[:heard], sounds[:heard]
         rest = np.zeros(self._length, np.float32)
         if rng.random() < recipe.noise:
-            noise = self._corpus.around.noise(rng, self._length)
+            noise = self._around.noise(rng, self._length)
             rest = at_level(noise, rng.uniform(*recipe.noise_db))
         asked = [self._ask(rng, recipe, cast, sounds, rest, number) for number in range(2)]
         mixture = np.sum([*sounds, rest], axis=0)
@@ -117,7 +121,7 @@ class SoundMixer:
         number: int,
     ) -> tuple[Audio, NDArray[np.float32]]:
         """The target and the cue of the first or second question about a mixture."""
-        stranger = self._cast(rng, 1, [kind for kind, _ in cast])[0]
+        stranger = self._cast(rng, 1, cast)[0]
         if number >= len(cast) or (number and rng.random() < recipe.absent):
             other = cast[rng.integers(len(cast))]
             certain = replace(recipe, without_positive=0.0)
@@ -160,7 +164,8 @@ class SoundMixer:
         audio, retrieved = corpus.audio[clip, part], corpus.retrieved[clip, part]
         share = rng.random()
         ends = min(1.0, max(0.0, 2 * share - 0.7))  # words alone 35 %, a clip alone 15 %
-        label = corpus.labels[kind][rng.integers(len(corpus.labels[kind]))]
+        sayings = corpus.labels[kind]
+        label = sayings[rng.integers(len(sayings))] if len(sayings) else told
         words = told if recipe.condition == "kind" and rng.random() < 0.5 else label
         vector = {
             "retrieved": retrieved,
@@ -190,24 +195,29 @@ class SoundMixer:
         before = int(rng.integers(spare + 1)) if rng.random() < 0.5 else 0
         audio = fit(np.concatenate([np.zeros(before, np.float32), audio]), self._length)
         if rng.random() < recipe.room:
-            audio = reverberate(audio, self._corpus.around.room(rng))
+            audio = reverberate(audio, self._around.room(rng))
         if rng.random() < recipe.channel:
             audio = random_channel(rng, audio, self._rate)
         return at_level(audio, 0.0)
 
     def _cast(
-        self, rng: np.random.Generator, count: int, known: list[int] | None = None
+        self, rng: np.random.Generator, count: int, known: Sequence[tuple[int, int]] = ()
     ) -> list[tuple[int, int]]:
         """Kinds and clips of them, none of which clashes with another or with those known."""
-        kinds = list(known or [])
-        cast: list[tuple[int, int]] = []
+        corpus, cast = self._corpus, list[tuple[int, int]]()
         while len(cast) < count:
             kind = int(rng.choice(len(self._shares), p=self._shares))
-            if not any(self._corpus.clashes[kind, other] for other in kinds):
-                clips = self._corpus.clips[kind]
-                cast.append((kind, clips[rng.integers(len(clips))]))
-                kinds.append(kind)
+            others = [*known, *cast]
+            if not any(corpus.kinds[kind].clashes(corpus.kinds[other]) for other, _ in others):
+                clip = corpus.clips[kind][rng.integers(len(corpus.clips[kind]))]
+                if corpus.files[clip] not in [corpus.files[other] for _, other in others]:
+                    cast.append((kind, clip))
         return cast
+
+    @property
+    def _around(self) -> Surroundings:
+        assert self._corpus.around is not None  # of a recipe with noise or rooms
+        return self._corpus.around
 
 
 def sound_course(

@@ -4,10 +4,13 @@ folder/sounds   clips of all kinds, in any layout that data.py reads
 folder/rir      room responses, likewise
 folder/cues/sound.npz   cues of these clips, made by `fit-cues`
 
-The clips of a kind that cannot be asked for serve as noise.
+The clips of a kind that cannot be asked for serve as noise; the full model, which trains on any
+sounds with captions or labels, opens its own in full_corpus.py.
 """
 
 import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -50,13 +53,13 @@ class CueBank:
     owners: list[str]
 
     @classmethod
-    def open(cls, file: Path) -> "CueBank":
-        """Raises: FileNotFoundError if there is none, ValueError; both say what makes it."""
+    def open(cls, file: Path, maker: str = "fit-cues") -> "CueBank":
+        """Raises: FileNotFoundError if there is none, ValueError; both name the `maker`."""
         if not file.is_file():
-            raise FileNotFoundError(f"wanted cues of sounds in {file}: make them with `fit-cues`")
+            raise FileNotFoundError(f"wanted cues of sounds in {file}: make them with `{maker}`")
         with np.load(file) as saved:
             if "told" not in saved:
-                raise ValueError(f"{file} is of an earlier version: make it again with `fit-cues`")
+                raise ValueError(f"{file} is of an earlier version: make it again with `{maker}`")
             return cls(
                 files=saved["files"].tolist(),
                 clips=saved["clips"].astype(np.float32),
@@ -78,6 +81,21 @@ class CueBank:
             owners=np.array(self.owners),
         )
 
+    @property
+    def width(self) -> int:
+        """Numbers of a cue."""
+        return int(self.clips.shape[-1])
+
+    def rows(self, clips: Sequence[Clip]) -> list[int]:
+        """Where the cues of some clips are. Raises: ValueError if one has none."""
+        numbers = {file: number for number, file in enumerate(self.files)}
+        if missing := [clip.file.name for clip in clips if name_of(clip) not in numbers]:
+            raise ValueError(
+                f"wanted cues of every clip, found none of {len(missing)}, the first {missing[0]}: "
+                f"make them again with `fit-cues`, or for the full model with `clap-cues`"
+            )
+        return [numbers[name_of(clip)] for clip in clips]
+
     def of(self, files: dict[str, str]) -> "CueBank":
         """Keep the clips of some files only, under other names: {old: new}."""
         rows = [number for number, file in enumerate(self.files) if file in files]
@@ -90,19 +108,23 @@ class SoundCorpus:
     """Clips by kind, with cues.
 
     Attributes:
-        clips: for each kind, the numbers of its clips in `store`.
+        around: noises and rooms; None for recipes that have neither.
+        kinds: what there is; some cannot be told apart.
+        files: of each clip in `store`.
+        clips: for each kind, the numbers of its clips.
         examples: likewise, those that may ask for others of their kind.
-        clashes: (kinds, kinds) which cannot be told apart.
         audio: (N, P, width) cues of parts of each clip; `retrieved`, likewise, the captions of
             the bank that lie nearest to these; `told` (N, width) those of the clips' captions;
-            `labels`, for each kind, cues of its sayings.
+            `labels`, for each kind, cues of its sayings; where it has none, what each clip is
+            told as says it.
     """
 
     store: AudioStore
-    around: Surroundings
+    around: Surroundings | None
+    kinds: Sequence[Kind]
+    files: list[Path]
     clips: list[list[int]]
     examples: list[list[int]]
-    clashes: NDArray[np.bool_]
     audio: Vectors
     retrieved: Vectors
     told: Vectors
@@ -128,40 +150,56 @@ def open_sound_corpus(
     kinds = kinds or Kinds.open()
     bank = CueBank.open(cues or folder / CUES)
     known, noises = training_sounds(read_clips(folder / "sounds"), kinds)
-    numbers = {file: number for number, file in enumerate(bank.files)}
-    if missing := [clip.file.name for clip in known if name_of(clip) not in numbers]:
-        raise ValueError(
-            f"wanted cues of every clip, found none of {len(missing)}, the first {missing[0]}: "
-            f"make them again with `fit-cues`"
-        )
-    rows = [numbers[name_of(clip)] for clip in known]
+    bank.rows(known)  # says so before anything is decoded if one has no cues
+    around = Surroundings(
+        AudioStore.open(noises or known, rate, cache),
+        AudioStore.open(read_clips(folder / "rir"), rate, cache),
+    )
+    its = [kind for clip in known if (kind := _kind(kinds, clip)) is not None]
+    return divided(known, its, kinds.kinds, bank, AudioStore.open(known, rate, cache), around)
+
+
+def divided(
+    clips: Sequence[Clip],
+    its: Sequence[Kind],
+    kinds: Sequence[Kind],
+    bank: CueBank,
+    store: AudioStore,
+    around: Surroundings | None,
+) -> tuple[SoundCorpus, SoundCorpus]:
+    """Clips, each with its kind, as what is trained on and what checkpoints are chosen on."""
+    rows, owners = bank.rows(clips), np.array(bank.owners)
+    by_kind: dict[Kind, list[int]] = defaultdict(list)
+    for number, kind in enumerate(its):
+        by_kind[kind].append(number)
+    members = [by_kind[kind] for kind in kinds]
+    held_out = {number for number, clip in enumerate(clips) if _is_held_out(clip)}
     audio = bank.clips[rows]
-    owners = np.array(bank.owners)
-    its = [kinds.kinds.index(kind) for clip in known if (kind := _kind(kinds, clip)) is not None]
-    clips = [[n for n, kind in enumerate(its) if kind == k] for k in range(len(kinds.kinds))]
-    held_out = {number for number, clip in enumerate(known) if _is_held_out(clip)}
     corpus = SoundCorpus(
-        store=AudioStore.open(known, rate, cache),
-        around=Surroundings(
-            AudioStore.open(noises or known, rate, cache),
-            AudioStore.open(read_clips(folder / "rir"), rate, cache),
-        ),
-        clips=clips,
-        examples=[[n for n in its if n not in held_out] or its for its in clips],
-        clashes=np.array([[a.clashes(b) for b in kinds.kinds] for a in kinds.kinds]),
+        store=store,
+        around=around,
+        kinds=kinds,
+        files=[clip.file for clip in clips],
+        clips=members,
+        examples=[[n for n in its if n not in held_out] or its for its in members],
         audio=audio,
         retrieved=nearest(audio, bank.captions),
         told=bank.told[rows],
-        labels=[bank.sayings[owners == kind.name] for kind in kinds.kinds],
+        labels=[bank.sayings[owners == kind.name] for kind in kinds],
     )
-    return corpus.among(set(range(len(known))) - held_out), corpus.among(held_out)
+    return corpus.among(set(range(len(clips))) - held_out), corpus.among(held_out)
+
+
+def usable(clips: Sequence[Clip]) -> list[Clip]:
+    """The clips that may be trained on, whatever they are."""
+    return [clip for clip in clips if clip.split == "train" and clip.seconds >= SHORTEST_S]
 
 
 def training_sounds(clips: list[Clip], kinds: Kinds) -> tuple[list[Clip], list[Clip]]:
     """The clips that may be trained on: those of known kinds, and noises."""
-    usable = [clip for clip in clips if clip.split == "train" and clip.seconds >= SHORTEST_S]
-    known = [clip for clip in usable if _kind(kinds, clip) is not None]
-    return known, [clip for clip in usable if _kind(kinds, clip) is None]
+    its = usable(clips)
+    known = [clip for clip in its if _kind(kinds, clip) is not None]
+    return known, [clip for clip in its if _kind(kinds, clip) is None]
 
 
 def name_of(clip: Clip) -> str:

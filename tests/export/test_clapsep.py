@@ -10,15 +10,17 @@ import pytest
 import torch
 from transformers import ClapConfig, ClapModel
 
-from tap_live.bundle import open_bundle
+from tap_live.bundle import Bundle, open_bundle
 from tap_live.commands.extracting import asking
 from tap_live.cues.clap import ClapCues
 from tap_live.export.clapsep import Exported, export
 from tap_live.extractors.chunked import ChunkConfig, ChunkedExtractor
 from tap_live.extractors.context import KIND, RATE, ContextNetwork
+from tap_live.extractors.context_spectra import log_mel
 from tap_live.models.clap import Clap, HtsatDims
 from tap_live.models.clap_files import tokens_of
 from tap_live.models.clapsep import CLAPSep, Dims, Separator
+from tap_live.runtime import Engine
 from tap_live.targets import EmbeddedCue
 
 from ..conftest import GoldenClapsep, filled, filled_audio
@@ -184,19 +186,33 @@ def test_the_card_and_the_manifest_say_what_it_is(exported: Exported) -> None:
 
 @pytest.fixture(scope="module")
 def full(
-    golden_clapsep: GoldenClapsep, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ContextNetwork]:
+    golden_clapsep: GoldenClapsep, tokenizer: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Bundle]:
+    """With its own cues; 1.3 GB."""
     folder = tmp_path_factory.mktemp("full") / "clapsep"
-    export(golden_clapsep.net.separator, folder)
-    yield ContextNetwork.open(folder)
+    yield export(golden_clapsep.net.separator, folder, golden_clapsep.net.clap, tokenizer).bundle
     shutil.rmtree(folder)
 
 
+def test_the_full_bundles_cues_are_those_of_the_authors_program(
+    golden_clapsep: GoldenClapsep, full: Bundle
+) -> None:
+    expected = golden_clapsep.expected
+    mel = log_mel(filled_audio("query", 10, 48_000))[None]
+    (heard, _), tokens = Engine(full, "audio-cue").step({"mel": mel}, {}), expected["text_tokens"]
+    close(heard["cue"][0], expected["audio_embedding"])
+    given = {"tokens": tokens.astype(np.int64), "counts": (tokens != 1).astype(np.int64)}
+    for row, embedding in enumerate(np.atleast_2d(expected["text_embedding"])):
+        one = {name: value[row : row + 1] for name, value in given.items()}
+        close(Engine(full, "text-cue").step(one, {})[0]["cue"][0], embedding)
+
+
 def test_the_full_bundle_live_gives_the_numbers_of_the_authors_program(
-    golden_clapsep: GoldenClapsep, full: ContextNetwork
+    golden_clapsep: GoldenClapsep, full: Bundle
 ) -> None:
     from scipy.signal import resample_poly
 
+    network = ContextNetwork.open(full.folder)
     sides = [filled(f"embed_{name}", (512,)) for name in ("pos", "neg")]
     pos, neg = (side / np.linalg.norm(side) for side in sides)
     zeros = np.zeros(512, np.float32)
@@ -208,12 +224,12 @@ def test_the_full_bundle_live_gives_the_numbers_of_the_authors_program(
     ]  # fmt: skip
     mixture = filled_audio("mixture", 10, RATE)
     copy = resample_poly(mixture, 3, 2).astype(np.float32)
-    whole = full.targets(mixture, copy, [full.vector(cue) for cue in cues])
+    whole = network.targets(mixture, copy, [network.vector(cue) for cue in cues])
     for cue, found in zip(cues, whole, strict=True):
         expected = golden_clapsep.expected[cue.name]
         close(found[: len(expected)], expected)
     config = ChunkConfig(hop_s=1.9, ahead_s=0.48, fade_s=0.02)  # the fifth context ends at 10 s
-    extractor = ChunkedExtractor(full, RATE, config)
+    extractor = ChunkedExtractor(network, RATE, config)
     extractor.set_cues(cues)
     live = np.concatenate([extractor.push(mixture), extractor.flush()], axis=1)
     start, stop = round((4 * 1.9 + 0.02) * RATE), round(5 * 1.9 * RATE)

@@ -109,3 +109,21 @@ def test_a_short_clip_is_repeated_whole_then_padded_and_a_long_one_cut() -> None
     )
     with pytest.raises(ValueError, match="found an empty one"):
         ten_seconds(torch.zeros(1, 0))
+
+
+def test_what_is_embedded_goes_to_the_device_of_the_weights(
+    clap: Clap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tokens and audio come from the CPU; a device without arithmetic stands for a card."""
+    seen = []
+
+    def see(given: torch.Tensor, *_: torch.Tensor) -> torch.Tensor:
+        seen.append(given.device.type)
+        return given
+
+    monkeypatch.setattr(clap, "embed_masked", see)
+    monkeypatch.setattr(clap, "mel", clap.mel.to("meta"))
+    monkeypatch.setattr(clap, "embed_mel", see)
+    clap.embed_tokens(torch.tensor([[0, 5, 2, 1]]))
+    clap.embed_audio(torch.ones(1, 480_000))
+    assert seen == ["meta", "meta"]

@@ -1,7 +1,9 @@
 """CLAPSep: the authors' numbers from files in the authors' layouts, and what those files lack."""
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,8 +11,9 @@ import pytest
 import torch
 from scipy.signal import resample_poly
 
+from tap_live.models import clapsep
 from tap_live.models.clap import HtsatDims
-from tap_live.models.clap_files import open_tokenizer
+from tap_live.models.clap_files import open_clap, open_tokenizer
 from tap_live.models.clapsep import (
     CLAPSep,
     Dims,
@@ -173,6 +176,44 @@ def test_a_missing_file_is_asked_for_by_its_public_name(tmp_path: Path) -> None:
     torch.save({"decoder_model.x": torch.ones(1)}, tmp_path / "best_model.ckpt")
     with pytest.raises(FileNotFoundError, match="music_audioset_epoch_15"):
         load(tmp_path / "best_model.ckpt", tmp_path / "clap.pt")
+
+
+def test_a_tensor_of_no_part_is_named_too(
+    small: Separator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = state_of(small)
+    state["decodr_model.film.norm.weight"] = state.pop("decoder_model.film.norm.weight")
+    state["stft.conv_real.weight"] = torch.ones(1)  # computed: not looked at
+    torch.save(state, tmp_path / "best_model.ckpt")
+    theirs = SimpleNamespace(htsat=small.audio_branch)
+    monkeypatch.setattr(clapsep, "open_clap", lambda path: theirs)
+    monkeypatch.setattr(clapsep, "Dims", lambda: SMALL)
+    told = "missing: decoder_model.film.norm.weight; unexpected: decodr_model.film.norm.weight$"
+    with pytest.raises(ValueError, match=told):
+        load(tmp_path / "best_model.ckpt", tmp_path / "clap.pt")
+
+
+def test_nothing_is_asked_of_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even with a cache that lacks everything, and a hub that could be asked."""
+    asked = []
+
+    def connect(*where: object) -> None:
+        asked.append(where)
+        raise OSError("there is no network")
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    monkeypatch.setattr(socket, "getaddrinfo", connect)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    (tmp_path / "clap").mkdir()
+    for opened in (
+        lambda: open_tokenizer(tmp_path),
+        lambda: open_clap(tmp_path / "clap"),
+        lambda: open_clap(tmp_path / "clap.pt"),
+        lambda: load(tmp_path / "best_model.ckpt", tmp_path / "clap.pt"),
+    ):
+        with pytest.raises(FileNotFoundError, match="wanted"):
+            opened()
+    assert not asked
 
 
 def test_without_a_tokenizer_it_says_what_is_needed(tmp_path: Path) -> None:

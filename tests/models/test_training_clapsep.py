@@ -1,6 +1,11 @@
 """Training of the full sound model: what learns, what is kept, what it is measured by."""
 
 import csv
+import json
+import os
+import socket
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +16,8 @@ import torch
 from transformers import ClapConfig, ClapModel, GPT2Config, GPT2LMHeadModel
 
 from tap_live.models.clap import Clap, HtsatDims
-from tap_live.models.clapsep import RATE, Dims, Fusion, Separator, state_of
+from tap_live.models.clapsep import RATE, CLAPSep, Dims, Fusion, Separator, state_of
+from tap_live.models.training import clapsep_files
 from tap_live.models.training.caption_writer import usable, write_captions
 from tap_live.models.training.clap_cues import masked, read_captions
 from tap_live.models.training.clapsep import (
@@ -24,17 +30,16 @@ from tap_live.models.training.clapsep import (
     student,
     without_lora,
 )
-from tap_live.models.training.clapsep_evaluate import (
-    Asked,
-    measure_pairs,
-    mixed,
-    read_pairs,
-    separate_long,
-    table,
+from tap_live.models.training.clapsep_evaluate import separate_long, write_table
+from tap_live.models.training.clapsep_files import (
+    ClapEncoders,
+    content_of,
+    open_full,
+    open_separator,
 )
-from tap_live.models.training.clapsep_files import open_separator
 from tap_live.models.training.config import Schedule
 from tap_live.models.training.lookahead import chunked
+from tap_live.models.training.pair_lists import Asked, measure_pairs, mixed, read_pairs, table
 from tap_live.models.training.runner import Place
 from tap_live.models.training.sounds import SoundCorpus
 
@@ -113,8 +118,12 @@ def test_what_is_kept_is_the_average_and_opens_again(sounds: Corpora, tmp_path: 
 
 def test_beside_a_clap_only_lora_and_the_decoder_learn(sounds: Corpora, tmp_path: Path) -> None:
     training = trainer(sounds, tmp_path, lora=4)
-    frozen = {n: p.clone() for n, p in training.net.named_parameters() if not p.requires_grad}
+    named = list(training.net.named_parameters())
+    frozen = {name: part.clone() for name, part in named if not part.requires_grad}
     assert frozen and all(name.startswith("audio_branch.") for name in frozen)
+    learning = {name for name, part in named if part.requires_grad and "audio_" in name}
+    assert all("lora_" in name or name.endswith("base_layer.bias") for name in learning)
+    assert any(name.endswith("base_layer.bias") for name in learning)  # as the authors' do
     running = training.net.audio_branch.encoder.batch_norm.running_mean.clone()
     for number in range(3):
         training.learn(training.mixtures[number])
@@ -124,10 +133,16 @@ def test_beside_a_clap_only_lora_and_the_decoder_learn(sounds: Corpora, tmp_path
     torch.testing.assert_close(training.net.audio_branch.encoder.batch_norm.running_mean, running)
 
 
+def test_an_encoder_may_stay_as_it_is() -> None:
+    net = student(SeparatorConfig(dims=DIMS, lora=0, frozen=True), small_clap())
+    learning = [name for name, part in net.named_parameters() if part.requires_grad]
+    assert learning and not [name for name in learning if name.startswith("audio_branch.")]
+
+
 def test_lora_is_merged_into_what_is_kept() -> None:
     net = student(SeparatorConfig(dims=DIMS, lora=4), small_clap()).eval()
     for name, parameter in net.named_parameters():
-        if "lora_B" in name:
+        if "lora_B" in name or name.endswith("base_layer.bias"):
             torch.nn.init.normal_(parameter, std=0.3)
     mixture, cues = torch.randn(1, DIMS.samples), torch.ones(1, 1, 256)
     with torch.no_grad():
@@ -173,6 +188,34 @@ def test_the_rate_falls_at_each_plateau() -> None:
     assert plateaus([1, 2, 3, 4], patience=2) == 0
     assert plateaus([1, 2, 1, 1], patience=2) == 1
     assert plateaus([1, 0, 0, 0, 0, 2, 0], patience=2) == 2
+
+
+def test_a_check_made_at_a_stop_or_lost_with_the_weights_does_not_count(
+    sounds: Corpora, tmp_path: Path
+) -> None:
+    first = trainer(sounds, tmp_path, steps=1)
+    first.run()
+    rows = [{"step": step, "gain_db": 0.0} for step in (1, 2)]  # the second is newer than last.pt
+    with (tmp_path / "log.jsonl").open("a") as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows)
+    second = trainer(sounds, tmp_path)
+    assert second.resume() and second._scores == [0.0]
+
+
+@pytest.mark.slow
+def test_two_processes_go_on_alike_after_the_rate_has_fallen(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    script = [sys.executable, str(Path(__file__).with_name("one_of_two.py")), str(tmp_path)]
+    started = [
+        subprocess.Popen(script, env=os.environ | common | {"RANK": rank, "LOCAL_RANK": rank})
+        for rank in "01"
+    ]
+    assert [one.wait(timeout=300) for one in started] == [0, 0]
+    first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in "01")
+    assert first == second and first["rate"] == pytest.approx(3e-3)
 
 
 def test_spec_augment_silences_a_stretch_and_a_band() -> None:
@@ -244,9 +287,71 @@ def test_a_benchmark_is_measured_by_means_and_deviations(pairs: Path) -> None:
         return torch.tensor([1.0, 0.0] if "high" in text else [0.0, 1.0])
 
     gains = list(measure_pairs(Asked(perfect, embed), rows, RATE))
-    assert all(row["both"].si_sdr > 20 and row["positive"].sdr > 20 for row in gains)
+    assert all(row["both"].si_sdr > 20 and row["positive"].snr > 20 for row in gains)
     said = table(gains)
     assert "| positive | 2 |" in said and "±" in said
+
+
+def test_a_caption_is_embedded_once_and_what_was_measured_outlives_a_stop(
+    pairs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, texts = pairs.parent, list[str]()
+
+    def embed(text: str) -> torch.Tensor:
+        texts.append(text)
+        return torch.ones(1)
+
+    def separate(mixture: torch.Tensor, cues: torch.Tensor) -> torch.Tensor:
+        if (folder / "rows.jsonl").read_text():
+            raise KeyboardInterrupt  # in the second mixture
+        return 0.5 * mixture.expand(len(cues), -1)
+
+    with pytest.raises(KeyboardInterrupt):
+        write_table(
+            Asked(separate, embed),
+            read_pairs(pairs, folder),
+            RATE,
+            0.0,
+            folder / "table.md",
+            folder / "rows.jsonl",
+        )
+    assert sorted(texts) == ["a high tone", "a high, steady tone", "a low tone"]
+    (row,) = map(json.loads, (folder / "rows.jsonl").read_text().splitlines())
+    assert row["both"]["si_sdr"] == pytest.approx(0.0, abs=1e-3)
+    assert "| both | 1 |" in capsys.readouterr().out
+    assert "| both | 1 |" in (folder / "table.md").read_text()
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_only_a_row_that_names_no_audio_is_a_heading(pairs: Path, mark: str) -> None:
+    lines = pairs.read_text().splitlines()
+    rows = mark + "\n".join(line.replace(",", ", ") for line in lines[1:])
+    pairs.write_text(rows, encoding="utf-8")
+    found = read_pairs(pairs, pairs.parent)
+    assert [row.noise_caption for row in found] == ["a high tone", "a low tone"]
+    pairs.write_text(f"{mark}gone.wav,a,low.wav,b\n{lines[1]}", encoding="utf-8")
+    with pytest.raises(FileNotFoundError, match="row 1 of"):
+        read_pairs(pairs, pairs.parent)
+    with pytest.raises(FileNotFoundError, match="wanted a list of mixtures"):
+        read_pairs(pairs.parent / "none.csv", pairs.parent)
+
+
+def test_a_full_model_is_asked_with_claps_cues_or_the_compact_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    separator = Separator(DIMS).eval()
+    net = CLAPSep(separator, small_clap())
+    monkeypatch.setattr(net.clap, "embed_audio", lambda audio: audio)
+    audio = 0.1 * torch.randn(RATE)
+    expected = separator.copy_48k(audio[None])[0]  # at 48 kHz, as CLAP hears
+    torch.testing.assert_close(ClapEncoders(net).of_clip(audio), expected)
+    monkeypatch.setattr(clapsep_files, "load", lambda *files: net)
+    opened, encoders = open_full(Path("best_model.ckpt"), Path("clap.pt"), None, None)
+    assert opened is separator and isinstance(encoders, ClapEncoders)
+    torch.save(content_of(separator, {}), tmp_path / "best.pt")
+    with pytest.raises(ValueError, match="wanted --clap for the full model, or --cues"):
+        open_full(tmp_path / "best.pt", None, None, None)
 
 
 def test_a_list_that_names_what_is_not_there_is_refused(pairs: Path) -> None:

@@ -1,0 +1,64 @@
+"""The field's benchmarks with a bundle of sounds as the live engine runs it.
+
+    python -m tap_live.export.csv_eval pairs.csv AUDIO                 the network that ships
+    python -m tap_live.export.csv_eval pairs.csv AUDIO --bundle FOLDER
+
+Lists and figures are those of `tap_live.models.training evaluate-csv`, which takes checkpoints.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import typer
+from torch import Tensor
+
+from tap_live.catalogue import BUNDLES
+from tap_live.cues.text import TextCues
+from tap_live.errors import BundleError
+from tap_live.extractors.compact import CompactExtractor
+from tap_live.extractors.network import Network
+from tap_live.models.clapsep import RATE
+from tap_live.models.training.clapsep_evaluate import write_table
+from tap_live.models.training.pair_lists import Asked, read_pairs
+from tap_live.models.training.plain_errors import plainly
+from tap_live.targets import EmbeddedCue
+
+
+def asked_of(bundle: Path) -> Asked:
+    """A compact network of sounds, asked in words. Raises: BundleError if it is none."""
+    network, words = Network.open(bundle), TextCues.open()
+    if network.kind != "sound":
+        raise BundleError(f"wanted an extractor of sounds, {bundle} is one of voices")
+
+    def separate(mixture: Tensor, cues: Tensor) -> Tensor:
+        """Each question by itself: of several at once, none may have what another takes."""
+        found = []
+        for cue in cues.numpy():
+            extractor = CompactExtractor({"sound": network}, RATE)
+            extractor.set_cues([EmbeddedCue("text:asked", "sound", *np.split(cue, 2))])
+            parts = [extractor.push(mixture.numpy()), extractor.flush()]
+            found.append(np.concatenate(parts, axis=1)[0])
+        return torch.from_numpy(np.stack(found))
+
+    return Asked(separate, lambda text: torch.from_numpy(words.embed(text)))
+
+
+def main(
+    pairs: Annotated[Path, typer.Argument(help="CSV: target,caption,noise,caption")],
+    audio: Annotated[Path, typer.Argument(help="folder that its files are named from")],
+    bundle: Annotated[Path, typer.Option(help="of sounds")] = BUNDLES / "sound-compact",
+    ratio_db: Annotated[float, typer.Option(help="target over noise")] = 0.0,
+    seconds: Annotated[float, typer.Option(help="length of a mixture")] = 10.0,
+    out: Annotated[Path | None, typer.Option(help="file for the table")] = None,
+    rows: Annotated[Path | None, typer.Option(help="file for each mixture's gains, JSON")] = None,
+) -> None:
+    """Measure a bundle on a benchmark's list; prints a Markdown table."""
+    torch.set_num_threads(1)
+    listed = read_pairs(pairs, audio)
+    write_table(asked_of(bundle), listed, round(seconds * RATE), ratio_db, out, rows)
+
+
+if __name__ == "__main__":
+    plainly(lambda: typer.run(main))

@@ -1,0 +1,19 @@
+"""What a user gave that cannot be is said in a line, for all training commands at once."""
+
+import logging
+import sys
+from collections.abc import Callable
+
+import typer
+
+log = logging.getLogger(__name__)
+
+
+def plainly(command: Callable[[], object]) -> None:
+    """Run a command; an error about files or values ends in its message, exit code 1."""
+    try:
+        command()
+    except (OSError, ValueError) as error:
+        log.debug("where it was raised", exc_info=error)
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(1)
