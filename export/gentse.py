@@ -1,22 +1,17 @@
-"""Make the `gentse` bundle, which re-makes voices, from a model and a vocoder, and prove it.
-
-    python -m tap_live.export.gentse RUN/best.pt VOCODER/best.pt OUT --whisper tiny.en --steps 2
+"""What the `gentse` bundle, which re-makes voices, holds beside its graphs.
 
 Whisper's encoder with its low-rank changes merged, the flow, and the vocoder are graphs; mel
-frames, noise and Euler's steps are outside (`tap_live/extractors/gentse_network.py`). fp16 graphs
-are for GPUs. `tap-live export gentse` does the same.
+frames, noise and Euler's steps are outside (`tap_live/extractors/gentse_network.py`).
+`of_gentse.py` makes and proves it for `tap-live export gentse`.
 """
 
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, NamedTuple, cast
+from typing import cast
 
 import numpy as np
-import onnx
-import torch
-import typer
 from numpy.typing import NDArray
 
 from tap_live.bundle import (
@@ -30,19 +25,21 @@ from tap_live.bundle import (
     open_bundle,
     write_manifest,
 )
-from tap_live.export.clapsep import TOLERANCES, Precision
+from tap_live.errors import ConfigError
 from tap_live.export.clapsep_graphs import Traceable
 from tap_live.export.emulation import told
-from tap_live.export.gentse_graphs import STATE, TorchStream, graphs_of
-from tap_live.export.precision import halved
-from tap_live.export.verify import Parity, verify
-from tap_live.extractors.gentse_network import FILTERS, KIND, NAME
-from tap_live.models.gentse import POSITIONS_S, GenTSE, load, merge_lora
-from tap_live.models.training.prompt_files import whisper_folder
-from tap_live.models.vocoder import Generator, open_vocoder
-from tap_live.runtime import Engine, Tensors
+from tap_live.export.gentse_graphs import STATE, graphs_of
+from tap_live.export.storing import files_of
+from tap_live.extractors.gentse_network import FILTERS, KIND, LONGEST, NAME, check_steps
+from tap_live.models.gentse import POSITIONS_S, GenTSE
+from tap_live.models.lora import merge_lora
+from tap_live.models.vocoder import Generator
+from tap_live.profiles import Ranges
 
 CONTEXT_S = 4.0  # of `fit-gentse`
+SHORTEST_S = 1.5  # contexts: what a hop of a file needs, and the proof
+LONGEST_S = LONGEST / POSITIONS_S  # all that Whisper hears
+RANGES: Ranges = {"frames": (1, 100, 4000)}  # the longest hop, and what the flow reaches beyond
 SOURCES = (
     "OpenAI's Whisper, MIT: the encoder, with low-rank changes",
     "Resemblyzer's speaker encoder, Apache-2.0: whose embeddings it takes",
@@ -51,7 +48,7 @@ SOURCES = (
 CARD = """\
 # gentse
 
-Re-makes an enrolled voice from a mixture, {seconds} s of context at a time, in {steps} steps of
+Re-makes an enrolled voice from a mixture, {seconds} s of context at a time, in {drawn} of
 flow matching; its vocoder runs at {rate} Hz. {precision}.
 
 - **Made by:** `{made_by}`.
@@ -66,17 +63,6 @@ flow matching; its vocoder runs at {rate} Hz. {precision}.
 NOT_MEASURED = "Not measured on the evaluation lists.\n"
 
 
-class Exported(NamedTuple):
-    """A written bundle, and how far each output is from PyTorch's."""
-
-    bundle: Bundle
-    parity: dict[str, list[Parity]]
-
-    @property
-    def worst(self) -> float:
-        return max(one.largest for its in self.parity.values() for one in its)
-
-
 @dataclass(frozen=True)
 class Content:
     """What goes into the bundle beside the graphs themselves."""
@@ -88,9 +74,9 @@ class Content:
     made_by: str
     figures: str = NOT_MEASURED
 
-    @property
-    def _files(self) -> list[str]:
-        return [*(f"{name}.onnx" for name in self.graphs), FILTERS, "README.md"]
+    def _files(self, folder: Path) -> list[str]:
+        graphs = [file for name in self.graphs for file in files_of(folder / f"{name}.onnx")]
+        return [*graphs, FILTERS, "README.md"]
 
     def write(self, folder: Path, card: str = "") -> Bundle:
         """Write filters, card and manifest beside graphs that are there."""
@@ -99,7 +85,7 @@ class Content:
         manifest = Manifest(
             format=FORMAT, name=NAME, kind=KIND, licence="that of the weights",
             made_by=self.made_by, sources=SOURCES, rate=self.rate, settings=dict(self.settings),
-            files={file: file_spec(folder / file) for file in self._files},
+            files={file: file_spec(folder / file) for file in self._files(folder)},
             graphs={name: _spec(name, traceable) for name, traceable in self.graphs.items()},
         )  # fmt: skip
         write_manifest(folder, manifest)
@@ -112,10 +98,15 @@ class Content:
             **self.settings, rate=self.rate, made_by=self.made_by, sources="; ".join(SOURCES),
             seconds=f"{cast(int, self.settings['positions']) / POSITIONS_S:g}",
             graphs=", ".join(self.graphs), figures=self.figures,
+            drawn=counted(cast(int, self.settings["steps"])),
             parity=told(parity, str(self.settings["precision"])),
-            size=sum((folder / file).stat().st_size for file in self._files) / 1e6,
+            size=sum((folder / file).stat().st_size for file in self._files(folder)) / 1e6,
         )  # fmt: skip
         return self.write(folder, card)
+
+
+def counted(steps: int) -> str:
+    return "1 step" if steps == 1 else f"{steps} steps"
 
 
 @dataclass(frozen=True)
@@ -130,6 +121,14 @@ class Wanted:
     precision: str = "fp32"
     seconds: float = CONTEXT_S
     steps: int = 2
+
+    def __post_init__(self) -> None:
+        check_steps(self.steps)
+        if not SHORTEST_S <= self.seconds <= LONGEST_S:
+            raise ConfigError(
+                f"wanted a context of {SHORTEST_S:g} to {LONGEST_S:g} seconds, "
+                f"found {self.seconds:g}"
+            )
 
 
 def begin(net: GenTSE, vocoder: Generator, wanted: Wanted, made_by: str, figures: str) -> Content:
@@ -154,66 +153,6 @@ def begin(net: GenTSE, vocoder: Generator, wanted: Wanted, made_by: str, figures
         made_by=made_by,
         figures=figures,
     )  # fmt: skip
-
-
-def export_gentse(
-    net: GenTSE,
-    vocoder: Generator,
-    folder: Path,
-    wanted: Wanted | None = None,
-    *,
-    made_by: str = "python -m tap_live.export.gentse",
-    figures: str = NOT_MEASURED,
-) -> Exported:
-    """Write the bundle into `folder` and prove it.
-
-    Raises: as `begin`; ParityError if a graph computes something else.
-    """
-    wanted = wanted or Wanted()
-    content = begin(net, vocoder, wanted, made_by, figures)
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, traceable in content.graphs.items():
-        model = traceable.build()
-        whole = wanted.precision == "fp32"
-        onnx.save(model if whole else halved(model), folder / f"{name}.onnx")
-    parity = prove(content.graphs, content.write(folder), TOLERANCES[wanted.precision])
-    worst = {name: max(one.largest for one in its) for name, its in parity.items()}
-    return Exported(content.seal(folder, worst), parity)
-
-
-def prove(
-    graphs: Mapping[str, Traceable], bundle: Bundle, tolerance: float
-) -> dict[str, list[Parity]]:
-    """Run both backends on the same stream, in steps of several lengths. Raises: ParityError."""
-    return {
-        name: verify(
-            TorchStream(traceable),
-            Engine(bundle, name),
-            stream_of(traceable),
-            tolerance=tolerance,
-        )
-        for name, traceable in graphs.items()
-    }
-
-
-def stream_of(traceable: Traceable) -> list[Tensors]:
-    """What a graph might be given, step by step."""
-    return [_inputs(traceable, frames, seed) for seed, frames in enumerate((24, 7, 50))]
-
-
-def _inputs(traceable: Traceable, frames: int, seed: int) -> Tensors:
-    rng = np.random.default_rng(seed)
-    made: dict[str, np.ndarray] = {}
-    for name, value in traceable.inputs.items():
-        if name in STATE:
-            continue
-        shape = [size if isinstance(size, int) else frames for size in traceable.shape(name, value)]
-        made[name] = rng.standard_normal(shape).astype(np.float32)
-    if "on" in made:
-        made["on"] = np.ones_like(made["on"])
-    if "time" in made:
-        made["time"] = rng.random(1).astype(np.float32)
-    return made
 
 
 def _settings(net: GenTSE, vocoder: Generator, positions: int) -> dict[str, object]:
@@ -253,32 +192,5 @@ def _spec(name: str, traceable: Traceable) -> GraphSpec:
             if one not in STATE.values()
         ),
         state=state,
+        ranges=dict(RANGES),
     )
-
-
-def main(
-    checkpoint: Annotated[Path, typer.Argument(help="best.pt of `fit-gentse`")],
-    vocoder: Annotated[Path, typer.Argument(help="best.pt of `fit-vocoder`, or a public one")],
-    out: Annotated[Path, typer.Argument(help="folder of the bundle")],
-    whisper: Annotated[str, typer.Option(help="name or folder of the Whisper it was trained with")],
-    precision: Annotated[Precision, typer.Option(help="fp32, or fp16 for GPUs")] = "fp32",
-    seconds: Annotated[float, typer.Option(help="of a context")] = CONTEXT_S,
-    steps: Annotated[int, typer.Option(help="of the flow; 1 for a student")] = 2,
-    figures: Annotated[Path | None, typer.Option(help="Markdown for the card")] = None,
-    cache: Annotated[Path, typer.Option(help="weights put together")] = Path("runs/cache"),
-) -> None:
-    """Make the bundle and prove it against PyTorch."""
-    made_by = (
-        f"python -m tap_live.export.gentse {checkpoint.name} {vocoder.name} {out.name} "
-        f"--whisper {Path(whisper).name} --steps {steps} --precision {precision}"
-    )
-    net = load(checkpoint, whisper_folder(whisper, cache, cache))
-    text = figures.read_text(encoding="utf-8") if figures else NOT_MEASURED
-    wanted = Wanted(precision, seconds, steps)
-    made = export_gentse(net, open_vocoder(vocoder), out, wanted, made_by=made_by, figures=text)
-    typer.echo(f"{out}: parity {made.worst:.1e}")
-
-
-if __name__ == "__main__":
-    torch.set_num_threads(1)
-    typer.run(main)

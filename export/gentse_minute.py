@@ -20,16 +20,19 @@ import torch
 import typer
 from torch import Tensor
 
+from tap_live.export.gentse import counted
 from tap_live.export.word_errors import Errors, errors, rate
 from tap_live.extractors.gentse_frames import noise_at
-from tap_live.models.gentse import RATE, GenTSE, levels, load
+from tap_live.models.gentse import RATE, GenTSE, levels
+from tap_live.models.gentse_files import load
 from tap_live.models.training.gentse_batches import GenBatch, GenMixtures
 from tap_live.models.training.gentse_commands import Material
 from tap_live.models.training.prompt_files import whisper_folder
 from tap_live.models.training.prompt_mixing import MIXING, PromptRecipe
 from tap_live.models.training.runner import Place
 from tap_live.models.training.words import IGNORED, Script
-from tap_live.models.vocoder import Generator, open_vocoder
+from tap_live.models.vocoder import Generator
+from tap_live.models.vocoder_files import open_vocoder
 from tap_live.whisper.batch import BatchOptions, transcribe
 from tap_live.whisper.decoding import DecodingOptions
 from tap_live.whisper.model import Whisper
@@ -62,7 +65,7 @@ class Minute:
         noise = torch.from_numpy(noise_at(0, 0, frames, net.dims.mel.bands))
         given = (batch.mixture, batch.speaker, batch.enrolment, noise.expand(len(clean), -1, -1))
         for count in steps:
-            rows[f"{count} steps"] = net.extract(*given, steps=count, heard=batch.heard)
+            rows[counted(count)] = net.extract(*given, steps=count, heard=batch.heard)
         level = levels(mixture, net.dims.mel)
         wanted = net.relative(clean, level)
         for way, mel in rows.items():

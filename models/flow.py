@@ -77,6 +77,17 @@ class FlowDims:
     before: int = 16
     after: int = 3
 
+    def __post_init__(self) -> None:
+        if self.layers < 1 or self.heads < 1 or self.width < 1 or self.width % (2 * self.heads):
+            raise ValueError(
+                "wanted layers, heads and a width that is a multiple of twice the heads, found "
+                f"{self.layers}, {self.heads} and {self.width}"
+            )
+        if self.before < 0 or self.after < 0:
+            raise ValueError(
+                f"wanted frames before and after from 0 on, found {self.before} and {self.after}"
+            )
+
     @property
     def reach(self) -> tuple[int, int]:
         """Frames before and after that one step depends on; `n` steps on `n` times as many."""

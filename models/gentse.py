@@ -16,10 +16,8 @@ Letters in shapes: B rows, T = 50 positions a second, W Whisper's width, D of a 
 embedding, F mel frames of the vocoder, M its bands.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
-from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -27,13 +25,15 @@ from torch.nn import functional
 
 from .flow import FlowDecoder, FlowDims, Velocity, guided, sample
 from .log_mel import LogMel
-from .ts_whisper import SPEAKER, open_whisper
-from .vocoder import QUIETEST, MelDims, MelSpectrum
-from .whisper import AudioEncoder, ResidualAttentionBlock, Whisper
+from .target_speech import TargetSpeechEncoder
+from .ts_whisper import SPEAKER
+from .vocoder_mel import QUIETEST, MelDims, MelSpectrum
+from .whisper import Whisper
 
 RATE = 16_000  # Hz, of what Whisper hears
 POSITION = 320  # samples
 POSITIONS_S = RATE / POSITION
+MOST_ENROLMENT = 1500  # positions of Whisper's own
 LEVEL_S = 3.0  # over which the mixture's level is measured
 LOUDEST = 1.2  # of Whisper's log-mel frames, whatever the level
 RAISED = 1.5  # by at most so much, 60 dB: silence stays silent
@@ -61,6 +61,13 @@ class GenDims:
     mixture: bool = True
     lora: int = 16
 
+    def __post_init__(self) -> None:
+        if not (0 <= self.enrolment <= MOST_ENROLMENT and self.lora >= 0):
+            raise ValueError(
+                f"wanted 0 to {MOST_ENROLMENT} positions of enrolment and a rank from 0 on, "
+                f"found {self.enrolment} and {self.lora}"
+            )
+
     def flow(self, whisper_width: int) -> FlowDims:
         return FlowDims(
             numbers=self.mel.bands,
@@ -72,40 +79,6 @@ class GenDims:
             before=self.before,
             after=self.after,
         )
-
-
-class TargetSpeechEncoder(nn.Module):
-    """Whisper's encoder, told whom to listen to."""
-
-    def __init__(self, encoder: AudioEncoder, dims: GenDims) -> None:
-        super().__init__()
-        if dims.lora:
-            add_lora(encoder, dims.lora)
-        self.encoder = encoder
-        width = encoder.ln_post.normalized_shape[0]
-        self.speaker = nn.Linear(dims.speaker, width)
-        # They begin as the last of Whisper's own: far from those of the mixture.
-        last = encoder.positional_embedding[len(encoder.positional_embedding) - dims.enrolment :]
-        self.positions = nn.Parameter(last.clone())
-
-    def forward(self, mel: Tensor, speaker: Tensor, enrolment: Tensor) -> Tensor:
-        """(B, 80, 2 T) log-mel frames of the mixture -> (B, T, W).
-
-        Args:
-            speaker: (B, D), standardised.
-            enrolment: (B, 80, 2 E) log-mel frames; zeros where there is none.
-        """
-        encoder = self.encoder
-        mixture = _front(encoder, mel)
-        mixture = mixture + encoder.positional_embedding[: mixture.shape[1]]
-        parts = [self.speaker(speaker)[:, None], mixture]
-        if len(self.positions):
-            parts.insert(1, _front(encoder, enrolment) + self.positions)
-        x = torch.cat(parts, dim=1)
-        for block in encoder.blocks:
-            x = cast(ResidualAttentionBlock, block).encode(x)
-        normed: Tensor = encoder.ln_post(x[:, -mixture.shape[1] :])
-        return normed
 
 
 class GenTSE(nn.Module):
@@ -130,7 +103,9 @@ class GenTSE(nn.Module):
         whisper.requires_grad_(False)
         self.decoder = whisper.decoder  # frozen; for training only
         self._whisper = [whisper]  # its parts are registered by the encoder and the decoder
-        self.encoder = TargetSpeechEncoder(whisper.encoder, dims)
+        self.encoder = TargetSpeechEncoder(
+            whisper.encoder, speaker=dims.speaker, enrolment=dims.enrolment, lora=dims.lora
+        )
         flow = dims.flow(whisper.dims.n_audio_state)
         self.flow = FlowDecoder(flow)
         self.nothing = nn.Parameter(torch.zeros(flow.condition))
@@ -259,65 +234,5 @@ def at_frames(hidden: Tensor, frames: int, dims: MelDims) -> Tensor:
     return hidden[:, first] * (1 - share) + hidden[:, after] * share
 
 
-def add_lora(encoder: AudioEncoder, rank: int) -> None:
-    """Put low-rank changes beside the frozen attention of an encoder, in place."""
-    from peft import LoraConfig, inject_adapter_in_model
-
-    encoder.requires_grad_(False)
-    adapters = LoraConfig(
-        r=rank, lora_alpha=2 * rank, target_modules=["query", "key", "value", "out"]
-    )
-    inject_adapter_in_model(adapters, encoder)
-
-
-def merge_lora(encoder: AudioEncoder) -> None:
-    """Add the low-rank changes to the weights, in place; for export."""
-    from peft.tuners.lora import LoraLayer
-
-    changed: list[tuple[str, Any]] = [
-        (name, module) for name, module in encoder.named_modules() if isinstance(module, LoraLayer)
-    ]
-    for name, module in changed:
-        module.merge()
-        owner, _, attribute = name.rpartition(".")
-        setattr(encoder.get_submodule(owner), attribute, module.get_base_layer())
-
-
-def content_of(net: GenTSE) -> dict[str, Any]:
-    """What a checkpoint holds; `load` reads it."""
-    return {"dims": asdict(net.dims), "weights": net.learned()}
-
-
-def load(checkpoint: Path, whisper: Path) -> GenTSE:
-    """Open a model.
-
-    Args:
-        checkpoint: best.pt of a training run.
-        whisper: the Whisper that it was trained with, as `ts_whisper.open_whisper` takes it.
-
-    Raises: ValueError if the two do not fit.
-    """
-    content = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    if "dims" not in content or "weights" not in content:
-        raise ValueError(f"wanted a generative model's best.pt, found none in {checkpoint}")
-    dims = GenDims(**{**content["dims"], "mel": MelDims(**content["dims"]["mel"])})
-    net = GenTSE(dims, open_whisper(whisper))
-    wanted = net.learned()
-    apart = [name for name, part in content["weights"].items()
-             if name not in wanted or wanted[name].shape != part.shape]  # fmt: skip
-    if apart or wanted.keys() - content["weights"].keys():
-        raise ValueError(
-            f"the weights in {checkpoint} are for another Whisper: {(apart or ['too few'])[0]}"
-        )
-    net.load_state_dict(content["weights"], strict=False)
-    return net.eval()
-
-
 def _of_whisper(name: str) -> bool:
     return name.startswith(("decoder.", "encoder.encoder.")) and "lora_" not in name
-
-
-def _front(encoder: AudioEncoder, mel: Tensor) -> Tensor:
-    """(B, 80, 2 T) -> (B, T, W), without positions."""
-    x = functional.gelu(encoder.conv1(mel))
-    return functional.gelu(encoder.conv2(x)).transpose(1, 2)

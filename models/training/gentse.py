@@ -1,11 +1,11 @@
-"""Train the generative voice model, and distil a student that draws in one step.
+"""Train the generative voice model.
 
 The log has, of held-out voices: `mel`, the mean distance in nats of the mel frames that are
 drawn in 4 steps (a student's: in 1) from those of the voice, beside `mel_mixture`, that of the
 mixture's own; `flow`, the loss of the flow; `said`, nats a token of the words.
 """
 
-import copy
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -16,8 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from ..flow import LATEST, matching_loss
-from ..gentse import GenDims, GenTSE, content_of, levels
-from ..vocoder import MelDims
+from ..gentse import GenDims, GenTSE, levels
+from ..gentse_files import content_of
+from ..vocoder_mel import MelDims
 from ..whisper import Whisper
 from .config import RunConfig, Schedule
 from .corpus import Corpus
@@ -57,6 +58,16 @@ class GenConfig(RunConfig):
     draws: int = 4
     enrolled: float = 0.5
     examples: int = 0
+
+    def __post_init__(self) -> None:
+        shares = (self.dropped, self.enrolled)
+        if not all(0 <= share <= 1 for share in shares):
+            raise ValueError(f"wanted shares of rows from 0 to 1, found {shares}")
+        if not (0 <= self.text < math.inf and self.draws >= 1 and self.examples >= 0):
+            raise ValueError(
+                "wanted a weight of the words of 0 or more, a draw or more, and no fewer than 0 "
+                f"examples, found {self.text}, {self.draws} and {self.examples}"
+            )
 
 
 class GenCourse(NamedTuple):
@@ -189,58 +200,3 @@ def begin(dims: GenDims, whisper: Whisper, course: GenCourse, seed: int) -> GenT
     net.mel_mean.copy_(drawn.mean())
     net.mel_scale.copy_(drawn.std())
     return net
-
-
-class StraightObjective(nn.Module):
-    """Rectified flow, distilled: from each noise straight to where the teacher's steps end.
-
-    Half of the times are 0, where a student that draws in one step stands.
-
-    Source: Liu et al., arXiv:2209.03003.
-    """
-
-    def __init__(self, net: GenTSE, teacher: GenTSE, steps: int, guidance: float) -> None:
-        super().__init__()
-        self.flow = net.flow
-        self._teacher = [teacher]  # no part of it: it does not learn
-        self._steps, self._guidance = steps, guidance
-
-    def forward(self, batch: GenBatch) -> Tensor:
-        teacher = self._teacher[0]
-        with torch.no_grad():
-            hidden = teacher.encode(batch.mixture, batch.speaker, batch.enrolment)
-            condition, wanted = conditions(teacher, batch, hidden)
-            noise = torch.randn_like(wanted)
-            end = teacher.draw(condition, batch.speaker, noise, self._steps, self._guidance)
-            end = end.float()
-        time = LATEST * (2 * torch.rand(len(noise), device=noise.device) - 1).clamp(min=0)
-        about = teacher.standard(batch.speaker)
-
-        def velocity(x: Tensor, t: Tensor) -> Tensor:
-            moved: Tensor = self.flow(x, t, condition, about)
-            return moved.float()
-
-        return matching_loss(velocity, end, noise, time)
-
-
-class StudentTrainer(GenTrainer):
-    """Only the flow learns; what hears the mixture stays the teacher's."""
-
-    steps = 1
-
-    def __init__(
-        self,
-        config: GenConfig,
-        teacher: GenTSE,
-        course: GenCourse,
-        folder: Path,
-        place: Place,
-        *,
-        teacher_steps: int,
-        guidance: float,
-    ) -> None:
-        teacher = teacher.to(place.device).requires_grad_(False).eval()
-        net = copy.deepcopy(teacher)
-        net.flow.requires_grad_(True)
-        objective = StraightObjective(net, teacher, teacher_steps, guidance)
-        super().__init__(config, net, course, folder, place, objective)

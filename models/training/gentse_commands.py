@@ -7,19 +7,22 @@ from typing import Annotated, Literal
 import torch
 import typer
 
-from ..gentse import GenDims, load
+from ..gentse import GenDims
+from ..gentse_files import load
 from ..speaker import SpeakerEncoder
 from ..ts_whisper import open_whisper
-from ..vocoder import open_vocoder
+from ..vocoder_files import open_vocoder
 from .config import Schedule
 from .corpus import open_corpus
-from .gentse import FULL, GenConfig, GenCourse, GenTrainer, StudentTrainer, begin, gen_course
+from .gentse import FULL, GenConfig, GenCourse, GenTrainer, begin, gen_course
 from .gentse import SMALL as SMALL_GEN
+from .gentse_student import StudentTrainer
 from .prompt_files import TOKENIZER, known_words, whisper_folder
 from .prompt_mixing import MIXING, PromptRecipe
 from .runner import Place
 from .running import run
-from .vocoder import PUBLIC, SMALL, VocoderConfig, VocoderTrainer, open_speech
+from .vocoder import PUBLIC, SMALL, VocoderConfig, VocoderTrainer
+from .vocoder_batches import open_speech
 from .words import Script
 
 Size = Literal["small", "public"]
@@ -53,18 +56,25 @@ def fit_vocoder(
     data: Annotated[Path, typer.Argument(help="folder with speech")],
     out: Annotated[Path, typer.Argument(help="folder of this run; resumed if it has a last.pt")],
     size: Annotated[Size, typer.Option(help="16 kHz, or as the universal checkpoint")] = "small",
-    channels: Annotated[int | None, typer.Option(help="width [default: the size's]")] = None,
+    channels: Annotated[int | None, typer.Option(help="width [default: the size's]", min=1)] = None,
     adversary_from: Annotated[
         int, typer.Option(help="step from which discriminators are heard")
     ] = VocoderConfig.adversary_from,
-    share: Annotated[float, typer.Option(help="of the discriminators' published widths")] = 1.0,
+    share: Annotated[
+        float, typer.Option(help="of the discriminators' published widths, in eighths")
+    ] = 1.0,
+    scales: Annotated[
+        int, typer.Option(help="discriminators of smoothed audio; 0 is ten times cheaper on a CPU")
+    ] = VocoderConfig.scales,
     start: Annotated[Path | None, typer.Option(help="best.pt to begin with")] = None,
     cache: Annotated[Path, typer.Option(help="decoded audio")] = Path("runs/cache"),
     minutes: Annotated[float, typer.Option(help="training time, all sessions together")] = 1e9,
     steps: Annotated[int, typer.Option()] = 1_000_000,
     batch: Annotated[int, typer.Option(help="segments a process and step")] = 16,
     rate: Annotated[float, typer.Option(help="learning rate")] = 5e-4,
-    segment: Annotated[int, typer.Option(help="mel frames of an example")] = VocoderConfig.segment,
+    segment: Annotated[
+        int, typer.Option(help="mel frames of an example", min=1)
+    ] = VocoderConfig.segment,
     seed: Annotated[int, typer.Option()] = 0,
     workers: Annotated[int, typer.Option(help="processes that read; 0 reads in line")] = 0,
     threads: Annotated[int, typer.Option(help="CPU threads of a process")] = 1,
@@ -82,7 +92,7 @@ def fit_vocoder(
         dims=dims,
         schedule=Schedule(steps=steps, minutes=minutes, batch=batch, rate=rate),
         seed=seed, workers=workers, check_s=check_s, bf16=bf16,
-        segment=segment, adversary_from=adversary_from, share=share,
+        segment=segment, adversary_from=adversary_from, share=share, scales=scales,
     )  # fmt: skip
     speech = open_speech(data, dims.mel.rate, cache)
     trainer = VocoderTrainer(config, speech, out, Place.find(), begun)
@@ -97,13 +107,17 @@ def fit_gentse(
     size: Annotated[
         Size, typer.Option(help="16 kHz and small, or mel frames of the public vocoders")
     ] = "small",
-    width: Annotated[int | None, typer.Option(help="of the flow [default: the size's]")] = None,
-    layers: Annotated[int | None, typer.Option(help="of the flow [default: the size's]")] = None,
+    width: Annotated[
+        int | None, typer.Option(help="of the flow [default: the size's]", min=1)
+    ] = None,
+    layers: Annotated[
+        int | None, typer.Option(help="of the flow [default: the size's]", min=1)
+    ] = None,
     distil: Annotated[
         Path | None, typer.Option(help="best.pt of a teacher: train a one-step student of it")
     ] = None,
-    teacher_steps: Annotated[int, typer.Option(help="distil: of the teacher")] = 10,
-    guidance: Annotated[float, typer.Option(help="distil: of the teacher")] = 0.0,
+    teacher_steps: Annotated[int, typer.Option(help="distil: of the teacher", min=1, max=20)] = 10,
+    guidance: Annotated[float, typer.Option(help="distil: of the teacher", min=0)] = 0.0,
     start: Annotated[Path | None, typer.Option(help="best.pt to begin with")] = None,
     speaker: Annotated[Path | None, typer.Option(help="Resemblyzer's pretrained.pt")] = None,
     whisper: Annotated[
@@ -112,22 +126,28 @@ def fit_gentse(
     labels: Annotated[
         Path | None, typer.Option(help="words of the speech [default: words.jsonl in it]")
     ] = None,
-    text: Annotated[float, typer.Option(help="weight of the words; ablation: 0")] = GenConfig.text,
+    text: Annotated[
+        float, typer.Option(help="weight of the words; ablation: 0", min=0)
+    ] = GenConfig.text,
     enrolment: Annotated[bool, typer.Option(help="ablation: no enrolment frames")] = True,
     mixture: Annotated[bool, typer.Option(help="the flow hears the mixture's frames too")] = True,
-    lora: Annotated[int, typer.Option(help="rank; ablation: 0")] = SMALL_GEN.lora,
+    lora: Annotated[int, typer.Option(help="rank; ablation: 0", min=0)] = SMALL_GEN.lora,
     dropped: Annotated[
-        float, typer.Option(help="share without condition, for guidance")
+        float, typer.Option(help="share without condition, for guidance", min=0, max=1)
     ] = GenConfig.dropped,
-    draws: Annotated[int, typer.Option(help="of noise for each row")] = GenConfig.draws,
-    examples: Annotated[int, typer.Option(help="learn so many mixtures by heart; 0: all")] = 0,
+    draws: Annotated[int, typer.Option(help="of noise for each row", min=1)] = GenConfig.draws,
+    examples: Annotated[
+        int, typer.Option(help="learn so many mixtures by heart; 0: all", min=0)
+    ] = 0,
     cache: Annotated[Path, typer.Option(help="decoded audio and embeddings")] = Path("runs/cache"),
     minutes: Annotated[float, typer.Option(help="training time, all sessions together")] = 1e9,
     steps: Annotated[int, typer.Option()] = 1_000_000,
     batch: Annotated[int, typer.Option(help="mixtures a process and step")] = 4,
     rate: Annotated[float, typer.Option(help="learning rate")] = 5e-4,
-    seconds: Annotated[float, typer.Option(help="length of a mixture, and of a context")] = 4.0,
-    ramp: Annotated[int, typer.Option(help="examples until mixtures are hard")] = 20_000,
+    seconds: Annotated[
+        float, typer.Option(help="length of a mixture, and of a context", min=1.5, max=30)
+    ] = 4.0,
+    ramp: Annotated[int, typer.Option(help="examples until mixtures are hard", min=0)] = 20_000,
     seed: Annotated[int, typer.Option()] = 0,
     workers: Annotated[int, typer.Option(help="processes that mix; 0 mixes in line")] = 0,
     threads: Annotated[int, typer.Option(help="CPU threads of a process")] = 1,

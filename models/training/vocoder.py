@@ -3,25 +3,26 @@
 The log has, of held-out clips, `mel`: the mean distance of log-mel frames, in nats.
 """
 
-import hashlib
+import logging
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..losses import spectral_distance
-from ..vocoder import Generator, MelDims, MelSpectrum, VocoderDims, content_of, normed
+from ..vocoder import Generator, VocoderDims
+from ..vocoder_files import content_of, normed
+from ..vocoder_mel import MelDims, MelSpectrum
 from . import checkpoint
-from .augment import Audio
 from .config import RunConfig, Schedule
-from .corpus import training_voices
-from .data import read_clips
 from .runner import Place, Runner
-from .store import AudioStore
+from .vocoder_batches import AudioBatch, Segments, Speech
 from .vocoder_losses import (
+    SCALES,
+    SHARES,
     Discriminators,
     adversarial_loss,
     discriminator_loss,
@@ -42,9 +43,10 @@ SMALL = VocoderDims(
 PUBLIC = VocoderDims()
 """V1, as the public universal checkpoint."""
 
-HELD_OUT = 40  # one clip in so many
+log = logging.getLogger(__name__)
+
+JUDGES, JUDGES_BEFORE = "judges.pt", "judges-before.pt"
 WINDOWS = (256, 512, 1024, 2048)  # samples, of the spectra that are compared
-LEVEL_DB = (-12.0, 6.0)  # beside that of the recording
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +56,8 @@ class VocoderConfig(RunConfig):
     Attributes:
         segment: mel frames of an example.
         adversary_from: step from which discriminators are trained and heard.
-        share: of the discriminators' published widths.
+        share: of the discriminators' published widths, in eighths.
+        scales: discriminators of smoothed audio, beside those of periods.
         weights: of mel, spectra, passing for real, and sounding alike to the discriminators.
     """
 
@@ -63,62 +66,26 @@ class VocoderConfig(RunConfig):
     segment: int = 32
     adversary_from: int = 20_000
     share: float = 1.0
+    scales: int = SCALES
     weights: tuple[float, float, float, float] = (45.0, 10.0, 1.0, 2.0)
 
-
-class Speech(NamedTuple):
-    """Clips to learn from, and their numbers in the store."""
-
-    store: AudioStore
-    train: list[int]
-    held_out: list[int]
-
-
-def open_speech(folder: Path, rate: int, cache: Path) -> Speech:
-    """Open the training speech of a folder at a rate; one clip in 40 is held out, by its name."""
-    clips = training_voices(read_clips(folder / "speech"))
-    store = AudioStore.open(clips, rate, cache)
-    hashes = [hashlib.sha256(clip.file.name.encode()).digest()[0] for clip in clips]
-    held_out = [n for n, value in enumerate(hashes) if value % HELD_OUT == 0] or [0]
-    train = [n for n in range(len(clips)) if n not in held_out] or [0]
-    return Speech(store, train, held_out)
-
-
-class Segments(torch.utils.data.Dataset["AudioBatch"]):
-    """Batch n of a process: random parts of clips, at random levels."""
-
-    def __init__(
-        self, store: AudioStore, clips: list[int], length: int, size: int, place: tuple[int, int]
-    ) -> None:
-        """`place` is the rank of this process, and among how many."""
-        self._store, self._clips, self._length, self._size = store, clips, length, size
-        self._rank, self._processes = place
-        lengths = np.array([store.length(clip) for clip in clips], np.float64)
-        self._shares = lengths / lengths.sum()
-
-    def __getitem__(self, number: int) -> "AudioBatch":
-        first = (number * self._processes + self._rank) * self._size
-        rows = [self._segment(first + row) for row in range(self._size)]
-        return AudioBatch(torch.from_numpy(np.stack(rows)))
-
-    def _segment(self, number: int) -> Audio:
-        rng = np.random.default_rng([number, 13])
-        clip = self._clips[int(rng.choice(len(self._clips), p=self._shares))]
-        start = int(rng.integers(max(1, self._store.length(clip) - self._length)))
-        audio = self._store.read(clip, start, start + self._length)
-        gain = 10.0 ** (rng.uniform(*LEVEL_DB) / 20.0)
-        gain = min(gain, 0.95 / (float(np.abs(audio).max()) + 1e-9))
-        padded: Audio = np.pad(audio * np.float32(gain), (0, self._length - len(audio)))
-        return padded
-
-
-class AudioBatch(NamedTuple):
-    """(B, T) clean speech."""
-
-    audio: Tensor
-
-    def to(self, device: torch.device) -> "AudioBatch":
-        return AudioBatch(self.audio.to(device, non_blocking=True))
+    def __post_init__(self) -> None:
+        least = -(-max(WINDOWS) // self.dims.mel.hop)
+        if self.segment < least:
+            raise ValueError(
+                f"wanted segments of {least} mel frames or more, as long as the spectra that are "
+                f"compared, found {self.segment}"
+            )
+        if self.share not in SHARES:
+            raise ValueError(
+                f"wanted a share of the discriminators' widths in eighths, 0.125 to 1, "
+                f"found {self.share}"
+            )
+        if self.adversary_from < 0 or self.scales < 0:
+            raise ValueError(
+                "wanted discriminators of scales, and the step that they begin at, from 0 on, "
+                f"found {self.scales} and {self.adversary_from}"
+            )
 
 
 class GeneratorObjective(nn.Module):
@@ -184,7 +151,7 @@ class VocoderTrainer(Runner[AudioBatch]):
         segments = Segments(speech.store, speech.train, length, size, where)
         self._parts = GeneratorObjective(net, config)
         super().__init__(config, net, self._parts, segments, folder, place)
-        self.judges = Discriminators(config.share).to(place.device)
+        self.judges = Discriminators(config.share, config.scales).to(place.device)
         self._judging = self._distributed(JudgingObjective(self.judges))
         self._judge_optimizer = torch.optim.AdamW(
             self.judges.parameters(), lr=config.schedule.rate, betas=(0.8, 0.99), weight_decay=0.01
@@ -196,7 +163,10 @@ class VocoderTrainer(Runner[AudioBatch]):
         if self.step >= self.config.adversary_from:
             self._judge(batch)
             self._parts.judges = [self.judges]
-        return super().learn(batch)
+        self.judges.requires_grad_(False)  # heard, not taught
+        loss = super().learn(batch)
+        self.judges.requires_grad_(True)
+        return loss
 
     def _judge(self, batch: AudioBatch) -> None:
         for group in self._judge_optimizer.param_groups:
@@ -210,21 +180,30 @@ class VocoderTrainer(Runner[AudioBatch]):
         self._judge_optimizer.step()
 
     def resume(self) -> bool:
-        """Go on from last.pt and, once there are any, its discriminators."""
-        file = self.folder / "judges.pt"
-        if file.exists():
-            content = checkpoint.load(file, self.place.device)
-            self.judges.load_state_dict(content["judges"])
-            self._judge_optimizer.load_state_dict(content["optimizer"])
-        return super().resume()
+        """Go on from last.pt and, once there are any, the discriminators of its step."""
+        begun = super().resume()
+        found = [self.folder / name for name in (JUDGES, JUDGES_BEFORE)]
+        judges = [checkpoint.load(file, self.place.device) for file in found if file.exists()]
+        if begun and judges:
+            fit = [one for one in judges if one.get("step", self.step) == self.step]
+            if not fit:
+                log.warning("%s has no discriminators of step %d", self.folder, self.step)
+            chosen = (fit or judges)[0]
+            self.judges.load_state_dict(chosen["judges"])
+            self._judge_optimizer.load_state_dict(chosen["optimizer"])
+        return begun
 
     def save(self) -> None:
+        """Keep the discriminators of the step before until last.pt is of this one."""
         if self.step > self.config.adversary_from:
             content = {
                 "judges": self.judges.state_dict(),
                 "optimizer": self._judge_optimizer.state_dict(),
+                "step": self.step,
             }
-            checkpoint.save(self.folder / "judges.pt", content)
+            if (self.folder / JUDGES).exists():
+                os.replace(self.folder / JUDGES, self.folder / JUDGES_BEFORE)
+            checkpoint.save(self.folder / JUDGES, content)
         super().save()
 
     @torch.no_grad()

@@ -20,6 +20,7 @@ _SCALE_LAYERS = (  # outputs, kernel, stride, groups
     (128, 15, 1, 1), (128, 41, 2, 4), (256, 41, 2, 16), (512, 41, 4, 16),
     (1024, 41, 4, 16), (1024, 41, 1, 16), (1024, 5, 1, 1),
 )  # fmt: skip
+SHARES = [eighths / 8 for eighths in range(1, 9)]  # widths that the groups divide
 
 
 class PeriodDiscriminator(nn.Module):
@@ -68,13 +69,14 @@ class Discriminators(nn.Module):
 
     Args:
         share: of the published widths, a multiple of 1/8.
+        scales: how many hear audio smoothed ever more; each costs a CPU ten of the periods'.
     """
 
-    def __init__(self, share: float = 1.0) -> None:
+    def __init__(self, share: float = 1.0, scales: int = SCALES) -> None:
         super().__init__()
         self.periods = nn.ModuleList(PeriodDiscriminator(period, share) for period in PERIODS)
         self.scales = nn.ModuleList(
-            ScaleDiscriminator(share, spectral=scale == 0) for scale in range(SCALES)
+            ScaleDiscriminator(share, spectral=scale == 0) for scale in range(scales)
         )
 
     def forward(self, audio: Tensor) -> list[list[Tensor]]:

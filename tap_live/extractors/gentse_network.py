@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tap_live.bundle import Bundle, open_bundle
-from tap_live.errors import BundleError
+from tap_live.errors import BundleError, ConfigError
 from tap_live.extractors.full import full_bundle
 from tap_live.extractors.gentse_frames import FLOOR, QUIETEST, Frames, MelForm, loud
 from tap_live.processor import Audio, Cue
@@ -22,6 +22,8 @@ NAME = "gentse"
 FILTERS = "filters.npy"
 GRAPHS = ("encode", "flow", "vocoder")
 POSITION = 320  # samples at 16 kHz
+MOST_STEPS = 20  # the flow learned no time later than the last of so many begins
+LONGEST = 1500  # positions of Whisper's encoder
 
 
 class GenNetwork:
@@ -32,7 +34,7 @@ class GenNetwork:
         enrolment: positions of enrolment audio that can be given.
         before, after: frames that a step of the flow reaches.
         reach: frames by which the vocoder's stream lags.
-        compute_s: how long a context took when it was warmed up, with one target.
+        compute_s: how long a context took when it was warmed up.
         device: where it runs.
     """
 
@@ -57,6 +59,7 @@ class GenNetwork:
             self._mean, self._scale = float(settings["mel_mean"]), float(settings["mel_scale"])
         except (KeyError, TypeError, ValueError, OSError) as error:
             raise BundleError(f"the settings of bundle {self.name!r} lack {error}") from error
+        self._check()
         self.device = "cpu"
         self._engines: Mapping[str, Engine] = {}
         if backends is None:
@@ -76,6 +79,17 @@ class GenNetwork:
         network = cls(open_bundle(folder, KIND), threads, where)
         network.warm_up()
         return network
+
+    def _check(self) -> None:
+        try:
+            check_steps(self.steps)
+        except ConfigError as error:
+            raise BundleError(f"the settings of bundle {self.name!r}: {error}") from None
+        if not 1 <= self.positions <= LONGEST:
+            raise BundleError(
+                f"the settings of bundle {self.name!r}: wanted 1 to {LONGEST} positions, "
+                f"found {self.positions}"
+            )
 
     def close(self) -> None:
         """Give back what is held on a card; afterwards it runs no more."""
@@ -149,22 +163,32 @@ class GenNetwork:
         outputs, state = self._speak.step(given, state)
         return outputs["audio"][0], state
 
-    def warm_up(self, frames: int = 64) -> None:
-        """Measure `compute_s` on silence, for chunks of about so many frames."""
-        rows = frames + self.steps * (self.before + self.after)
+    def warm_up(self, frames: int = 64, targets: int = 1, steps: int | None = None) -> None:
+        """Measure `compute_s` on silence, for chunks of about so many frames of each target.
+
+        `steps` of the flow; None: the bundle's own.
+        """
+        steps = self.steps if steps is None else steps
+        rows = frames + steps * (self.before + self.after)
         speaker = np.full(self._speaker, self._speaker**-0.5, np.float32)
         heard, level = np.zeros((rows, self.bands), np.float32), np.zeros(rows, np.float32)
         for _ in range(2):  # the first run allocates
             began = time.monotonic()
-            mixture = np.zeros(self.positions * POSITION, np.float32)
-            hidden = self.hear(mixture, speaker, self.enrolled(None))
-            tokens = np.zeros((rows, hidden.shape[1]), np.float32)
-            mel = self.draw(tokens, heard, level, speaker, heard, self.steps)[:frames]
-            self.speak(mel, np.ones(frames, bool), self.silence())
+            for _ in range(targets):
+                mixture = np.zeros(self.positions * POSITION, np.float32)
+                hidden = self.hear(mixture, speaker, self.enrolled(None))
+                tokens = np.zeros((rows, hidden.shape[1]), np.float32)
+                mel = self.draw(tokens, heard, level, speaker, heard, steps)[:frames]
+                self.speak(mel, np.ones(frames, bool), self.silence())
             self.compute_s = time.monotonic() - began
+
+
+def check_steps(steps: int) -> None:
+    """Raises: ConfigError if the flow cannot take so many."""
+    if not 1 <= steps <= MOST_STEPS:
+        raise ConfigError(f"wanted 1 to {MOST_STEPS} steps of the flow, found {steps}")
 
 
 def gentse_bundle() -> Path:
     """The folder of its bundle. Raises: BundleError saying how to get it."""
-    weights = "best.pt vocoder.pt {folder} --whisper NAME"
-    return full_bundle(NAME, f"tap_live.export.gentse {weights}")
+    return full_bundle(NAME, "RUN/best.pt", "vocoder=VOCODER/best.pt", "whisper=NAME")

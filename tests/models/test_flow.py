@@ -173,3 +173,9 @@ def test_a_small_network_learns_a_distribution() -> None:
         made = sample(lambda x, t: net(x, t, ones, torch.zeros(500, 1)), torch.randn(500, 1, 1), 10)
     assert float(made.mean()) == pytest.approx(2.0, abs=0.25)
     assert float(made.std()) < 0.8
+
+
+@pytest.mark.parametrize("width", [63, 36, 0])
+def test_a_width_that_its_heads_cannot_turn_is_refused(width: int) -> None:
+    with pytest.raises(ValueError, match=f"a multiple of twice the heads, found 6, 4 and {width}"):
+        FlowDims(width=width)

@@ -8,17 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tap_live.models.gentse import (
-    GenDims,
-    GenTSE,
-    add_lora,
-    at_frames,
-    content_of,
-    levels,
-    load,
-    merge_lora,
-)
-from tap_live.models.vocoder import MelDims
+from tap_live.models.gentse import GenDims, GenTSE, at_frames, levels
+from tap_live.models.gentse_files import content_of, load
+from tap_live.models.lora import add_lora, merge_lora
+from tap_live.models.vocoder_mel import MelDims
 from tap_live.models.whisper import Dims, Whisper
 
 WHISPER = Dims(

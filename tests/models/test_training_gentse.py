@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile as sf
 import torch
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
-from tap_live.models.gentse import GenDims, load
+from tap_live.models.gentse import GenDims
+from tap_live.models.gentse_files import load
 from tap_live.models.training import gentse_commands
 from tap_live.models.training.commands import app
 from tap_live.models.training.config import Schedule
@@ -19,25 +21,21 @@ from tap_live.models.training.gentse import (
     GenConfig,
     GenCourse,
     GenTrainer,
-    StudentTrainer,
     begin,
     gen_course,
 )
 from tap_live.models.training.gentse_batches import GenBatch, GenMixtures
+from tap_live.models.training.gentse_student import StudentTrainer
 from tap_live.models.training.mixing import Recipe
 from tap_live.models.training.prompt_files import known_words
 from tap_live.models.training.prompt_mixing import PromptRecipe
 from tap_live.models.training.runner import Place
+from tap_live.models.training.vocoder import JUDGES, JUDGES_BEFORE, VocoderConfig, VocoderTrainer
 from tap_live.models.training.vocoder import SMALL as SMALL_VOCODER
-from tap_live.models.training.vocoder import (
-    Segments,
-    VocoderConfig,
-    VocoderTrainer,
-    open_speech,
-)
+from tap_live.models.training.vocoder_batches import MOST_SILENT, Segments, open_speech, silence
 from tap_live.models.training.words import Script
 from tap_live.models.ts_whisper import open_whisper
-from tap_live.models.vocoder import open_vocoder
+from tap_live.models.vocoder_files import open_vocoder
 
 from .conftest import VOCABULARY
 
@@ -240,3 +238,76 @@ def test_sizes_that_a_given_model_would_not_take_are_refused(
     assert result.exit_code == 2
     assert said in result.output
     assert not (tmp_path / "out").exists()
+
+
+def test_segments_are_of_what_is_heard(tmp_path: Path) -> None:
+    audio = np.random.default_rng(0).normal(0, 0.1, 96_000)
+    audio[32_000:] = 0
+    (tmp_path / "speech" / "ana").mkdir(parents=True)
+    sf.write(tmp_path / "speech" / "ana" / "a.wav", audio, 16_000)
+    speech = open_speech(tmp_path, 16_000, tmp_path / "cache")
+    segments = Segments(speech.store, speech.train, 4096, 8, (0, 1))
+    assert max(silence(row.numpy()) for row in segments[0].audio) <= MOST_SILENT
+    assert silence(audio) > 0.6
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "said"),
+    [
+        ("fit-vocoder", ("--segment", "1"), "wanted segments of 8 mel frames or more"),
+        ("fit-vocoder", ("--share", "0.01"), "in eighths, 0.125 to 1, found 0.01"),
+        ("fit-vocoder", ("--rate", "nan"), "wanted a learning rate above 0, found nan"),
+        ("fit-vocoder", ("--channels", "4"), "wanted 8 channels or more, which halve 3 times"),
+        ("fit-vocoder", ("--scales", "-1"), "from 0 on, found -1"),
+        ("fit-vocoder", ("--segment", "0"), "Invalid value for '--segment'"),
+        ("fit-gentse", ("--dropped", "2"), "Invalid value for '--dropped'"),
+        ("fit-gentse", ("--draws", "0"), "Invalid value for '--draws'"),
+        ("fit-gentse", ("--text", "-1"), "Invalid value for '--text'"),
+        ("fit-gentse", ("--seconds", "40"), "Invalid value for '--seconds'"),
+        ("fit-gentse", ("--teacher-steps", "0"), "Invalid value for '--teacher-steps'"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_in_a_line(
+    command: str, words: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
+    whole = [command, str(tmp_path), str(tmp_path / "out"), *words]
+    result = CliRunner().invoke(app, whole, env={"COLUMNS": "200"})
+    assert result.exit_code != 0
+    assert said in (result.output if "Invalid" in said else str(result.exception))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("given", [{"draws": 0}, {"dropped": 1.5}, {"text": -0.1}, {"enrolled": 2}])
+def test_a_run_of_other_shares_than_there_are_is_refused(given: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="wanted"):
+        replace(CONFIG, **given)
+
+
+def test_a_kill_between_two_files_leaves_discriminators_of_the_generators_step(
+    corpus_folder: Path, tmp_path: Path
+) -> None:
+    config = VocoderConfig(
+        dims=TINY_VOCODER, schedule=Schedule(steps=4, batch=1, warmup=1), segment=16,
+        adversary_from=0, share=0.125, scales=0, check_cases=4,
+    )  # fmt: skip
+    speech = open_speech(corpus_folder, 16_000, tmp_path / "cache")
+    folder = tmp_path / "run"
+    run = VocoderTrainer(config, speech, folder, CPU)
+    run.learn(run.mixtures[0])
+    run.save()
+    wanted = {name: part.clone() for name, part in run.judges.state_dict().items()}
+    last = (folder / "last.pt").read_bytes()
+    run.learn(run.mixtures[1])
+    run.save()
+    (folder / "last.pt").write_bytes(last)  # the kill came before this was written
+    for missing in (None, JUDGES):  # or before that too
+        if missing:
+            (folder / missing).unlink()
+        again = VocoderTrainer(config, speech, folder, CPU)
+        assert again.resume() and again.step == 1
+        for name, part in again.judges.state_dict().items():
+            torch.testing.assert_close(part, wanted[name], msg=name)
+    content = torch.load(folder / JUDGES_BEFORE, weights_only=True)
+    del content["step"]  # as it was saved before
+    torch.save(content, folder / JUDGES)
+    assert VocoderTrainer(config, speech, folder, CPU).resume()

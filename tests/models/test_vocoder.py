@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,17 +10,16 @@ import torch
 from torch import Tensor, nn
 from transformers import SpeechT5HifiGan, SpeechT5HifiGanConfig
 
-from tap_live.models.vocoder import (
-    Generator,
-    MelDims,
-    MelSpectrum,
-    VocoderDims,
+from tap_live.models.vocoder import Generator, VocoderDims, reaches
+from tap_live.models.vocoder_files import (
+    config_of,
     content_of,
+    dims_of,
     normed,
     open_vocoder,
-    reaches,
     read_generator,
 )
+from tap_live.models.vocoder_mel import MelDims, MelSpectrum
 
 SMALL = VocoderDims(
     mel=MelDims(rate=16_000, fft=64, hop=16, bands=8),
@@ -83,25 +83,93 @@ def test_training_reaches_every_parameter() -> None:
         assert parameter.grad is not None and parameter.grad.any(), name
 
 
-def test_the_public_layout_loads_with_its_weight_norm_folded(tmp_path: Path) -> None:
-    dims = VocoderDims(channels=16)  # V1's structure and names, narrower
+# Trained with other keys too, which say nothing of the generator.
+TRAINED = {
+    "num_gpus": 0, "batch_size": 16, "learning_rate": 0.0002, "adam_b1": 0.8, "adam_b2": 0.99,
+    "lr_decay": 0.999, "seed": 1234, "segment_size": 8192, "num_mels": 80, "num_freq": 1025,
+    "n_fft": 1024, "hop_size": 256, "win_size": 1024, "sampling_rate": 22050, "fmin": 0,
+    "fmax": 8000, "fmax_for_loss": None, "num_workers": 4,
+}  # fmt: skip
+V1 = {
+    **TRAINED, "resblock": "1", "upsample_rates": [8, 8, 2, 2],
+    "upsample_kernel_sizes": [16, 16, 4, 4], "upsample_initial_channel": 512,
+    "resblock_kernel_sizes": [3, 7, 11],
+    "resblock_dilation_sizes": [[1, 3, 5], [1, 3, 5], [1, 3, 5]],
+}  # fmt: skip
+V3 = {
+    **TRAINED, "resblock": "2", "upsample_rates": [8, 8, 4], "upsample_kernel_sizes": [16, 16, 8],
+    "upsample_initial_channel": 256, "resblock_kernel_sizes": [3, 5, 7],
+    "resblock_dilation_sizes": [[1, 2], [2, 6], [3, 12]],
+}  # fmt: skip
+
+
+def published(config: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+    """The names of its convolutions and the shapes of their weights, written out."""
+    width, ups, sizes, parts = 512, (16, 16, 4, 4), (3, 7, 11), (
+        "convs1.0", "convs1.1", "convs1.2", "convs2.0", "convs2.1", "convs2.2",
+    )  # fmt: skip
+    if config["resblock"] == "2":
+        width, ups, sizes, parts = 256, (16, 16, 8), (3, 5, 7), ("convs.0", "convs.1")
+    shapes: dict[str, tuple[int, ...]] = {"conv_pre": (width, 80, 7)}
+    for number, kernel in enumerate(ups):
+        shapes[f"ups.{number}"] = (width, width // 2, kernel)
+        width //= 2
+        for at, size in enumerate(sizes):
+            block = f"resblocks.{len(sizes) * number + at}"
+            shapes |= {f"{block}.{part}": (width, width, size) for part in parts}
+    return {**shapes, "conv_post": (1, width, 7)}
+
+
+@pytest.mark.parametrize(
+    ("config", "parameters", "reach"), [(V1, 13_926_017, 13), (V3, 1_462_273, 11)]
+)
+def test_the_public_layout_loads_with_its_weight_norm_folded(
+    config: dict[str, Any], parameters: int, reach: int, tmp_path: Path
+) -> None:
     torch.manual_seed(0)
     state = {}
-    for name, module in Generator(dims).named_modules():
-        if isinstance(module, nn.Conv1d | nn.ConvTranspose1d):
-            size = [len(module.weight), 1, 1]
-            state |= {f"{name}.weight_g": torch.rand(size) + 0.5, f"{name}.bias": torch.rand(1)}
-            state |= {f"{name}.weight_v": torch.randn(module.weight.shape)}
-            assert module.bias is not None
-            state[f"{name}.bias"] = torch.randn(len(module.bias))
-    assert {"conv_pre.weight_g", "ups.3.weight_v", "resblocks.11.convs2.2.bias"} < state.keys()
+    for name, shape in published(config).items():
+        state[f"{name}.weight_v"] = torch.randn(shape)
+        state[f"{name}.weight_g"] = torch.rand(shape[0], 1, 1) + 0.5
+        outputs = shape[1] if name.startswith("ups.") else shape[0]  # those are transposed
+        state[f"{name}.bias"] = torch.randn(outputs)
     torch.save({"generator": state}, tmp_path / "generator_v1")
     with pytest.raises(FileNotFoundError, match=r"wanted the vocoder's sizes in .*config.json"):
         open_vocoder(tmp_path / "generator_v1")
-    (tmp_path / "config.json").write_text(json.dumps(dims.config()))
+    (tmp_path / "config.json").write_text(json.dumps(config))
     net = open_vocoder(tmp_path / "generator_v1")
-    sizes = net.ups[0].weight.detach().flatten(1).norm(dim=1)
-    torch.testing.assert_close(sizes, state["ups.0.weight_g"].flatten())
+    assert sum(weight.numel() for weight in net.parameters()) == parameters
+    assert net.reach == reach
+    for name, part in net.named_modules():
+        if isinstance(part, nn.Conv1d | nn.ConvTranspose1d):
+            sizes = part.weight.detach().flatten(1).norm(dim=1)
+            torch.testing.assert_close(sizes, state[f"{name}.weight_g"].flatten())
+            torch.testing.assert_close(part.bias, nn.Parameter(state[f"{name}.bias"]))
+
+
+def test_the_sizes_that_are_written_are_those_of_the_public_configuration() -> None:
+    assert dims_of(V1) == VocoderDims()
+    assert config_of(dims_of(V3)).items() <= V3.items()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{}", "wanted a vocoder's 'n_fft' in its configuration, found none"),
+        ("nonsense", "found no JSON"),
+        ("[]", "found a list"),
+        (json.dumps({**V1, "win_size": 512}), "wanted a window as long as the 1024 of n_fft"),
+        (json.dumps({**V1, "upsample_rates": None}), "wanted a vocoder's sizes"),
+        (json.dumps({**V1, "upsample_kernel_sizes": [16]}), "a kernel for each rate"),
+        (json.dumps({**V1, "upsample_initial_channel": 8}), "wanted 16 channels or more"),
+        (json.dumps(V3), "wanted a HiFi-GAN generator of these sizes"),
+    ],
+)
+def test_a_configuration_that_is_none_is_refused(text: str, said: str, tmp_path: Path) -> None:
+    torch.save({"generator": {}}, tmp_path / "generator_v1")
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(ValueError, match=said):
+        open_vocoder(tmp_path / "generator_v1")
 
 
 def test_it_computes_what_another_implementation_computes() -> None:

@@ -15,7 +15,7 @@ from tap_live.extractors.gentse_frames import (
     read_at,
 )
 from tap_live.models.gentse import GenDims, at_frames, levels
-from tap_live.models.vocoder import MelDims, MelSpectrum
+from tap_live.models.vocoder_mel import MelDims, MelSpectrum
 from tap_live.whisper.features import log_mel
 
 DIMS = MelDims(rate=16_000)
