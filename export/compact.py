@@ -36,6 +36,7 @@ from tap_live.bundle import (
 from tap_live.commands.demo import BUNDLE as DEMO
 from tap_live.export.compact_card import NOT_MEASURED, Proof, card, recipe_of
 from tap_live.export.compact_graph import build
+from tap_live.export.storing import bytes_of, files_of, save
 from tap_live.export.verify import verify
 from tap_live.models.compact import CompactExtractor, Dims
 from tap_live.models.compact import State as NetState
@@ -106,7 +107,7 @@ def export(
 def write(folder: Path, graph: onnx.ModelProto, dims: Dims, made_by: str, captions: bool) -> Bundle:
     """Write a bundle that lacks its card."""
     folder.mkdir(parents=True, exist_ok=True)
-    onnx.save(graph, folder / GRAPH)
+    save(graph, folder / GRAPH)
     (folder / "README.md").write_text("")
     write_manifest(folder, _manifest(folder, dims, made_by, captions))
     return open_bundle(folder, recipe_of(dims).kind)
@@ -128,7 +129,7 @@ def seal(
         net.dims,
         proof,
         parameters=sum(weight.numel() for weight in net.parameters()),
-        size=(folder / GRAPH).stat().st_size,
+        size=bytes_of(folder / GRAPH),
         made_by=made_by,
         figures=figures,
         precision=precision,
@@ -217,7 +218,7 @@ def _manifest(folder: Path, dims: Dims, made_by: str, captions: bool) -> Manifes
         licence=LICENCE,
         made_by=made_by,
         sources=recipe.sources,
-        files={file: file_spec(folder / file) for file in (GRAPH, "README.md")},
+        files={file: file_spec(folder / file) for file in (*files_of(folder / GRAPH), "README.md")},
         graphs={"step": step},
         settings={
             "hop_s": dims.hop_s,

@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-import onnx
 
-from tap_live.bundle import MANIFEST, GraphSpec, TensorSpec, read_manifest
+from tap_live.bundle import GraphSpec, read_manifest
 from tap_live.export.verify import Compared, compare
-from tap_live.export.whisper_nodes import tensors
 from tap_live.native import NativeEngine, check_engine, engine_folder
 from tap_live.providers import Device, place
 from tap_live.runtime import State, Tensors
@@ -38,26 +36,15 @@ def compare_engines(
 
     Raises: BundleError if an engine cannot be loaded or does not take a step.
     """
-    found = {}
+    manifest, found = read_manifest(bundle), {}
     for name, path in graphs.items():
-        spec, steps = spec_of(name, path, bundle), given[name][:STEPS]
-        engine_file = check_engine(engine_folder(bundle, name), path)
+        spec, steps = manifest.graphs[name], given[name][:STEPS]
+        engine_file = check_engine(engine_folder(bundle, name), path, spec.ranges)
         with closing(NativeEngine(spec, engine_file)) as engine:
             found[name] = compare(
                 _Stream(spec, _as_written(spec, path, device)), _Stream(spec, engine.run), steps
             )
     return found
-
-
-def spec_of(name: str, path: Path, bundle: Path) -> GraphSpec:
-    """What a manifest says of a graph; without one everything goes in and comes out."""
-    if (bundle / MANIFEST).is_file():
-        return read_manifest(bundle).graphs[name]
-    graph = onnx.load(path, load_external_data=False).graph
-    inputs, outputs = (
-        tuple(TensorSpec(*one) for one in tensors(values)) for values in (graph.input, graph.output)
-    )
-    return GraphSpec(path.name, inputs, outputs)
 
 
 class _Stream:

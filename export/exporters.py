@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 from uuid import uuid4
 
 from tap_live.errors import ConfigError
+from tap_live.profiles import FIXED as FIXED  # of exporters whose graphs have no free axes
+from tap_live.profiles import Ranges
 
 if TYPE_CHECKING:
     from tap_live.export.export_report import Task
@@ -19,14 +21,9 @@ if TYPE_CHECKING:
 
 Target: TypeAlias = Literal["onnx", "tensorrt"]
 Precision: TypeAlias = Literal["fp32", "fp16", "bf16", "int8"]
-Ranges: TypeAlias = Mapping[str, tuple[int, int, int]]
-"""Axes of any length by their names: the least, the usual and the most that an engine takes.
-
-Likewise the values of an input that shapes depend on, by its name."""
 Tell: TypeAlias = Callable[[str, int, int], None]
 """Told the stage, how much of it is done, and how much there is."""
 
-FIXED: Ranges = {}
 EMULATED = "proved by emulation on a CPU; not yet run on a card"
 """What is said of an export of which nothing more could be shown (`emulation.py`)."""
 
@@ -42,11 +39,18 @@ EXPORTERS = {
 OPTIONS = {
     "clapsep": ("clap", "tokenizer"),
     "compact": ("captions", "figures"),
-    "gentse": ("vocoder", "whisper", "seconds", "steps"),
+    "gentse": ("vocoder", "whisper", "seconds", "steps", "figures"),
     "ts-whisper": ("whisper", "figures"),
     "whisper": ("tokenizer",),
 }
 """What each takes beside a checkpoint; its module says what that is."""
+
+
+WITHOUT_ENGINES = {
+    "ts-whisper": "prompts are data for a Whisper, no graph of their own",
+    "whisper": "Whisper's caches pass from graph to graph on the card, through ONNX Runtime",
+}
+"""Of what no engine is built here, and why."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +145,15 @@ def open_subject(job: Job) -> Subject:
             f"wanted {job.model} in {', '.join(subject.bounds.parity)}, found {job.precision!r}"
         )
     return subject
+
+
+def check_target(job: Job) -> None:
+    """Raises: ConfigError if no engine of the model is built here."""
+    if job.to == "tensorrt" and (why := WITHOUT_ENGINES.get(job.model)):
+        raise ConfigError(
+            f"{why}: take --to onnx; where it is run with --device tensorrt, engines are built at "
+            "the first start and kept"
+        )
 
 
 def module_of(model: str) -> str:

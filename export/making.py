@@ -19,11 +19,12 @@ from tap_live.errors import BundleError, ConfigError, StorageError
 from tap_live.export.emulation import by_emulation, device_of
 from tap_live.export.engine_check import compare_engines
 from tap_live.export.export_report import Report, graph_of, outputs_of, speeds_of
-from tap_live.export.exporters import Job, Subject, Tell, open_subject
+from tap_live.export.exporters import Job, Subject, Tell, check_target, open_subject
 from tap_live.export.tensorrt_build import build_engines, tensorrt
 from tap_live.native import FOLDER
 from tap_live.providers import GPU_INSTALL
-from tap_live.whisper.assemble import RECORD, Record
+from tap_live.whisper.assemble import Record
+from tap_live.whisper.model import RECORD
 
 CARD = "README.md"
 VERSIONS = ("torch", "onnx", "onnxruntime", "onnxruntime-gpu", "tensorrt")
@@ -51,6 +52,7 @@ def check(job: Job) -> None:
     """Raises: ConfigError if this machine cannot make it, or the folder is not a bundle's;
     RuntimeMissingError without TensorRT; BundleError without a card.
     """
+    check_target(job)
     if job.to == "tensorrt":
         if by_emulation(job.precision):
             raise ConfigError(

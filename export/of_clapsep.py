@@ -1,7 +1,7 @@
 """`tap-live export clapsep`: the full sound model, the authors' weights or a best.pt made here.
 
 Options: `clap=FILE` (LAION's checkpoint or a folder; without it cues are the compact ones) and
-`tokenizer=FOLDER` (RoBERTa's), as in `export.clapsep`.
+`tokenizer=FOLDER` (RoBERTa's), as in `models.clapsep.load`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,6 +21,7 @@ from tap_live.export.emulation import engine_of
 from tap_live.export.export_report import Task
 from tap_live.export.exporters import FIXED, Bounds, Job, Tell
 from tap_live.export.precision import brained, calibrated, feeds_of, half, quantised
+from tap_live.export.storing import save
 from tap_live.export.task import clip, si_sdr, two_voices
 from tap_live.export.verify import Compared, compare
 from tap_live.extractors import context_spectra as spectra
@@ -90,10 +91,7 @@ class ClapsepSubject:
             path.touch()
         for done, (name, traceable) in enumerate(graphs.items()):
             tell("graphs", done, len(graphs))
-            model = traceable.build()
-            onnx.save(model, paths[name])
-            if job.precision != "fp32":
-                onnx.save(self._converted(name, model, folder, job), paths[name])
+            save(self._converted(name, traceable.build(), folder, job), paths[name])
         tell("graphs", len(graphs), len(graphs))
         self._content.write(folder)
         return paths
@@ -123,6 +121,8 @@ class ClapsepSubject:
     def _converted(
         self, name: str, model: onnx.ModelProto, folder: Path, job: Job
     ) -> onnx.ModelProto:
+        if job.precision == "fp32":
+            return model
         if job.precision == "bf16":
             return brained(model)
         network = TorchBackend(self._content.graphs[name])
@@ -139,7 +139,7 @@ class ClapsepSubject:
         return quantised(model)
 
     def _difference(self, name: str, folder: Path, job: Job, trial: onnx.ModelProto) -> float:
-        onnx.save(trial, folder / f"{name}.onnx")
+        save(trial, folder / f"{name}.onnx")
         engine, network = self._engine(folder, name, job), self._content.graphs[name]
         return compare(TorchBackend(network), engine, self._on(name)).largest
 

@@ -98,9 +98,7 @@ class CompactSubject:
 
     def _engine(self, folder: Path, job: Job) -> Engine:
         bundle = open_bundle(folder, self.kind)
-        # What ONNX Runtime makes of an fp16 graph for a CPU leaves roundings out.
-        optimise = job.precision != "fp16"
-        return engine_of(bundle, "step", job.precision, threads=job.threads, optimise=optimise)
+        return engine_of(bundle, "step", job.precision, threads=job.threads)
 
     def _converted(self, model: onnx.ModelProto, folder: Path, job: Job) -> onnx.ModelProto:
         if job.precision == "bf16":

@@ -13,14 +13,14 @@ import numpy as np
 
 from tap_live.captions.recogniser import Request
 from tap_live.captions.whisper import WhisperRecogniser
-from tap_live.errors import BundleError, ConfigError
+from tap_live.errors import BundleError
 from tap_live.export import prompts
 from tap_live.export.emulation import told
 from tap_live.export.export_report import Task
 from tap_live.export.exporters import FIXED, Bounds, Job, Tell
 from tap_live.export.of_whisper import WhisperSubject
 from tap_live.export.prompts import NOT_MEASURED, logits_of_both
-from tap_live.export.task import clip, conversation
+from tap_live.export.task import clip
 from tap_live.export.verify import Compared, Parity
 from tap_live.export.whisper_nodes import SHIPPED_IN
 from tap_live.export.whisper_proof import opened, proved_in
@@ -42,12 +42,7 @@ BOUNDS = Bounds(
 
 
 def open_subject(job: Job) -> "PromptSubject":
-    """Raises: ConfigError for TensorRT: prompts are no graph."""
-    if job.to == "tensorrt":
-        raise ConfigError(
-            "prompts are data for a Whisper, no graph of their own: make the engine with "
-            "`tap-live export whisper --to tensorrt`, which takes them as they are"
-        )
+    """Raises: BundleError if there is no Whisper of that name."""
     return PromptSubject(job)
 
 
@@ -98,10 +93,10 @@ class PromptSubject:
         voices = VoicePrompts.open(folder)
         encoder = SpeakerEncoder.open()
         prompt = voices.of([encoder.embed(clip("maya.ogg", RATE))])
-        said, audio = _talked_over()
+        spoken = prompts.talked_over()
         live = self._live(job)
         network, engine = (
-            errors(said, _heard(WhisperRecogniser(model, prompt), audio))
+            errors(spoken.text, _heard(WhisperRecogniser(model, prompt), spoken.audio))
             for model in (in_pytorch(self._network, live.folder), live)
         )
         before, after = (100 * one.count / one.words for one in (network, engine))
@@ -133,15 +128,6 @@ class PromptSubject:
             folder.mkdir(parents=True)
             WhisperSubject(wanted).write(folder, wanted, lambda *news: None)
         return opened(proved_in(folder, wanted), wanted)
-
-
-def _talked_over() -> tuple[str, Audio]:
-    """The demo's first turn, which is Maya's, with Ben reading something else over it."""
-    said = conversation(RATE, seconds=7.0)
-    other = clip("ben.ogg", RATE)[: len(said.audio)]
-    level = np.std(said.audio[: len(other)]) / np.std(other)
-    over = np.pad(other * level, (0, len(said.audio) - len(other)))
-    return said.text, (said.audio + over).astype(np.float32)
 
 
 def _heard(recogniser: WhisperRecogniser, audio: Audio) -> str:

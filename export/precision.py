@@ -22,6 +22,7 @@ from onnxruntime.quantization import (
 )
 
 from tap_live.errors import ParityError
+from tap_live.export.storing import large, save, without_weights
 from tap_live.runtime import Backend, Tensors
 
 PRODUCTS = ("MatMul", "Gemm", "Conv")
@@ -86,10 +87,12 @@ class _Narrowing:
 
     def __init__(self, model: onnx.ModelProto, low: int, exact: Collection[str]) -> None:
         self._model, self._low, self._exact = model, low, exact
-        graph = onnx.shape_inference.infer_shapes(model).graph
+        graph = onnx.shape_inference.infer_shapes(without_weights(model)).graph
         values = [*graph.input, *graph.value_info, *graph.output]
         self._wide = {v.name for v in values if v.type.tensor_type.elem_type == TensorProto.FLOAT}
-        self._weights = {t.name: t for t in graph.initializer if t.data_type == TensorProto.FLOAT}
+        self._weights = {
+            t.name: t for t in model.graph.initializer if t.data_type == TensorProto.FLOAT
+        }
         self._results = {value.name for value in graph.output}
         floats = [*self._wide, *self._weights]
         self._types: dict[str, int] = {name: TensorProto.FLOAT for name in floats}
@@ -164,6 +167,7 @@ def quantised(model: onnx.ModelProto) -> onnx.ModelProto:
             nodes_to_exclude=_stacks(model),
             per_channel=True,
             weight_type=QuantType.QInt8,
+            use_external_data_format=large(model),
         )
         return onnx.load(made)
 
@@ -181,6 +185,7 @@ def calibrated(model: onnx.ModelProto, feeds: Sequence[Tensors]) -> onnx.ModelPr
             per_channel=True,
             activation_type=QuantType.QInt8,
             weight_type=QuantType.QInt8,
+            use_external_data_format=large(model),
             extra_options={"ActivationSymmetric": True},
         )
         return onnx.load(made)
@@ -222,5 +227,5 @@ def _files(model: onnx.ModelProto) -> Iterator[tuple[Path, Path]]:
     """Where a graph lies and where another is to be written: what quantises works on files."""
     with tempfile.TemporaryDirectory() as folder:
         given, made = Path(folder) / "given.onnx", Path(folder) / "made.onnx"
-        onnx.save(model, given)
+        save(model, given)
         yield given, made

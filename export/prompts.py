@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 
 from tap_live.bundle import FORMAT, Bundle, Manifest, file_spec, open_bundle, write_manifest
 from tap_live.errors import ParityError
+from tap_live.export.task import Conversation, clip, conversation
 from tap_live.models.training.prompt_files import whisper_folder
 from tap_live.models.ts_whisper import (
     FRAMES_A_POSITION,
@@ -27,6 +28,10 @@ from tap_live.models.ts_whisper import (
     read_prompts,
 )
 from tap_live.models.whisper import Whisper as Network
+from tap_live.processor import Embedding
+from tap_live.voices.encoder import SpeakerEncoder
+from tap_live.whisper.decoding import tokenizer_of
+from tap_live.whisper.features import RATE, log_mel
 from tap_live.whisper.model import Float32, Whisper
 from tap_live.whisper.prompts import FILE, KIND, VoicePrompts
 
@@ -153,31 +158,49 @@ def parity(network: TargetSpeakerWhisper, live: Whisper, prompts: VoicePrompts) 
 def logits_of_both(
     network: TargetSpeakerWhisper, live: Whisper, prompts: VoicePrompts
 ) -> list[tuple[Float32, Float32]]:
-    """The live engine's logits and the network's, (6, V) each: two voices and nobody, who are
-    one batch for the engine and alone for the network.
+    """The live engine's logits and the network's, (N, V) each, for what the demo's two say over
+    each other: for each of them and for nobody, who are one batch for the engine and alone for
+    the network.
+
+    Raises: BundleError if the prompts are for another Whisper, or its tokenizer is none.
     """
     prompts.check(live.dims)
-    rng = np.random.default_rng(0)
-    width, length = network.prompts.speaker_width, network.prompts.length
-    voices = np.abs(rng.standard_normal((2, width))).astype(np.float32)
-    voices /= np.linalg.norm(voices, axis=1, keepdims=True)
-    mel = rng.standard_normal((1, live.dims.n_mels, 200)).astype(np.float32)
-    said = rng.integers(live.dims.n_vocab // 2, size=(1, 6))
+    length = network.prompts.length
+    spoken = talked_over()
+    mel = log_mel(spoken.audio, bands=live.dims.n_mels)[None]
+    tokenizer = tokenizer_of(live)
+    start = tokenizer.start("en", "transcribe", timestamps=False)
+    said = np.array([[*start, *tokenizer.encode(f" {spoken.text}")]])
     opening = np.full((1, 1 + length), live.dims.previous)
     lead = FRAMES_A_POSITION * (1 + length)
     heard, plain = (np.pad(mel, ((0, 0), (0, 0), sides)) for sides in ((lead, 0), (0, lead)))
-    mixed = prompts.of([voices[0], None, voices[1]])
+    voices = [_voice(file, network.prompts.speaker_width) for file in ("maya.ogg", "ben.ogg")]
+    whom = [voices[0], None, voices[1]]
+    mixed = prompts.of(whom)
     encoded = live.encode(np.concatenate([heard, plain, heard]), mixed)
-    found = live.decode(np.repeat(said, 3, axis=0), live.start(encoded, mixed))[0]  # (3, 6, V)
+    found = live.decode(np.repeat(said, 3, axis=0), live.start(encoded, mixed))[0]  # (3, N, V)
     both = []
-    for row, voice in ((0, voices[0]), (1, None), (2, voices[1])):
+    for row, voice in enumerate(whom):
         speaker = None if voice is None else torch.from_numpy(voice)[None]
-        frames = heard.shape[-1]
-        states = network.encode(torch.from_numpy(mel), speaker, frames)
+        states = network.encode(torch.from_numpy(mel), speaker, heard.shape[-1])
         tokens = said if voice is None else np.concatenate([opening, said], axis=1)
-        logits = network.logits(torch.from_numpy(tokens), states, speaker)[0, -6:].numpy()
-        both.append((found[row], logits))
+        logits = network.logits(torch.from_numpy(tokens), states, speaker)[0, -said.shape[1] :]
+        both.append((found[row], logits.numpy()))
     return both
+
+
+def talked_over() -> Conversation:
+    """The demo's first turn, which is Maya's, with Ben reading something else over it."""
+    said = conversation(RATE, seconds=7.0)
+    other = clip("ben.ogg", RATE)[: len(said.audio)]
+    level = np.std(said.audio[: len(other)]) / np.std(other)
+    over = np.pad(other * level, (0, len(said.audio) - len(other)))
+    return Conversation((said.audio + over).astype(np.float32), said.text)
+
+
+def _voice(file: str, width: int) -> Embedding:
+    """Who speaks in a recording, as long as prompts want it: theirs may be another encoder."""
+    return np.resize(SpeakerEncoder.open().embed(clip(file, RATE)), width)
 
 
 def main(

@@ -33,6 +33,7 @@ from tap_live.bundle import (
     write_manifest,
 )
 from tap_live.errors import BundleError
+from tap_live.export.storing import bytes_of, files_of, save
 from tap_live.export.verify import verify
 from tap_live.models.speaker import SpeakerEncoder
 from tap_live.runtime import Engine, State, Tensors
@@ -94,7 +95,7 @@ def export(folder: Path = BUNDLE) -> Bundle:
     encoder = SpeakerEncoder.open(weights)
     folder.mkdir(parents=True, exist_ok=True)
     graph = folder / "speaker.onnx"
-    onnx.save(build(encoder), graph)
+    save(build(encoder), graph)
     licence = weights.parents[1] / f"Resemblyzer-{VERSION}.dist-info" / "LICENSE"
     (folder / "LICENSE").write_bytes(licence.read_bytes())
     card = CARD.format(
@@ -102,7 +103,7 @@ def export(folder: Path = BUNDLE) -> Bundle:
         width=WIDTH,
         sha=WEIGHTS.sha256,
         parameters=sum(weight.numel() for weight in encoder.parameters()),
-        bytes=graph.stat().st_size,
+        bytes=bytes_of(graph),
         group=GROUP,
     )
     (folder / "README.md").write_text(card, encoding="utf-8")
@@ -262,7 +263,7 @@ SPEC = GraphSpec(
 
 
 def _manifest(folder: Path) -> Manifest:
-    files = ("speaker.onnx", "LICENSE", "README.md")
+    files = (*files_of(folder / "speaker.onnx"), "LICENSE", "README.md")
     return Manifest(
         format=FORMAT,
         name="speaker",

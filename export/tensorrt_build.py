@@ -8,9 +8,8 @@ Written against NVIDIA's documentation of TensorRT 10 and 11, tested with a made
 not yet run on a card.
 """
 
-import math
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,25 +20,13 @@ import onnx
 from tap_live.bundle import file_spec
 from tap_live.engine_cache import KEY, SEAL, Key, this_machine
 from tap_live.errors import BundleError, CancelledError, ConfigError, RuntimeMissingError
-from tap_live.export.exporters import Ranges, Tell
+from tap_live.export.exporters import Tell
 from tap_live.export.timings import Timings
 from tap_live.native import ENGINE, engine_folder
+from tap_live.profiles import Ranges, Shapes, shapes_of, written
 from tap_live.providers import GPU_INSTALL
 
 WORKSPACE = 4 << 30  # bytes of the card that building may use
-
-
-@dataclass(frozen=True)
-class Shapes:
-    """What one input may be: at least, usually, at most."""
-
-    least: tuple[int, ...]
-    usual: tuple[int, ...]
-    most: tuple[int, ...]
-
-    @property
-    def fixed(self) -> bool:
-        return self.least == self.most
 
 
 @dataclass(frozen=True)
@@ -55,11 +42,9 @@ class Plan:
     def of(cls, graph: Path, folder: Path, ranges: Ranges) -> "Plan":
         """Read a graph's inputs. Raises: ConfigError naming an axis that has no range."""
         model = onnx.load(graph, load_external_data=False)
-        inputs = {
-            value.name: _shapes(value.name, value.type.tensor_type.shape.dim, ranges)
-            for value in model.graph.input
-        }
-        return cls(graph, folder, inputs, ranges)
+        axes = ((value.name, value.type.tensor_type.shape.dim) for value in model.graph.input)
+        inputs = ((name, [one.dim_param or one.dim_value for one in its]) for name, its in axes)
+        return cls(graph, folder, shapes_of(inputs, ranges), ranges)
 
     @property
     def engine(self) -> Path:
@@ -71,10 +56,10 @@ class Plan:
         words = ["trtexec", f"--onnx={self.graph}", f"--saveEngine={self.engine}"]
         words += ["--stronglyTyped", f"--memPoolSize=workspace:{WORKSPACE >> 20}M"]
         free = {name: shapes for name, shapes in self.inputs.items() if not shapes.fixed}
-        for flag, which in (("min", "least"), ("opt", "usual"), ("max", "most")):
-            if free:
-                given = (f"{n}:{'x'.join(map(str, getattr(s, which)))}" for n, s in free.items())
-                words.append(f"--{flag}Shapes={','.join(given)}")
+        if free:
+            words.append(f"--minShapes={written(free, 'least')}")
+            words.append(f"--optShapes={written(free, 'usual')}")
+            words.append(f"--maxShapes={written(free, 'most')}")
         return shlex.join(words)
 
 
@@ -107,7 +92,7 @@ def build(trt: Any, plan: Plan, tell: Tell) -> None:
     Raises: BundleError if TensorRT cannot take the graph, or there is no card; CancelledError
         if the user stopped it.
     """
-    key = Key(this_machine(), file_spec(plan.graph).sha256)
+    key = Key(this_machine(), file_spec(plan.graph).sha256, dict(plan.ranges))
     logger = trt.Logger(trt.Logger.WARNING)
     builder = trt.Builder(logger)
     # On 10 asked for, on 11 always so, where the flag is taken and means nothing.
@@ -195,32 +180,15 @@ def _passed_on(method: Any) -> Any:
 
 
 def _profile(builder: Any, network: Any, plan: Plan) -> Any:
-    """Which shapes come, and which values where shapes depend on them."""
+    """Which shapes come. Raises: ConfigError if they depend on what an input says."""
     profile = builder.create_optimization_profile()
     inputs = [network.get_input(number) for number in range(network.num_inputs)]
     of_shapes = {tensor.name for tensor in inputs if tensor.is_shape_tensor}
     for name, shapes in plan.inputs.items():
-        if name not in of_shapes:
-            profile.set_shape(name, shapes.least, shapes.usual, shapes.most)
-            continue
-        if name not in plan.ranges:
-            raise ConfigError(f"shapes depend on what {name!r} says, and no range was given")
-        count = math.prod(shapes.most)
-        profile.set_shape_input(name, *([value] * count for value in plan.ranges[name]))
+        if name in of_shapes:
+            raise ConfigError(
+                f"shapes depend on what {name!r} says, which native engines here do not take: "
+                "--device tensorrt builds one through ONNX Runtime"
+            )
+        profile.set_shape(name, shapes.least, shapes.usual, shapes.most)
     return profile
-
-
-def _shapes(name: str, axes: Iterable[Any], ranges: Ranges) -> Shapes:
-    lengths = [_range(name, axis, ranges) for axis in axes]
-    return Shapes(*(tuple(lengths_of) for lengths_of in zip(*lengths, strict=True)))
-
-
-def _range(name: str, axis: Any, ranges: Ranges) -> Sequence[int]:
-    if not axis.dim_param:
-        return (axis.dim_value,) * 3
-    try:
-        return ranges[axis.dim_param]
-    except KeyError:
-        raise ConfigError(
-            f"axis {axis.dim_param!r} of {name!r} may have any length, and no range was given"
-        ) from None

@@ -1,7 +1,4 @@
-"""PyTorch eager beside shipped bundles, for `bench --peer pytorch`.
-
-Where a bundle's checkpoint is not here its twin has random weights: they take as long.
-"""
+"""PyTorch eager beside shipped bundles, with their weights, for `bench --peer pytorch`."""
 
 import tempfile
 from collections.abc import Callable
@@ -14,14 +11,12 @@ import torch
 from torch import nn
 
 from tap_live.bench_graphs import LENGTHS, MakeStep, Step, Way, bundle_way, whisper_steps
-from tap_live.bundle import Bundle, open_bundle
-from tap_live.catalogue import BUNDLES
+from tap_live.bundle import Bundle
 from tap_live.errors import ConfigError
 from tap_live.export.precision import quantised
+from tap_live.export.shipped import audio_cue_net, compact_net, speaker_net
+from tap_live.export.storing import save
 from tap_live.export.whisper_sessions import in_pytorch
-from tap_live.models.compact import CompactExtractor, Dims
-from tap_live.models.cues import AudioCueEncoder, AudioDims
-from tap_live.models.speaker import SpeakerEncoder
 from tap_live.models.training.prompt_files import whisper_folder
 from tap_live.models.ts_whisper import open_whisper
 from tap_live.whisper.assemble import assembled
@@ -55,7 +50,7 @@ def int8_way(bundle: Bundle) -> list[Way]:
         if "DynamicQuantizeLinear" not in kinds:
             return []
         for file, model in models.items():
-            onnx.save(model, work / file)
+            save(model, work / file)
         return [bundle_way("int8", Bundle(work, bundle.manifest))]
 
 
@@ -75,17 +70,6 @@ def _whisper(name: str) -> Way:
     return whisper_steps(NAME, in_pytorch(network, assembled(name, precision="fp32")))
 
 
-def compact_net(name: str) -> CompactExtractor:
-    """Of the sizes that a shipped network's inputs and states have."""
-    bundle = open_bundle(BUNDLES / name)
-    spec = bundle.graph("step")
-    shape = {one.input: one.shape for one in spec.state}
-    blocks, _, width = shape["band_h"]
-    kind, cue = bundle.manifest.kind.removesuffix("-extractor"), int(spec.inputs[1].shape[0])
-    dims = Dims(kind=kind, cue=cue, blocks=blocks, band_width=width, full_width=shape["full_h"][-1])
-    return CompactExtractor(dims)
-
-
 def _compact(name: str) -> MakeStep:
     net = compact_net(name)
     before, dims = net.initial_state(), net.dims
@@ -93,11 +77,11 @@ def _compact(name: str) -> MakeStep:
 
 
 def _speaker() -> MakeStep:
-    return _on(SpeakerEncoder(), lambda batch: (torch.randn(batch, LENGTHS["frames"], 40),))
+    return _on(speaker_net(), lambda batch: (torch.randn(batch, LENGTHS["frames"], 40),))
 
 
 def _audio_cue() -> MakeStep:
-    return _on(AudioCueEncoder(AudioDims()), lambda batch: (torch.randn(batch, 150, 64),))
+    return _on(audio_cue_net(), lambda batch: (torch.randn(batch, 150, 64),))
 
 
 _TWINS: dict[str, tuple[str, Callable[[], MakeStep]]] = {

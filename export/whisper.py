@@ -28,7 +28,8 @@ from tap_live.bundle import (
     write_manifest,
 )
 from tap_live.errors import BundleError
-from tap_live.export.whisper_graph import decoder_graph, encoder_graph
+from tap_live.export.whisper_decoder import decoder_graph
+from tap_live.export.whisper_graph import encoder_graph
 from tap_live.export.whisper_nodes import RECIPES, SHIPPED_IN, Weights, tensors
 from tap_live.models.whisper import Dims
 from tap_live.whisper.assemble import BUNDLES, KIND, TOKENIZER

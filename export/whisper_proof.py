@@ -1,36 +1,40 @@
 """Whisper's graphs as an export is proved with them: its own, or their emulation."""
 
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tap_live.export.emulation import by_emulation, device_of, emulate_files
+from tap_live.export.emulation import device_of, emulate_files, optimised
 from tap_live.export.exporters import Job
-from tap_live.export.whisper_sessions import InPlaces, Noted
+from tap_live.export.whisper_sessions import InPlaces
 from tap_live.providers import place
 from tap_live.whisper.assemble import TOKENIZER
 from tap_live.whisper.model import DIMS, STATIC, Whisper
 
+ROUNDED = "all roundings"
+"""What is told apart of fp16 graphs: as a card rounds, not as ONNX Runtime runs them on a CPU."""
+
 
 def graphs_of(job: Job) -> tuple[str, ...]:
     """What is exported: on a card caches are static, on a CPU they grow; 8 bits are the CPU's."""
-    if job.to == "tensorrt":
-        return ("encoder", STATIC)
     return ("encoder", "decoder") if job.precision == "int8" else ("encoder", "decoder", STATIC)
 
 
 def proved_in(folder: Path, job: Job) -> Path:
     """Where the graphs lie that prove an export: its own, or, once made, their emulation."""
-    if not by_emulation(job.precision):
+    if optimised(job.precision):
         return folder
-    made = job.scratch / "emulated"
+    made = _emulation(job)
     if not made.is_dir():
         made.mkdir(parents=True)
         for file in (DIMS, TOKENIZER):
             shutil.copyfile(folder / file, made / file)
         emulate_files((folder / f"{name}.onnx" for name in graphs_of(job)), made)
     return made
+
+
+def _emulation(job: Job) -> Path:
+    return job.scratch / "emulated"
 
 
 def opened(folder: Path, job: Job) -> Whisper:
@@ -40,7 +44,7 @@ def opened(folder: Path, job: Job) -> Whisper:
 
 def _sessions(folder: Path, decoder: str, job: Job) -> tuple[Any, Any]:
     """ONNX Runtime's, which has no types; what emulates is left as it is written."""
-    device, optimise = device_of(job.precision), not by_emulation(job.precision)
+    device, optimise = device_of(job.precision), folder != _emulation(job)
     encoder, other = (
         place(folder / f"{name}.onnx", device, threads=job.threads, optimise=optimise).session
         for name in ("encoder", decoder)
@@ -48,10 +52,8 @@ def _sessions(folder: Path, decoder: str, job: Job) -> tuple[Any, Any]:
     return encoder, other
 
 
-def static(folder: Path, job: Job) -> tuple[Whisper, Mapping[str, Noted]]:
-    """A Whisper of the graphs that a card runs, and what they are given."""
+def static(folder: Path, job: Job) -> Whisper:
+    """A Whisper of the graphs that a card runs."""
     encoder, decoder = _sessions(folder, STATIC, job)
     positions = next(x.shape[2] for x in decoder.get_inputs() if x.name.startswith("self_"))
-    noted = {"encoder": Noted(encoder), STATIC: Noted(decoder)}
-    sessions = noted["encoder"], InPlaces(noted[STATIC], positions)
-    return Whisper(folder, sessions=sessions), noted
+    return Whisper(folder, sessions=(encoder, InPlaces(decoder, positions)))

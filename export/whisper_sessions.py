@@ -85,18 +85,6 @@ class InPlaces:
         return whole
 
 
-class Noted:
-    """A session, and everything that it was given."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self.feeds: list[Mapping[str, Any]] = []
-
-    def run(self, results: Sequence[str], feeds: Mapping[str, Any]) -> list[Any]:
-        self.feeds.append(dict(feeds))
-        return self._session.run(results, feeds)
-
-
 class Encoding:
     """A Whisper's encoder as a `Backend`: `mel -> hidden, cross_k, cross_v`."""
 

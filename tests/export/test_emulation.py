@@ -1,4 +1,4 @@
-"""bf16 on a CPU: the same roundings as where products are summed in fp32."""
+"""bf16 and fp16 on a CPU: the same roundings as where products are summed in fp32."""
 
 import ml_dtypes
 import numpy as np
@@ -13,8 +13,8 @@ from tap_live.errors import BundleError
 from tap_live.export import compact, emulation
 from tap_live.export.emulation import by_emulation, device_of, emulated, engine_of
 from tap_live.export.of_compact import BOUNDS
-from tap_live.export.precision import brained
-from tap_live.export.twins import compact_net
+from tap_live.export.precision import brained, halved
+from tap_live.export.shipped import compact_net
 from tap_live.export.verify import compare
 from tap_live.providers import place
 from tap_live.runtime import Engine
@@ -77,6 +77,18 @@ def test_each_operand_and_each_result_is_rounded_once(low, tmp_path, optimise):
     exact = run(model(), tmp_path)
     assert np.abs(y - exact[0]).max() > 1e-2
     np.testing.assert_allclose(z, exact[1], rtol=1e-5, atol=1e-5)
+
+
+def test_products_of_fp16_are_rounded_where_a_card_rounds_them(tmp_path):
+    def rounded(values):
+        return values.astype(np.float16).astype(np.float32)
+
+    y, z = run(emulated(halved(model(), ["Reshape"])), tmp_path)
+    hidden = rounded(rounded(X[0]) @ rounded(WEIGHTS["w"]))
+    expected = rounded(hidden @ rounded(WEIGHTS["v"]) + rounded(WEIGHTS["b"]))
+    near = np.abs(y - expected) <= 2**-10 * np.abs(expected)  # sums in another order
+    assert near.all() and (y == expected).mean() > 0.8
+    assert (y == rounded(y)).all() and (z == rounded(z)).all()
 
 
 def test_it_is_what_pytorch_computes_in_bf16(low, tmp_path):

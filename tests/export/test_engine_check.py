@@ -1,6 +1,5 @@
 """Engines that were built are held against their graphs: on a card that ONNX Runtime plays."""
 
-import ctypes
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,23 +9,16 @@ import pytest
 
 from tap_live.errors import BundleError
 from tap_live.export import making, tensorrt_build
-from tap_live.export.engine_check import STEPS, compare_engines, spec_of
+from tap_live.export.engine_check import STEPS
 from tap_live.export.exporters import Job
-from tap_live.export.of_whisper import RANGES, WhisperSubject
-from tap_live.export.tensorrt_build import build_engines
-from tap_live.whisper.model import STATIC
 
 from ..tap_live.test_native import CARD, FakeCuda, install
 from .test_making import shorten, trained
 from .test_tensorrt_build import FakeTensorrt
-from .test_whisper import small
 
 
 class PlayedTensorrt(FakeTensorrt):
     """An engine is the name of its graph; what it computes is `off` from what the graph does."""
-
-    TensorLocation = SimpleNamespace(DEVICE=0, HOST=1)
-    of_shapes = ("last",)
 
     def __init__(self, cuda, off=0.0):
         super().__init__()
@@ -65,9 +57,6 @@ class PlayedEngine:
     def get_tensor_name(self, number):
         return self.names[number]
 
-    def get_tensor_location(self, name):
-        return int(name in self.trt.of_shapes)
-
     def get_tensor_dtype(self, name):
         return self.dtypes[name]
 
@@ -78,10 +67,7 @@ class PlayedEngine:
     def get_tensor_shape(self, name):
         if name in self.inputs:
             return self.shapes[name]
-        feeds = {
-            one: self.read(one) if one in self.trt.of_shapes else np.zeros(shape, self.dtypes[one])
-            for one, shape in self.shapes.items()
-        }
+        feeds = {one: np.zeros(shape, self.dtypes[one]) for one, shape in self.shapes.items()}
         return self.session.run([name], feeds)[0].shape
 
     def set_tensor_address(self, name, address):
@@ -90,10 +76,7 @@ class PlayedEngine:
     def read(self, name):
         dtype, shape = np.dtype(self.dtypes[name]), self.shapes[name]
         size = int(np.prod(shape)) * dtype.itemsize
-        if name in self.trt.of_shapes:
-            content = ctypes.string_at(self.addresses[name], size)
-        else:
-            content = self.trt.cuda.memory[self.addresses[name]][:size].tobytes()
+        content = self.trt.cuda.memory[self.addresses[name]][:size].tobytes()
         return np.frombuffer(content, dtype).reshape(shape)
 
     def execute_async_v3(self, stream):
@@ -175,22 +158,3 @@ def test_an_engine_that_cannot_be_loaded_leaves_no_folder(card, checkpoint, tmp_
     with pytest.raises(BundleError, match=r"TensorRT 10\.16\.1 cannot load"):
         making.make(job(checkpoint, tmp_path), quiet)
     assert list((tmp_path / "here").iterdir()) == []
-
-
-def test_whispers_engines_are_held_against_its_graphs_token_by_token(card, tmp_path):
-    (tmp_path / "tokenizer.json").write_text("{}")
-    folder = small(tmp_path, tmp_path / "tokenizer.json").whisper.folder
-    subject = WhisperSubject.__new__(WhisperSubject)  # without weights of its own
-    given = subject.given(folder, Job(model="whisper", checkpoint="tiny", out=tmp_path / "out"))
-    graphs = {name: folder / f"{name}.onnx" for name in given}
-    assert spec_of(STATIC, graphs[STATIC], folder).state == ()
-    build_engines(graphs, folder, RANGES, quiet)
-    found = compare_engines(graphs, folder, given)
-    assert {name: its.largest for name, its in found.items()} == {"encoder": 0, STATIC: 0}
-    assert {one.output for one in found[STATIC].parities} >= {"logits", "align"}
-    assert len(given[STATIC]) >= STEPS
-    shapes = [{n: v.shape for n, v in step.items()} for step in given[STATIC]]
-    assert all(shape == shapes[0] for shape in shapes)  # so that a step is captured once
-    assert card.launches == len(given["encoder"]) + STEPS
-    card.off = 1
-    assert compare_engines(graphs, folder, given)[STATIC].largest > 1e-3

@@ -1,3 +1,4 @@
+import lzma
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,13 @@ from tap_live.export.prompts import NOT_MEASURED, export
 from tap_live.models.ts_whisper import Prompts
 from tap_live.models.whisper import Dims
 from tap_live.models.whisper import Whisper as Network
+from tap_live.whisper.assemble import BUNDLES
 from tap_live.whisper.prompts import VoicePrompts
 
 from ..conftest import filled
 from .test_whisper import LENGTH, Exported, exported
 
-SMALL = Dims(80, 1500, 64, 2, 3, 1600, 448, 64, 2, 3)
+SMALL = Dims(80, 1500, 64, 2, 3, 51864, 448, 64, 2, 3)
 
 
 @pytest.fixture(autouse=True)
@@ -33,8 +35,15 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     network = Network(SMALL).eval()
     torch.nn.init.normal_(network.decoder.positional_embedding, std=0.1)
     folder = tmp_path_factory.mktemp("small")
-    (folder / "tokenizer.json").write_text("{}")
-    return exported(network, folder / "whisper", folder / "tokenizer.json", precision="fp32")
+    return exported(network, folder / "whisper", tokenizer("tiny.en", folder), precision="fp32")
+
+
+def tokenizer(name: str, folder: Path) -> Path:
+    """The one that ships: what is compared is real words."""
+    path = folder / "tokenizer.json"
+    packed = BUNDLES / f"whisper-{name}" / "tokenizer.json.xz"
+    path.write_bytes(lzma.decompress(packed.read_bytes()))
+    return path
 
 
 @pytest.fixture
@@ -72,9 +81,8 @@ def test_the_authors_prompts_reach_their_numbers_through_bundle_and_graphs(
     network = Network(Dims(80, 1500, 64, 2, 3, 51865, 448, 64, 2, 3)).eval()
     state = {name: torch.tensor(value) for name, value in golden.state.items()}
     network.load_state_dict(state, strict=False)
-    (tmp_path / "tokenizer.json").write_text("{}")
     whisper = exported(
-        network, tmp_path / "golden", tmp_path / "tokenizer.json", precision="fp32"
+        network, tmp_path / "golden", tokenizer("base", tmp_path), precision="fp32"
     ).whisper
     authors = Prompts(network.dims, length=LENGTH, speaker=512)
     names = [name for name in authors.state_dict() if name not in ("mean", "scale")]
@@ -109,7 +117,7 @@ def test_the_authors_prompts_reach_their_numbers_through_bundle_and_graphs(
 def test_prompts_for_another_whisper_are_refused(
     small: Exported, trained: Path, tmp_path: Path
 ) -> None:
-    other = Network(Dims(80, 1500, 128, 2, 3, 1600, 448, 128, 2, 3))
+    other = Network(Dims(80, 1500, 128, 2, 3, SMALL.n_vocab, 448, 128, 2, 3))
     with pytest.raises(ValueError, match="give the Whisper that they were trained for"):
         export(trained, "other", other, small.whisper, tmp_path / "prompts-other")
 

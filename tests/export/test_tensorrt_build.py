@@ -45,13 +45,10 @@ class Config(SimpleNamespace):
 
 class Profile(SimpleNamespace):
     def __init__(self):
-        super().__init__(shapes={}, values={})
+        super().__init__(shapes={})
 
     def set_shape(self, name, least, usual, most):
         self.shapes[name] = least, usual, most
-
-    def set_shape_input(self, name, *values):
-        self.values[name] = values
 
 
 class FakeTensorrt(ModuleType):
@@ -163,16 +160,11 @@ def test_free_axes_get_an_explicit_profile_and_fixed_ones_stay_as_they_are(graph
     assert trt.asked.config.cleared == "tf32"  # fp32 means fp32
 
 
-def test_an_input_that_shapes_depend_on_is_given_values_for_shapes(graph):
+def test_a_graph_whose_shapes_depend_on_an_input_is_refused(graph):
     trt = FakeTensorrt()
     trt.of_shapes = ("cue",)
-    with pytest.raises(ConfigError, match="depend on what 'cue' says, and no range was given"):
+    with pytest.raises(ConfigError, match=r"depend on what 'cue' says.*--device tensorrt"):
         build(trt, plan(graph), quiet)
-    folder = engine_folder(graph.parent, "same")
-    build(trt, Plan.of(graph, folder, {**RANGES, "cue": (1, 1, 8)}), quiet)
-    profile = trt.asked.config.profile
-    assert set(profile.shapes) == {"x"}
-    assert profile.values == {"cue": ([1] * 256, [1] * 256, [8] * 256)}
 
 
 def test_an_engine_is_built_with_its_key_and_found_again(graph):
@@ -180,7 +172,9 @@ def test_an_engine_is_built_with_its_key_and_found_again(graph):
     build(FakeTensorrt(), one, quiet)
     key = msgspec.json.decode((one.folder / KEY).read_bytes(), type=Key)
     assert key.machine == CARD
-    assert check_engine(one.folder, graph).read_bytes() == b"engine"
+    assert check_engine(one.folder, graph, RANGES).read_bytes() == b"engine"
+    with pytest.raises(BundleError, match="built for other lengths; build it here"):
+        check_engine(one.folder, graph, {**RANGES, "F": (1, 100, 3000)})
 
 
 def test_timings_of_an_earlier_build_are_used_again_whatever_the_graph(graph, tmp_path):

@@ -28,9 +28,9 @@ def test_what_was_measured_is_read_again_without_a_word(tmp_path):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"gpu": "L4"}, "gpu is L4, was H200"),
-        ({"driver": "580.1"}, "driver is 580.1, was 570.86"),
-        ({"tensorrt": "10.17.0"}, "tensorrt is 10.17.0, was 10.16.1"),
+        ({"gpu": "L4"}, "built for gpu H200, found L4"),
+        ({"driver": "580.1"}, "built for driver 570.86, found 580.1"),
+        ({"tensorrt": "10.17.0"}, "built for tensorrt 10.16.1, found 10.17.0"),
     ],
 )
 def test_those_of_another_machine_or_version_are_left_with_the_reason(tmp_path, change, reason):

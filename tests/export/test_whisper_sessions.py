@@ -75,8 +75,9 @@ def test_a_decoder_whose_caches_are_static_says_what_pytorch_and_growing_ones_do
     rng = np.random.default_rng(1)
     mel = rng.standard_normal((1, 80, 60)).astype(np.float32)
     tokens = [rng.integers(0, DIMS.n_vocab, (3, columns)) for columns in (5, 1, 4, 1, 1)]
-    proved, found = proved_in(folder, job), []
-    for whisper in (in_pytorch(network, folder), opened(proved, job), static(proved, job)[0]):
+    # fp16 as a CPU runs it: how a card rounds is compared above
+    proved, found = folder if job.precision == "fp16" else proved_in(folder, job), []
+    for whisper in (in_pytorch(network, folder), opened(proved, job), static(proved, job)):
         prompt = on and prompt_of(whisper)
         state = whisper.start(whisper.encode(mel, prompt), prompt).reorder([0, 0, 0])
         said = []
