@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from tap_live.bundle import Bundle, GraphSpec, TensorSpec
 from tap_live.providers import CPU, Where, place
@@ -200,14 +201,19 @@ def _figure(
 def _engine_steps(engine: Engine) -> MakeStep:
     def make(batch: int) -> Step:
         rng = np.random.default_rng(0)
-        inputs = {
-            spec.name: rng.standard_normal(_lengths(spec, batch)).astype(spec.dtype)
-            for spec in engine.spec.inputs
-        }
+        inputs = {spec.name: _noise(spec, batch, rng) for spec in engine.spec.inputs}
         state = engine.initial_state()
         return lambda: engine.step(inputs, state)
 
     return make
+
+
+def _noise(spec: TensorSpec, batch: int, rng: np.random.Generator) -> NDArray[Any]:
+    """Whole numbers are tokens, or say which of them count."""
+    shape = _lengths(spec, batch)
+    whole = not np.issubdtype(spec.dtype, np.floating)
+    made = rng.integers(0, 2, shape) if whole else rng.standard_normal(shape)
+    return made.astype(spec.dtype)
 
 
 def _lengths(spec: TensorSpec, batch: int) -> list[int]:

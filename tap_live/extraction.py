@@ -12,7 +12,7 @@ import numpy as np
 
 from tap_live.events import Failed, Warned
 from tap_live.mix import Mixer
-from tap_live.processor import Audio, Cue, Extractor, Targets
+from tap_live.processor import Audio, Cue, Extractor, Remaking, Sparing, Targets
 
 FAILURES = 3  # an extractor that failed this often stays off
 
@@ -25,6 +25,10 @@ class Wanted:
 
     cue: Cue
     gain: float = 1.0
+
+    def counts(self, rest_gain: float) -> bool:
+        """Whether it makes a difference: without a gain it is only taken out of the rest."""
+        return self.gain > 0 or rest_gain > 0
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,9 @@ class Extraction:
         rows += [one for one in wanted if one.cue.name not in before]
         if self._extractor is not None:
             self._extractor.set_cues([one.cue for one in rows])
+        if isinstance(self._extractor, Sparing):
+            idle = [one.cue.name for one in rows if not one.counts(rest_gain)]
+            self._extractor.spare(frozenset(idle))
         self._held = np.pad(self._held, ((0, len(rows) - len(self._held)), (0, 0)))
         self._wanted, self._rest_gain = rows, rest_gain
         self._leaving = frozenset(one.cue.name for one in rows) - names
@@ -240,8 +247,11 @@ class Extraction:
         if self._dry:
             self._mixer.aim([1.0] * len(self._wanted), 1.0)
             return
+        # What is re-made is no part of the mixture, which stays whole as the rest.
+        lift = self._rest_gain if isinstance(self._extractor, Remaking) else 0.0
         gains = [
-            self._rest_gain if one.cue.name in self._leaving else one.gain for one in self._wanted
+            self._rest_gain if one.cue.name in self._leaving else one.gain + lift
+            for one in self._wanted
         ]
         self._mixer.aim(gains, self._rest_gain)
 

@@ -1,7 +1,7 @@
 """The shapes that everything on a stream has in common."""
 
 from collections.abc import Sequence
-from typing import Literal, Protocol, TypeAlias, TypeVar
+from typing import Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,3 +73,19 @@ class Extractor(Processor[Targets], Protocol):
     def restart(self) -> None:
         """Forget the stream, also after an error; the next sample is the first."""
         ...
+
+
+@runtime_checkable
+class Sparing(Extractor, Protocol):
+    """An extractor that computes each target apart, so that one that nobody hears costs nothing."""
+
+    def spare(self, names: frozenset[str]) -> None:
+        """Give silence for these of its cues, soon, until told otherwise."""
+        ...
+
+
+@runtime_checkable
+class Remaking(Protocol):
+    """An extractor whose targets are no parts of the mixture: nothing can be left out of it."""
+
+    remakes: bool

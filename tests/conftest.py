@@ -18,6 +18,9 @@ hypothesis.settings.register_profile("tap-live", deadline=None)
 hypothesis.settings.load_profile("tap-live")
 
 
+GOLDEN = Path(__file__).with_name("golden")
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The developers' speech and sounds, which lie beside a checkout and in no release."""
@@ -145,9 +148,7 @@ class GoldenClapsep(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def golden_clapsep(
-    shared: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[GoldenClapsep]:
+def golden_clapsep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GoldenClapsep]:
     """Full size, filled by name: 2 GB of files for as long as they are read, 1.5 GB of memory."""
     import torch
 
@@ -159,7 +160,7 @@ def golden_clapsep(
         return torch.from_numpy(filled(name, tuple(shape)))
 
     folder, clap = tmp_path_factory.mktemp("authors"), "clap_model.model."
-    shapes = json.loads((shared / "reference" / "clapsep_state_dict.json").read_text())
+    shapes = json.loads((GOLDEN / "clapsep_state_dict.json").read_text())
     laion = {
         f"module.{name.removeprefix(clap)}": tensor(name, *spec)
         for name, spec in shapes.items()
@@ -173,4 +174,4 @@ def golden_clapsep(
     del laion, authors
     net = load(folder / "best_model.ckpt", folder / "laion.pt")
     shutil.rmtree(folder)
-    yield GoldenClapsep(net, np.load(shared / "reference" / "clapsep_golden.npz"))
+    yield GoldenClapsep(net, np.load(GOLDEN / "clapsep_golden.npz"))

@@ -151,7 +151,7 @@ class Builder:
         rest, where = factor(self.rest(setup)), Where(setup.device)
         if setup.extractor == "clapsep":
             full = Chunking.parse(str(self._find_full()), where)
-            return Extracting({}, (), rest, full.loaded() if full else None)
+            return Extracting({}, (), rest, full.loaded(len(targets)) if full else None)
         folders = {one.kind: self._find(one.kind) for one in targets}
         networks = {kind: Network.open(path, where) for kind, path in folders.items() if path}
         return Extracting(networks, (), rest)

@@ -1,5 +1,6 @@
 """Commands: python -m tap_live.models.training fit | fit-cues | evaluate | pack | curve."""
 
 from .commands import app
+from .plain_errors import plainly
 
-app()
+plainly(app)

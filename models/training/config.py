@@ -1,5 +1,6 @@
 """What a training run is told; one frozen part for each concern."""
 
+import math
 from dataclasses import dataclass, field
 
 from ..compact import Dims
@@ -30,6 +31,8 @@ class Schedule:
                 f"wanted steps, minutes and batch above 0, "
                 f"found {self.steps}, {self.minutes} and {self.batch}"
             )
+        if not 0 < self.rate < math.inf:
+            raise ValueError(f"wanted a learning rate above 0, found {self.rate}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -125,7 +125,7 @@ class Runner(ABC, Generic[Batch]):
                 break
         if self.place.rank == 0:
             self.save()  # first: who stopped us may not wait
-            self._check(losses)
+            self._check(losses, ending=1.0)
             self.save()
 
     def resume(self) -> bool:
@@ -204,20 +204,24 @@ class Runner(ABC, Generic[Batch]):
 
     def _ended(self) -> bool:
         """Whether to stop; processes that were given different answers would wait for ever."""
-        ends = self.stopping or self.progress() >= 1.0
-        if self.place.processes == 1:
-            return ends
-        ended = torch.tensor(float(ends), device=self.place.device)
-        torch.distributed.broadcast(ended, 0)
-        return bool(ended)
+        return bool(self._agreed(self.stopping or self.progress() >= 1.0))
 
-    def _check(self, losses: list[Tensor]) -> None:
+    def _agreed(self, number: float) -> float:
+        """What the first process says, in all of them; all must ask."""
+        if self.place.processes == 1:
+            return number
+        told = torch.tensor(float(number), device=self.place.device)
+        torch.distributed.broadcast(told, 0)
+        return told.item()
+
+    def _check(self, losses: list[Tensor], **marks: float) -> None:
         figures = {
             "step": self.step,
             "minutes": self.elapsed / 60,
             "rate": self.rate(),
             "loss": torch.stack(losses).mean().item() if losses else math.nan,
             **self.measure(),
+            **marks,
         }
         losses.clear()
         log.info("%s", " ".join(f"{name} {value:.4g}" for name, value in figures.items()))

@@ -27,6 +27,7 @@ from tap_live.profile import load_profile
 
 app = typer.Typer(
     name="tap-live",
+    rich_markup_mode="markdown",  # else [default: …] of a help text is taken for a style
     help="Hear, and read, only what you ask for.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

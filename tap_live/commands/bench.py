@@ -17,7 +17,7 @@ from tap_live.bench_graphs import ENOUGH, STEPS, TURN_S, TURNS
 from tap_live.captions.vad import RATE
 from tap_live.commands.bench_captions import LANGUAGE, check_peer, compare, measure_captions
 from tap_live.commands.bench_extraction import measure_extraction
-from tap_live.commands.bench_models import measure_models, table_of
+from tap_live.commands.bench_models import measure_models, remarks, table_of
 from tap_live.commands.bench_panel import measure_panel
 from tap_live.commands.bench_plot import write_plot
 from tap_live.commands.bench_result import Result
@@ -60,8 +60,8 @@ def bench(
     model: Annotated[
         list[str] | None,
         typer.Option(
-            help="Measure a network alone instead: `shipped`, a name of `models list`, or a "
-            "bundle's folder. Repeatable."
+            help="Measure a network alone instead: `shipped`, a bundle's name in `models list`, or "
+            "the folder of an export (of a Whisper, its weights too). Repeatable."
         ),
     ] = None,
     steps: Annotated[
@@ -82,7 +82,7 @@ def bench(
     """Measure captions, extraction and the panel against real time, and captions against a peer.
 
     Extraction takes most of the time: `--hops` makes it shorter. Each part is told when it is done.
-    With --model: latency, throughput and batches of a network's graphs, optimised and not.
+    With --model: latency, throughput, memory and batches of a network's graphs, optimised and not.
     Exit code 1 if a budget is not kept.
     """
     where = where_of(device, strict)
@@ -138,15 +138,17 @@ class _Findings:
 def _bench_models(
     names: list[str], where: Where, peer: str | None, steps: int, plot: Path | None, json: bool
 ) -> None:
-    figures = measure_models(names, where, peer, steps)
+    measured = measure_models(names, where, peer, steps)
     if plot:
-        write_plot(plot, figures)
+        write_plot(plot, measured.figures)
     memory = memory_mb()
     if json:
-        typer.echo(msgspec.json.encode({"figures": figures, "memory_mb": memory}))
+        typer.echo(msgspec.json.encode(msgspec.structs.asdict(measured) | {"memory_mb": memory}))
         return
     console = Console()
-    console.print(table_of(figures))
+    console.print(table_of(measured))
+    for remark in remarks(measured):
+        console.print(remark, soft_wrap=True, markup=False)
     if memory is not None:
         console.print(f"memory of this process, at most: {memory:.0f} MB")
 

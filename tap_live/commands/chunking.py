@@ -3,10 +3,13 @@
 clapsep          as fast as the engine allows
 clapsep@0.5      a result every 0.5 s
 FOLDER[@0.5]     another bundle of that kind
+
+A result comes every 0.05 to 5 s, 0.25 to 2 are sensible ones. Of files without one it is 1 s, so
+that what is written does not depend on the machine.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -20,6 +23,8 @@ from tap_live.extractors.context import KIND, NAME, ContextNetwork, clapsep_bund
 from tap_live.processor import TargetKind
 from tap_live.providers import CPU, Where
 from tap_live.targets import Asked, Cues, EmbeddedCue
+
+AHEAD_S = 0.0  # more brought nothing where it was measured: docs/clapsep.md
 
 
 @dataclass(frozen=True)
@@ -46,18 +51,25 @@ class Chunking:
                 return None
         else:
             folder = clapsep_bundle()
-        return cls(open_bundle(folder, KIND), hop_of(hop, NAME) if at else ChunkConfig(), where)
+        config = hop_of(hop, NAME) if at else ChunkConfig()
+        return cls(open_bundle(folder, KIND), replace(config, ahead_s=AHEAD_S), where)
 
     @cached_property
     def network(self) -> ContextNetwork:
-        network = ContextNetwork(self.bundle, where=self.where)
-        network.warm_up()
-        return network
+        return ContextNetwork(self.bundle, where=self.where)
 
-    def loaded(self) -> Self:
-        """The same, with the network loaded now rather than when it is needed."""
-        assert self.network.samples
+    def loaded(self, targets: int = 1) -> Self:
+        """The same, with the network loaded now, and timed with so many targets."""
+        self.network.warm_up(max(1, targets))
         return self
+
+    def offline(self) -> Self:
+        """The same for files: what comes out does not depend on the machine."""
+        return replace(self, config=replace(self.config, steady=True))
+
+    def slow(self) -> str:
+        """What to say if the hop that was asked for is shorter than a context takes."""
+        return self.config.slow(NAME, self.network.compute_s)
 
     def cues(self, asked: Sequence[Asked]) -> list[EmbeddedCue]:
         """Embed cues as this model is asked with. Raises: ConfigError for voices; as `Cues.of`."""

@@ -17,7 +17,7 @@ from rich.table import Table
 from tap_live.commands.captioning import progress_bar
 from tap_live.commands.options import Json
 from tap_live.commands.warning import warn
-from tap_live.errors import ConfigError, RuntimeMissingError
+from tap_live.errors import BundleError, ConfigError, RuntimeMissingError
 from tap_live.events import Progress as Told
 from tap_live.events import encode
 from tap_live.export.exporters import (
@@ -76,6 +76,7 @@ def export(
         options=dict(_pair(one) for one in option or ()),
         threads=threads,
     )
+    _check_files(job)
     make = _maker()
     with _told_in_json() if json else progress_bar() as tell:
         report = make(job, tell)
@@ -87,6 +88,19 @@ def export(
         warn(fault)
     if report.faults:
         raise typer.Exit(1)
+
+
+def _check_files(job: Job) -> None:
+    """Say what CLAPSep lacks before PyTorch is imported, which takes seconds."""
+    if job.model != "clapsep":
+        return
+    given = {"checkpoint": job.checkpoint, **job.options}
+    for name in ("checkpoint", *OPTIONS["clapsep"]):
+        if (path := given.get(name)) and not Path(path).exists():
+            raise BundleError(
+                f"wanted the {name} of clapsep, found nothing at '{path}': docs/clapsep.md says "
+                "where to download it"
+            )
 
 
 def _maker() -> "Callable[[Job, Tell], Report]":

@@ -64,13 +64,14 @@ def extract(
     asked = asking(target, suppress, rest, extractor, where_of(device, strict))
     _check(asked, file, out, report)
     with AudioFile(file, channel) as audio:
-        plan = asked.extracting()
+        plan = asked.extracting(live=False)
         assert plan is not None  # something is asked for
         say_devices(device, plan.devices)
         tape = _Tape(audio)
         with closing(plan):
             written = _write(tape, plan, out, report, _in_words(asked))
-    present = {one.name: round(tape.present[one.name], 1) for one in asked.asked}
+    looked_for = [one.name for one in asked.asked if one.name not in plan.spared]
+    present = {name: round(tape.present[name], 1) for name in looked_for}
     seconds = round(tape.seconds, 2)
     names = [str(path) for path in written]
     _say(Done(str(file), seconds, present, names, tape.warnings, plan.devices), json)

@@ -7,6 +7,7 @@ from pathlib import Path
 from tap_live.commands.chunking import Chunking
 from tap_live.commands.generating import Generating
 from tap_live.errors import BundleError, ConfigError
+from tap_live.events import Warned
 from tap_live.extraction import Extraction, TellTrouble, Wanted
 from tap_live.extractors.compact import CompactExtractor
 from tap_live.extractors.network import Network, installed, kind_of
@@ -14,6 +15,10 @@ from tap_live.mix import factor, parse_gain
 from tap_live.processor import TargetKind
 from tap_live.providers import CPU, Where
 from tap_live.targets import Asked, Cues, EmbeddedCue, parse_targets
+
+REST_IS_ALL = (
+    "gentse makes voices anew: the rest is the whole mixture, in which they still are as they were"
+)
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,18 @@ class Extracting:
         return {network.name: network.device for network in loaded}
 
     @property
+    def slow(self) -> str:
+        """What to say if it cannot keep up with a stream; nothing if that is not known."""
+        return self.full.slow() if self.full else ""
+
+    @property
+    def spared(self) -> frozenset[str]:
+        """Names of targets that nobody would hear, and that a full model does not look for."""
+        if not isinstance(self.full, Chunking):
+            return frozenset()
+        return frozenset(one.cue.name for one in self.wanted if not one.counts(self.rest_gain))
+
+    @property
     def kinds(self) -> tuple[TargetKind, ...]:
         """What can be extracted."""
         return self.full.kinds if self.full else tuple(self.networks)
@@ -59,6 +76,8 @@ class Extracting:
 
     def make(self, rate: int, tell: TellTrouble) -> Extraction:
         """Begin an extraction for a stream rate."""
+        if isinstance(self.full, Generating) and self.rest_gain > 0:
+            tell(Warned(code="rest-is-all", text=REST_IS_ALL))
         extractor = self.full.make(rate) if self.full else CompactExtractor(self.networks, rate)
         return Extraction(extractor, self.wanted, rest_gain=self.rest_gain, rate=rate, tell=tell)
 
@@ -77,9 +96,11 @@ class Asking:
         """The names of voices that are kept, as `voice:ana`."""
         return [one.name for one in self.asked if one.kind == "voice" and not one.suppress]
 
-    def extracting(self) -> Extracting | None:
+    def extracting(self, live: bool = True) -> Extracting | None:
         """Load cues and networks; None if there are no targets.
 
+        Args:
+            live: for a stream, whose hop may follow the machine; a file's does not.
         Raises: as `Cues.of`; BundleError if a network is not installed.
         """
         if not self.asked:
@@ -90,8 +111,10 @@ class Asking:
             self.extractor, self.where
         )
         if full:
-            wanted = self._wanted(full.cues(self.asked))
-            return Extracting({}, wanted, self._rest_gain(), full.loaded())
+            wanted, rest_gain = self._wanted(full.cues(self.asked)), self._rest_gain()
+            heard = sum(one.counts(rest_gain) for one in wanted)
+            loaded = (full if live else full.offline()).loaded(heard)
+            return Extracting({}, wanted, rest_gain, loaded)
         cues = Cues().of(self.asked)
         kinds = {one.kind: one for one in self.asked}
         folders = {kind: self._folder(kind) for kind in kinds}
@@ -103,7 +126,7 @@ class Asking:
         }
         return Extracting(networks, self._wanted(cues), self._rest_gain())
 
-    def following(self) -> Extracting | None:
+    def following(self, live: bool = True) -> Extracting | None:
         """As `extracting`; but where all that is asked for is whose words are captioned, the
         sound may stay as it is: when that is wanted, or the network is not installed.
         """
@@ -120,7 +143,7 @@ class Asking:
         if words_only and self.asked and self.extractor is None and not installed("voice"):
             Cues().of(self.asked)  # says so if a voice is not enrolled
             return None
-        return self.extracting()
+        return self.extracting(live)
 
     def _wanted(self, cues: Sequence[EmbeddedCue]) -> tuple[Wanted, ...]:
         return tuple(

@@ -14,13 +14,16 @@ from tap_live.commands.captioning import progress_bar
 from tap_live.commands.options import Json
 from tap_live.commands.warning import warn
 from tap_live.errors import BundleError
-from tap_live.extractors.context import NAME as FULL
-from tap_live.extractors.context import clapsep_bundle
+from tap_live.extractors import context, gentse_network
 from tap_live.extractors.full import installed_folder
 from tap_live.whisper.assemble import assembled
 from tap_live.whisper.sources import entry_of
 
 models = typer.Typer(help="List, fetch and check models.", no_args_is_help=True)
+FULL = {
+    context.NAME: context.clapsep_bundle,
+    gentse_network.NAME: gentse_network.gentse_bundle,
+}
 Name = Annotated[str, typer.Argument(help="As `models list` shows it, or a bundle's folder.")]
 
 
@@ -41,10 +44,10 @@ def list_models(json: Json = False) -> None:
 def pull(name: Name) -> None:
     """Fetch a Whisper model's weights and make them ready, so that a later start is offline.
 
-    The full sound model is not published: how it is made is said.
+    The full models are not published: how they are made is said.
     """
-    if name == FULL:
-        Console().print(f"{name} is ready in {clapsep_bundle()}", soft_wrap=True, markup=False)
+    if name in FULL:
+        Console().print(f"{name} is ready in {FULL[name]()}", soft_wrap=True, markup=False)
         return
     entry_of(name)
     with progress_bar() as tell:

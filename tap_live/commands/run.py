@@ -119,6 +119,8 @@ def run(
     if asked.voices and plan is None and extractor is None:
         names = ", ".join(asked.voices)
         warn(f"voice-compact is not installed: captions follow {names}, the sound stays as it is")
+    if plan and (told := plan.slow):
+        warn(told)
     heard = hearing(captions, prompts, asked, plan, others, whisper)
     listener = (
         listening(heard, whisper, language, asked.voices, others, voice_threshold, where)

@@ -91,7 +91,7 @@ def transcribe(
             )
     with ExitStack() as stack:
         audio = stack.enter_context(AudioFile(file, channel))
-        plan = asked.following() if others in (None, "hide") else None
+        plan = asked.following(live=False) if others in (None, "hide") else None
         if plan:
             stack.enter_context(closing(plan))
         listening_to = hearing(captions, prompts, asked, plan, others, whisper)

@@ -2,8 +2,8 @@
 
 Every hop the newest context is heard as a whole and its newest hop given, cross-faded into
 the one before. A context is computed on a thread of its own while the stream goes on; its
-result is due a fixed number of samples after the last that it hears, so what comes out does
-not depend on how fast the machine is. If it is not there by then, `push` waits for it.
+result is due a fixed number of samples after the last that it hears, so with a given hop what
+comes out does not depend on how fast the machine is. If it is not there by then, `push` waits.
 
     ──────────────── context ────────────────┐
                         │ fade │ hop │ ahead │ compute ─▶ given
@@ -26,6 +26,8 @@ from tap_live.processor import Audio, Cue, Targets
 
 HEADROOM = 1.25  # of the time that a context took, for those that take longer
 SHORTEST_S, LONGEST_S = 0.05, 5.0  # hops
+FASTEST_S = 0.25  # hop that is chosen by itself
+STEADY_S = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +35,8 @@ class ChunkConfig:
     """How a stream is cut.
 
     Attributes:
-        hop_s: what a context gives; None: as fast as the engine allows.
+        hop_s: what a context gives; None: as fast as the engine allows, or if `steady` one that
+            does not depend on the machine: what comes out then does not either.
         ahead_s: the end of a context that is heard and not given.
         fade_s: over which one context's result becomes the next one's.
     """
@@ -41,17 +44,41 @@ class ChunkConfig:
     hop_s: float | None = None
     ahead_s: float = 0.25
     fade_s: float = 0.02
+    steady: bool = False
 
     def __post_init__(self) -> None:
         if self.hop_s is not None and not SHORTEST_S <= self.hop_s <= LONGEST_S:
             raise ConfigError(
                 f"wanted a hop of {SHORTEST_S} to {LONGEST_S} s, found {self.hop_s:g} s"
             )
+        if not 0 <= self.ahead_s <= LONGEST_S:
+            raise ConfigError(f"wanted 0 to {LONGEST_S} s heard ahead, found {self.ahead_s:g} s")
+        if not 0 <= self.fade_s <= SHORTEST_S:
+            raise ConfigError(f"wanted a fade of 0 to {SHORTEST_S} s, found {self.fade_s:g} s")
 
-    def for_engine(self, compute_s: float) -> "Plan":
-        """Fix lengths in samples at 32 kHz, for a context that takes so long."""
-        needed = HEADROOM * compute_s
-        hop_s = self.hop_s or min(LONGEST_S, max(0.25, np.ceil(100 * needed) / 100))
+    def slow(self, name: str, compute_s: float) -> str:
+        """What to say if a context takes longer than the hop that was asked for; or nothing."""
+        if self.hop_s is None or self.hop_s >= compute_s:
+            return ""
+        return (
+            f"a context of {name} takes {compute_s:.2f} s here, which a hop of {self.hop_s:g} s "
+            f"does not leave: sound will pass as it is. Ask for {name}@{HEADROOM * compute_s:.2f} "
+            f"or more, or for {name} alone, whose hop is what the machine allows"
+        )
+
+    def for_engine(self, compute_s: float, heard_s: float) -> "Plan":
+        """Fix lengths in samples at 32 kHz, for a context of `heard_s` that takes `compute_s`.
+
+        Raises: ConfigError if the hop is longer than the context allows.
+        """
+        needed, longest = HEADROOM * compute_s, heard_s - self.fade_s - self.ahead_s
+        fastest = STEADY_S if self.steady else max(FASTEST_S, np.ceil(100 * needed) / 100)
+        hop_s = min(LONGEST_S, longest, fastest) if self.hop_s is None else self.hop_s
+        if not SHORTEST_S <= hop_s <= longest + 1 / RATE:
+            raise ConfigError(
+                f"the model hears {heard_s:g} s at a time, {self.ahead_s:g} s of them ahead: "
+                f"wanted a hop of {SHORTEST_S} to {longest:.2f} s, found {hop_s:g} s"
+            )
         return Plan(
             hop=round(hop_s * RATE),
             ahead=round(self.ahead_s * RATE),
@@ -76,7 +103,7 @@ class Plan:
 
 
 class ChunkedExtractor:
-    """An `Extractor` at any stream rate, around a network with a context.
+    """An `Extractor` at any stream rate, around a network with a context; `Sparing`.
 
     `lookahead` is hop, fade, what a context hears beyond them, compute, and what resamplers
     withhold.
@@ -87,8 +114,9 @@ class ChunkedExtractor:
     def __init__(
         self, network: ContextNetwork, rate: int, config: ChunkConfig | None = None
     ) -> None:
+        """Raises: ConfigError if the hop does not fit into the network's context."""
         self._network = network
-        self._plan = (config or ChunkConfig()).for_engine(network.compute_s)
+        self._plan = (config or ChunkConfig()).for_engine(network.compute_s, network.samples / RATE)
         self._rate = rate
         self._inward, self._outward = StreamResampler(rate, RATE), Rows(RATE, rate)
         inward, outward = self._inward.lookahead, StreamResampler(RATE, rate).lookahead
@@ -96,6 +124,7 @@ class ChunkedExtractor:
         self.lookahead = inward - (-delay * rate // RATE)
         self._copier = Copy48()
         self._cues: list[tuple[str, NDArray[np.float32]]] = []
+        self._spared = frozenset[str]()
         self._tails = np.zeros((0, self._plan.fade), np.float32)
         self._pending = []
         self.restart()
@@ -115,6 +144,10 @@ class ChunkedExtractor:
         self._pending = [one.of(kept) for one in self._pending]
         self._outward.arrange(kept)
         self._cues, self._tails = asked, tails
+
+    def spare(self, names: frozenset[str]) -> None:
+        """Do not compute these from the next context on: they fade to silence."""
+        self._spared = names
 
     def push(self, block: Audio) -> Targets:
         self._taken += len(block)
@@ -186,9 +219,10 @@ class ChunkedExtractor:
         copy = self._copy.read(end * COPY // RATE, network.samples * COPY // RATE)
         stop = network.samples - self._plan.ahead
         start = stop - self._plan.hop - self._plan.fade
-        vectors = [vector for _, vector in self._cues]
+        heard = [name for name, _ in self._cues if name not in self._spared]
+        vectors = [vector for name, vector in self._cues if name not in self._spared]
         work = partial(network.targets, mixture, copy, vectors, start, stop)
-        rows = tuple(range(len(vectors)))
+        rows = tuple(heard.index(n) if n in heard else None for n, _ in self._cues)
         self._pending.append(_Pending(Computing(work, "context"), due, rows))
         self._started += 1
 

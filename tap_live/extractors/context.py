@@ -32,7 +32,7 @@ class ContextNetwork:
         samples: of a context.
         cue_width: numbers of one side of a cue.
         own_cues: whether the bundle embeds its own cues, or takes those of the compact networks.
-        compute_s: how long the slowest context took when it was warmed up, with one target.
+        compute_s: how long a context took when it was warmed up.
         device: where it runs.
     """
 
@@ -55,7 +55,7 @@ class ContextNetwork:
 
     @classmethod
     def open(cls, folder: Path, threads: int = 2, where: Where = CPU) -> "ContextNetwork":
-        """Load a bundle and warm it up. Raises: BundleError, RuntimeMissingError."""
+        """Load a bundle and time it. Raises: BundleError, RuntimeMissingError."""
         network = cls(open_bundle(folder, KIND), threads, where)
         network.warm_up()
         return network
@@ -106,19 +106,19 @@ class ContextNetwork:
             found.append(context_spectra.synthesise(masked, start, stop))
         return np.stack(found)
 
-    def warm_up(self) -> None:
-        """Measure `compute_s` on silence."""
+    def warm_up(self, targets: int = 1) -> None:
+        """Measure `compute_s` on silence, with so many targets."""
         silence = np.zeros(self.samples, np.float32)
         copy = np.zeros(self.samples * COPY // RATE, np.float32)
         cue = np.ones(2 * self.cue_width, np.float32)
         for first in (True, False):  # the first run allocates
             began = time.monotonic()
-            self.targets(silence, copy, [cue])
+            self.targets(silence, copy, [cue] * targets)
             if not first:
                 self.compute_s = time.monotonic() - began
 
 
 def clapsep_bundle() -> Path:
     """The folder of its bundle. Raises: BundleError saying how to get it."""
-    weights = "best_model.ckpt {folder} --clap music_audioset_epoch_15_esc_90.14.pt"
-    return full_bundle(NAME, f"tap_live.export.clapsep {weights}")
+    clap = "clap=music_audioset_epoch_15_esc_90.14.pt"
+    return full_bundle(NAME, "best_model.ckpt", clap, "tokenizer=ROBERTA")

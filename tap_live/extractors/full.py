@@ -12,18 +12,20 @@ def installed_folder(name: str) -> Path:
     return made_here() / name
 
 
-def full_bundle(name: str, command: str) -> Path:
+def full_bundle(name: str, checkpoint: str, *options: str) -> Path:
     """The folder of a full model's bundle.
 
     Args:
-        command: what makes it; `{folder}` stands for where it belongs.
+        checkpoint, options: what `tap-live export` makes it of, as a user has them.
     Raises: BundleError saying how to get it.
     """
     own = installed_folder(name)
     for folder in (own, BUNDLES / name):
         if (folder / MANIFEST).is_file():
             return folder
+    given = "".join(f" --option {option}" for option in options)
     raise BundleError(
-        f"wanted the bundle '{name}', which is not installed: make it with `python -m "
-        f"{command.format(folder=own)}`, or name its folder with --extractor"
+        f"wanted the bundle '{name}', which is not installed: make it with `tap-live export {name} "
+        f"--checkpoint {checkpoint} --out {own}{given}`, or name its folder with --extractor; "
+        f"docs/{name}.md says where these files come from"
     )

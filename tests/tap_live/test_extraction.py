@@ -95,6 +95,17 @@ def test_cutting_does_not_change_the_result(size):
     np.testing.assert_array_equal(output, run(one, AUDIO, size)[1])
 
 
+def test_the_rest_of_what_is_re_made_is_the_whole_mixture_and_it_still_comes_and_goes_softly():
+    class Remade(Shares):
+        remakes = True
+
+    made = Extraction(Remade(), [target(0.5, gain=2.0)], rest_gain=0.25, rate=RATE)
+    np.testing.assert_allclose(run(made)[1], (2.0 * 0.5 + 0.25) * AUDIO, atol=1e-6)
+    made = Extraction(Remade(), [target(0.5)], rest_gain=0.25, rate=RATE)
+    left = run(made, TONE, before=lambda n: n == 20 and made.set_targets([], 0.25))
+    np.testing.assert_allclose(left[1][4000:], 0.25 * TONE[4000:], atol=1e-6)
+
+
 def test_at_0_db_a_late_extractor_gives_the_input_back():
     mixture, output = run(extraction(target(0.5), target(0.2), rest=1.0))
     np.testing.assert_allclose(output, mixture, atol=1e-6)
@@ -220,3 +231,23 @@ def test_targets_can_change_while_the_mixture_passes():
     back = np.concatenate([one.push(block).output for block in blocks(TONE[2000:4000], 100)])
     np.testing.assert_allclose(passed[200:], TONE[400 + 200 - 37 :][: len(passed) - 200], atol=1e-6)
     np.testing.assert_allclose(back[300:], 0.35 * TONE[2300 - 37 : 4000 - 37], atol=1e-6)
+
+
+class Sparing(Shares):
+    """Is told which targets nobody hears."""
+
+    spared = frozenset()
+
+    def spare(self, names):
+        self.spared = names
+
+
+def test_a_target_that_nobody_hears_need_not_be_computed():
+    extractor = Sparing()
+    wanted = [target(0.5), target(0.25, gain=0.0)]
+    stream = Extraction(extractor, wanted, rest_gain=0.0, rate=RATE)
+    assert extractor.spared == {"voice:0.25"}
+    stream.set_targets(wanted, rest_gain=0.1)  # now it is missing from the rest
+    assert extractor.spared == set()
+    stream.set_targets([target(0.5, gain=0.0)], rest_gain=0.0)
+    assert extractor.spared == {"voice:0.5", "voice:0.25"}

@@ -87,3 +87,10 @@ def test_each_part_is_told_when_it_is_done(tap_live, voice_bundle):
     words = ("bench", "--only", "extraction", "--hops", 1000, "--extractor", voice_bundle)
     _, out, err = tap_live(*words)
     assert "latency, ms" in out and "measuring extraction" in err
+
+
+@pytest.mark.parametrize("command", ["bench", "run", "transcribe"])
+def test_help_tells_what_is_taken_where_nothing_is_said(tap_live, command):
+    _, out, _ = tap_live(command, "--help")
+    said = " ".join(out.replace("│", " ").split())
+    assert "[default: base]" in said and "[default: auto]" in said

@@ -45,3 +45,93 @@ def test_another_programs_manifest_in_this_folder_is_not_looked_at(tmp_path, mon
 def test_a_hop_of_the_generative_model_that_is_none_is_refused(hop):
     with pytest.raises(ConfigError, match=r"hop|SECONDS"):
         Generating.parse(f"gentse@{hop}")
+
+
+@pytest.fixture
+def gentse(tmp_path):
+    """The folder of a bundle of no graphs."""
+    folder = tmp_path / "ana@home" / "gentse"
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text(
+        '{"format": 1, "name": "gentse", "kind": "gentse", "licence": "", "made_by": "", '
+        '"sources": [], "files": {}}'
+    )
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("cut", "hop_s", "steps"),
+    [("", None, None), ("@0.5", 0.5, None), ("@0.5s/4", 0.5, 4), ("@/20", None, 20)],
+)
+def test_hop_and_steps_of_the_generative_model_are_chosen_at_run_time(gentse, cut, hop_s, steps):
+    for words in (f"{gentse}{cut}", f"gentse@{gentse}{cut}"):
+        plan = Generating.parse(words)
+        assert plan.bundle.folder == gentse
+        assert (plan.config.hop_s, plan.steps) == (hop_s, steps)
+
+
+@pytest.mark.parametrize(
+    ("cut", "said"),
+    [
+        ("/0", "wanted 1 to 20 steps of the flow, found 0"),
+        ("0.5/21", "wanted 1 to 20 steps of the flow, found 21"),
+        ("0.5/few", "gentse@SECONDS/STEPS or .*gentse@/STEPS, found '@0.5/few'"),
+        ("soon/4", "gentse@SECONDS, found '@soon'"),
+    ],
+)
+def test_steps_that_cannot_be_are_refused_under_the_name_that_was_given(gentse, cut, said):
+    with pytest.raises(ConfigError, match=said):
+        Generating.parse(f"{gentse}@{cut}")
+    if "SECONDS" in said:
+        with pytest.raises(ConfigError, match=f"--extractor {gentse}@"):
+            Generating.parse(f"{gentse}@{cut}")
+
+
+@pytest.mark.parametrize(("target", "away"), [("voice:ben", ["voice:ana"]), ("voice:ana@-inf", [])])
+def test_a_voice_cannot_be_taken_out_by_making_it_anew(gentse, target, away):
+    with pytest.raises(ConfigError, match=r"makes voices anew .*'voice:ana' cannot be asked away"):
+        asking([target], away, extractor=str(gentse)).extracting()
+
+
+@pytest.fixture
+def slow_bundle(tmp_path, monkeypatch):
+    """A bundle of no graphs, whose contexts take 0.5 s a target."""
+
+    class Network:
+        samples, name, device = 320_000, "clapsep", "cpu"
+
+        def __init__(self, bundle, where):
+            self.compute_s = 0.0
+
+        def warm_up(self, targets):
+            self.compute_s = 0.5 * targets
+
+    monkeypatch.setattr("tap_live.commands.chunking.ContextNetwork", Network)
+    folder = tmp_path / "clapsep"
+    folder.mkdir()
+    (folder / "manifest.json").write_text(
+        '{"format": 1, "name": "clapsep", "kind": "clapsep", "licence": "", "made_by": "", '
+        '"sources": [], "files": {}}'
+    )
+    return folder
+
+
+def test_a_machine_is_timed_with_the_targets_that_it_will_compute(slow_bundle):
+    def plan(rest):
+        asked = asking(["text:a dog"], ["text:music"], rest, extractor=f"{slow_bundle}@0.7")
+        return asked.extracting()
+
+    alone = plan(None)
+    assert alone.full.network.compute_s == 0.5 and alone.spared == {"text:music"}
+    assert alone.slow == ""
+    both = plan("-18dB")  # music is taken out of the rest
+    assert both.full.network.compute_s == 1.0 and both.spared == set()
+    assert "takes 1.00 s here, which a hop of 0.7 s does not leave" in both.slow
+
+
+def test_of_a_file_the_hop_does_not_depend_on_the_machine(slow_bundle):
+    asked = asking(["text:a dog", "text:rain"], extractor=str(slow_bundle))
+    live, offline = asked.extracting(), asked.extracting(live=False)
+    assert live.full.make(48_000).lookahead > 2.5 * 48_000
+    plan = offline.full.config.for_engine(offline.full.network.compute_s, 10.0)
+    assert plan.hop == 32_000

@@ -51,7 +51,22 @@ def test_the_help_names_every_model_and_what_it_takes(tap_live, monkeypatch):
     code, out, _ = tap_live("export", "--help")
     assert code == 0
     assert all(name in out for name in EXPORTERS)
-    assert "gentse: vocoder, whisper, seconds, steps" in out
+    assert "gentse: vocoder, whisper, seconds, steps, figures" in out
+
+
+@pytest.mark.parametrize("missing", ["checkpoint", "clap", "tokenizer"])
+def test_a_file_that_is_missing_is_said_before_anything_is_loaded(
+    tap_live, tmp_path, monkeypatch, missing
+):
+    files = {name: tmp_path / name for name in ("checkpoint", "clap", "tokenizer")}
+    for name, path in files.items():
+        if name != missing:
+            path.touch()
+    monkeypatch.setattr(command, "_maker", lambda: pytest.fail("PyTorch was loaded"))
+    options = [f"--option={name}={files[name]}" for name in ("clap", "tokenizer")]
+    words = ["--checkpoint", str(files["checkpoint"]), "--out", str(tmp_path / "out"), *options]
+    code, _, err = tap_live("export", "clapsep", *words)
+    assert code == 1 and f"wanted the {missing} of clapsep, found nothing at" in err
 
 
 def test_an_option_is_a_name_and_a_value(tap_live):

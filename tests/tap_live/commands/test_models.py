@@ -53,10 +53,13 @@ def test_wrong_arguments_are_exit_code_2(tap_live, words):
     assert tap_live(*words)[0] == 2
 
 
-def test_the_full_sound_model_is_not_published_and_how_it_is_made_is_said(
-    tap_live, monkeypatch, tmp_path
+@pytest.mark.parametrize(
+    ("name", "checkpoint"), [("clapsep", "best_model.ckpt"), ("gentse", "RUN/best.pt")]
+)
+def test_a_full_model_is_not_published_and_how_it_is_made_is_said(
+    tap_live, monkeypatch, tmp_path, name, checkpoint
 ):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    code, _, err = tap_live("models", "pull", "clapsep")
+    code, _, err = tap_live("models", "pull", name)
     assert code == 1
-    assert "make it with `python -m tap_live.export.clapsep" in err
+    assert f"make it with `tap-live export {name} --checkpoint {checkpoint} --out " in err

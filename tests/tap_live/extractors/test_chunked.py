@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tap_live.errors import ConfigError
 from tap_live.extractors.chunked import HEADROOM, ChunkConfig, ChunkedExtractor
 from tap_live.extractors.context import RATE
+from tap_live.processor import Sparing
 
 CONFIG = ChunkConfig(hop_s=0.1, ahead_s=0.05, fade_s=0.01)
 
@@ -92,7 +93,7 @@ def test_nothing_comes_later_than_it_says(rate):
 
 
 def test_the_latency_is_hop_fade_lookahead_and_compute():
-    plan = CONFIG.for_engine(0.04)
+    plan = CONFIG.for_engine(0.04, 0.5)
     assert plan.delay == round((0.1 + 0.01 + 0.05 + HEADROOM * 0.04) * RATE)
     assert make().lookahead == plan.delay + 11
 
@@ -142,11 +143,65 @@ def test_a_networks_error_comes_out_where_its_result_was_due():
 
 
 def test_without_a_hop_it_is_as_fast_as_the_engine_allows():
-    assert ChunkConfig().for_engine(0.005).hop == RATE // 4
-    plan = ChunkConfig().for_engine(1.0)
+    assert ChunkConfig().for_engine(0.005, 10.0).hop == RATE // 4
+    plan = ChunkConfig().for_engine(1.0, 10.0)
     assert plan.hop == round(1.25 * RATE) and plan.compute == plan.hop - 1
+    assert ChunkConfig().for_engine(9.0, 2.5).hop == round(2.23 * RATE)  # all that it hears
 
 
-def test_a_hop_that_cannot_be_is_refused():
-    with pytest.raises(ConfigError, match=r"a hop of 0.05 to 5.0 s, found 9 s"):
-        ChunkConfig(hop_s=9)
+@pytest.mark.parametrize("heard_s", [10.0, 0.9])
+def test_a_files_hop_does_not_depend_on_the_machine(heard_s):
+    plans = [ChunkConfig(steady=True).for_engine(slow, heard_s) for slow in (0.0, 0.1, 4.0)]
+    assert {plan.hop for plan in plans} == {round(min(1.0, heard_s - 0.27) * RATE)}
+
+
+@pytest.mark.parametrize(
+    ("lengths", "told"),
+    [
+        ({"hop_s": 9}, r"a hop of 0.05 to 5.0 s, found 9 s"),
+        ({"hop_s": float("nan")}, "a hop of 0.05 to 5.0 s, found nan s"),
+        ({"ahead_s": -1}, r"0 to 5.0 s heard ahead, found -1 s"),
+        ({"ahead_s": 20}, r"0 to 5.0 s heard ahead, found 20 s"),
+        ({"fade_s": 0.2}, r"a fade of 0 to 0.05 s, found 0.2 s"),
+    ],
+)
+def test_lengths_that_cannot_be_are_refused(lengths, told):
+    with pytest.raises(ConfigError, match=told):
+        ChunkConfig(**lengths)
+
+
+@pytest.mark.parametrize("hop_s", [0.24, 1, 5])
+def test_a_hop_that_the_context_does_not_hold_is_refused_at_the_start(hop_s):
+    with pytest.raises(ConfigError, match=rf"hears 0.5 s at a time.*to 0.23 s, found {hop_s} s"):
+        make(config=ChunkConfig(hop_s=hop_s))
+    with pytest.raises(ConfigError, match=r"hears 0.5 s at a time, 0.48 s of them ahead"):
+        make(config=ChunkConfig(ahead_s=0.48))
+
+
+def test_what_nobody_hears_is_not_computed_and_comes_back_without_a_click():
+    asked = []
+
+    class Counting(Scaling):
+        def targets(self, mixture, copy, vectors, start, stop):
+            asked.append(len(vectors))
+            return super().targets(mixture, copy, vectors, start, stop)
+
+    audio, extractor = tone(2.0, RATE), make(cue("a", 1), cue("b", 0.5), network=Counting())
+    assert isinstance(extractor, Sparing)
+    extractor.spare(frozenset({"b"}))
+    parts = [extractor.push(audio[:RATE])]
+    assert set(asked) == {1}
+    extractor.spare(frozenset())
+    parts += [extractor.push(audio[RATE:]), extractor.flush()]
+    found = np.concatenate(parts, axis=1)
+    np.testing.assert_allclose(found[0], audio, atol=1e-6)
+    assert not found[1, : RATE // 2].any() and asked[-1] == 2
+    assert np.abs(np.diff(found[1])).max() < 1.3 * np.abs(np.diff(audio)).max()
+    np.testing.assert_allclose(found[1, -9000:], 0.5 * audio[-9000:], atol=1e-6)
+
+
+def test_a_hop_that_leaves_no_time_is_said_and_one_that_does_is_not():
+    told = ChunkConfig(hop_s=0.5).slow("clapsep", 1.0)
+    assert "takes 1.00 s here" in told and "clapsep@1.25 or more" in told
+    assert not ChunkConfig(hop_s=1.1).slow("clapsep", 1.0)
+    assert not ChunkConfig().slow("clapsep", 9.0)
