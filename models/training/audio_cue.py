@@ -23,6 +23,7 @@ from .sentences import SentenceEncoder
 from .sounds import SHORTEST_S
 from .space import Space
 from .store import load
+from .whole import written_whole
 
 log = logging.getLogger(__name__)
 
@@ -83,8 +84,8 @@ def open_mels(clips: Sequence[Clip], cache: Path) -> list[Mel]:
         encoder = AudioCueEncoder(AudioDims())
         mels = [encoder.mel(torch.from_numpy(load(clip.file, RATE))) for clip in clips]
         logs = [(mel + 1e-10).log10().half().numpy() for mel in mels]
-        cache.mkdir(parents=True, exist_ok=True)
-        np.savez(file, frames=np.concatenate(logs), lengths=[len(mel) for mel in logs])
+        with written_whole(file) as part:
+            np.savez(part, frames=np.concatenate(logs), lengths=[len(mel) for mel in logs])
     with np.load(file) as saved:
         return np.split(saved["frames"], np.cumsum(saved["lengths"])[:-1])
 

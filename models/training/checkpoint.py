@@ -1,7 +1,6 @@
 """Checkpoints: dims, weights and figures; never classes, so no pickle of ours is ever loaded."""
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,14 +9,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from ..compact import CompactExtractor, Dims
+from .whole import written_whole
 
 
 def save(file: Path, content: dict[str, Any]) -> None:
     """Write so that a crash leaves either the old checkpoint or the new one."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(".part")
-    torch.save(content, part)
-    os.replace(part, file)
+    with written_whole(file) as part:
+        torch.save(content, part)
 
 
 def load(file: Path, device: str | torch.device = "cpu") -> dict[str, Any]:

