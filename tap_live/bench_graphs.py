@@ -66,7 +66,14 @@ class Figure(msgspec.Struct, frozen=True):
 def bundle_way(name: str, bundle: Bundle, where: Where = CPU, *, optimise: bool = True) -> Way:
     """Run every graph of a bundle on noise."""
     engines = {
-        graph: Engine(bundle, graph, device=where.device, strict=where.strict, optimise=optimise)
+        graph: Engine(
+            bundle,
+            graph,
+            device=where.device,
+            strict=where.strict,
+            optimise=optimise,
+            waiting=where.waiting,
+        )
         for graph in bundle.manifest.graphs
     }
     hop = bundle.manifest.settings.get("hop_s")
@@ -93,7 +100,14 @@ def whisper_way(
         whisper = Whisper(folder, where=where)
         return whisper_steps(name, whisper, whisper.device)
     encoder, decoder = (
-        place(folder / file, where.device, strict=where.strict, whole=False, optimise=False)
+        place(
+            folder / file,
+            where.device,
+            strict=where.strict,
+            whole=False,
+            optimise=False,
+            waiting=where.waiting,
+        )
         for file in ("encoder.onnx", "decoder.onnx")
     )
     whisper = Whisper(folder, sessions=(encoder.session, decoder.session))

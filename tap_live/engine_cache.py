@@ -3,7 +3,8 @@
 An engine belongs to the card, the driver and the versions that built it, and to the lengths that
 it was built for; providers do not notice when one of these changes. So they are a key that lies
 in the folder; what it holds is used only if it is whole and its key is what is wanted here. What
-is not used is removed, with the reason, and built again in its place.
+is not used is removed, with the reason, and built again in its place. Who builds holds a lock
+beside the folder, which ends with its process: of two starts at once the second waits.
 """
 
 import atexit
@@ -13,18 +14,21 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache, partial
 from importlib import metadata
 from pathlib import Path
 from typing import TypeAlias
 
 import msgspec
 import platformdirs
+from filelock import FileLock, Timeout
 
 from tap_live.bundle import FileSpec, file_spec
 from tap_live.errors import BundleError
 from tap_live.profiles import FIXED, Ranges
+from tap_live.waiting import Waiting
 
 KEY, SEAL = "key.json", "files.json"
 CONTEXT = "*_ctx.onnx"  # as ONNX Runtime names it
@@ -73,12 +77,9 @@ class EngineCache:
     """
 
     def __init__(self, folder: Path, key: Key, tell: Tell = _log.warning) -> None:
-        self._tell = tell
-        self._kept = True
+        self._key, self._tell = key, tell
         self.folder = folder
-        self.complete = self._read(key)
-        if not self.complete:
-            self._begin(key)
+        self.complete = self._unfit() is None
 
     @classmethod
     def of(
@@ -97,26 +98,43 @@ class EngineCache:
 
     def context(self) -> Path | None:
         """The graph with its engines in it, if they were built before."""
-        return next(self.folder.glob(CONTEXT), None) if self.complete else None
+        return next(contexts(self.folder), None) if self.complete else None
 
-    def try_context(self, fits: Callable[[Path], bool]) -> None:
-        """Leave the graph that has its engines in it unless it fits: they are found without."""
-        for file in self.folder.glob(CONTEXT):
-            if not fits(file):
-                file.unlink()
+    @contextmanager
+    def alone(self, waiting: Waiting) -> Iterator[None]:
+        """While this lasts nobody else builds here.
+
+        If it is not `complete` then, the folder holds nothing but the key: build, and `seal`.
+
+        Raises: CancelledError while it waits for somebody else.
+        """
+        with ExitStack() as stack:
+            if not self.complete:
+                stack.callback(self._locked(waiting))
+                self._begin()
+            yield
 
     def seal(self) -> None:
         """Say that what was built is whole; what is not sealed is built again."""
-        if self.complete or not self._kept:
-            return
         files = {p.name: file_spec(p) for p in self.folder.iterdir() if p.name not in (KEY, SEAL)}
         (self.folder / SEAL).write_bytes(msgspec.json.encode(files))
         self.complete = True
 
-    def _read(self, key: Key) -> bool:
-        """Whether the folder holds what was built, whole, for this machine."""
+    def _locked(self, waiting: Waiting) -> Callable[[], None]:
+        """Take the lock; return what gives it back."""
+        lock = FileLock(self.folder.with_name(f"{self.folder.name}.lock"))
+        try:
+            if not _taken(lock, 0):
+                waiting.tell(f"another start builds the engines in {self.folder}: waiting for it")
+                waiting.until(partial(_taken, lock), f"waiting for the engines in {self.folder}")
+        except (OSError, NotImplementedError):
+            return lambda: None  # where no lock can be nothing is kept either, or very seldom
+        return lock.release
+
+    def _unfit(self) -> str | None:
+        """Why what the folder holds is not used: empty if it is only unfinished, or not there."""
         if not (self.folder / SEAL).exists():
-            return False
+            return ""
         try:
             found = msgspec.json.decode((self.folder / KEY).read_bytes(), type=Key)
             sealed = msgspec.json.decode(
@@ -124,26 +142,44 @@ class EngineCache:
             )
             broken = [n for n, spec in sealed.items() if file_spec(self.folder / n) != spec]
         except (OSError, msgspec.DecodeError) as error:
-            self._tell(f"engines in {self.folder} cannot be read and are built again: {error}")
-            return False
-        reasons = found.differences(key) + [f"{name} is cut short or changed" for name in broken]
-        if reasons:
-            self._tell(f"engines in {self.folder} are built again: {'; '.join(reasons)}")
-        return not reasons
+            return f"they cannot be read: {error}"
+        reasons = found.differences(self._key) + [
+            f"{name} is cut short or changed" for name in broken
+        ]
+        return "; ".join(reasons) or None
 
-    def _begin(self, key: Key) -> None:
-        """Make an empty folder to build in."""
+    def _begin(self) -> None:
+        """Make an empty folder to build in, unless what it holds has become whole."""
+        why = self._unfit()
+        self.complete = why is None
+        if self.complete:
+            return
+        if why:
+            self._tell(f"engines in {self.folder} are built again: {why}")
         try:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder.mkdir(parents=True, exist_ok=True)
-            (self.folder / KEY).write_bytes(msgspec.json.encode(key))
+            (self.folder / KEY).write_bytes(msgspec.json.encode(self._key))
             if not os.access(self.folder, os.W_OK):
                 raise PermissionError(f"no access to {self.folder}")
         except OSError as error:
             self._tell(f"engines are built at every start: {error.strerror or error}")
-            self._kept = False
             self.folder = Path(tempfile.mkdtemp(prefix="tap-live-engines-"))
             atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
+
+
+def contexts(folder: Path) -> Iterator[Path]:
+    """Graphs with engines in them, as the provider writes them."""
+    return folder.glob(CONTEXT)
+
+
+def _taken(lock: FileLock, seconds: float) -> bool:
+    """Try to take a lock for so long."""
+    try:
+        lock.acquire(timeout=seconds)
+    except Timeout:  # which is an OSError too
+        return False
+    return True
 
 
 def check_origin(folder: Path, key: Key) -> None:

@@ -10,8 +10,8 @@ session is asked afterwards where it is, and what is not as wanted is told, or r
 
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib import util
 from pathlib import Path
@@ -20,23 +20,19 @@ from typing import Any, Literal, TypeAlias
 from tap_live import INSTALL
 from tap_live.engine_cache import tensorrt
 from tap_live.errors import BundleError, ConfigError, RuntimeMissingError, TapError
+from tap_live.loading import NAMES, Loading, runtime
 from tap_live.profiles import FIXED, Ranges
 from tap_live.tensorrt_provider import open_built
+from tap_live.waiting import ALONE, Waiting
 
 Device: TypeAlias = Literal["auto", "cpu", "cuda", "tensorrt"]
 """What a user asks for; `auto` is the fastest that there is."""
 
 Tell: TypeAlias = Callable[[str], None]
 
-NAMES = {
-    "tensorrt": "TensorrtExecutionProvider",
-    "cuda": "CUDAExecutionProvider",
-    "cpu": "CPUExecutionProvider",
-}
 ORDER = tuple(NAMES)  # of falling back
 GPU_INSTALL = "pip uninstall onnxruntime && pip install 'tap-live[gpu]'"
 OTHERS = "`tap-live doctor` looks at the card, `--device cuda` takes what TensorRT does not"
-_CUDA = (NAMES["cuda"], {"device_id": 0, "use_tf32": 0})  # fp32 means fp32
 _LIBRARIES = {
     "TensorRT": re.compile(rb"libnvinfer\.so\.(\d+)"),
     "CUDA": re.compile(rb"libcudart\.so\.(\d+)"),
@@ -47,19 +43,20 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Where:
-    """The device that a user asks for, and whether nothing slower will do."""
+    """The device that a user asks for, whether nothing slower will do, and who waits for it."""
 
     device: Device = "auto"
     strict: bool = False
+    waiting: Waiting = field(default=ALONE, compare=False, repr=False)
 
     @property
     def for_hops(self) -> "Where":
         """For networks made for one hop on a CPU: they leave it only if a GPU is named."""
-        return Where("cpu", self.strict) if self.device == "auto" else self
+        return replace(self, device="cpu") if self.device == "auto" else self
 
     def first(self) -> str:
         """The device that is tried first here. Raises: RuntimeMissingError."""
-        available = _runtime().get_available_providers()
+        available = runtime().get_available_providers()
         return next((one for one in _from(self.device) if NAMES[one] in available), "cpu")
 
 
@@ -92,6 +89,7 @@ def place(
     optimise: bool = True,
     planned: bool = True,
     tell: Tell = _warn_once,
+    waiting: Waiting = ALONE,
 ) -> Placed:
     """Load one ONNX file; TensorRT builds its engines now, which takes minutes the first time.
 
@@ -102,17 +100,20 @@ def place(
         whole: refuse nodes of the graph that the device leaves to the CPU; None: if `strict`.
         optimise: let ONNX Runtime rewrite the graph.
         planned: let it keep a plan of memory for each shape that it saw: quicker if they are few.
+        tell: told what is not as wanted.
+        waiting: told how building goes, and ends it.
     Raises: RuntimeMissingError if ONNX Runtime, or with `strict` the device, is not there;
-        BundleError if the graph cannot be loaded, or with `strict` no engine be built of it.
+        BundleError if the graph cannot be loaded, or with `strict` no engine be built of it;
+        CancelledError if building was given up.
     """
-    ort = _runtime()
+    ort = runtime()
     whole = device != "cpu" and (strict if whole is None else whole)
-    load = _Loading(ort, graph, threads, whole, optimise, planned)
+    load = Loading(graph, threads, whole, optimise, planned)
     for one in _to_try(device, ort.get_available_providers(), strict, tell):
         if one == "tensorrt":
             try:
-                session = open_built(load.on_tensorrt, load.asked, graph, ranges, beside, tell)
-            except (BundleError, ConfigError) as error:  # no driver, a free axis, no such operator
+                session = open_built(load, ranges, beside, tell, waiting)
+            except (BundleError, ConfigError) as error:  # no driver, a free axis, a crash
                 _miss(one, str(error), strict, tell, OTHERS, BundleError)
                 continue
         else:
@@ -121,15 +122,6 @@ def place(
             return Placed(session, one)
         _miss(one, "its libraries cannot be loaded", strict, tell)
     raise RuntimeMissingError(f"ONNX Runtime runs nothing here: {INSTALL}")
-
-
-def _runtime() -> Any:
-    """Raises: RuntimeMissingError if ONNX Runtime is not installed."""
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise RuntimeMissingError(INSTALL) from error
-    return onnxruntime
 
 
 def _from(device: Device) -> Sequence[str]:
@@ -157,64 +149,6 @@ def _miss(
     if strict:
         raise (RuntimeMissingError if unfit else failure)(text)
     tell(f"{text}; the next slower is taken")
-
-
-@dataclass(frozen=True)
-class _Loading:
-    """How a graph is loaded, wherever that is."""
-
-    ort: Any  # onnxruntime has no types
-    graph: Path
-    threads: int
-    whole: bool
-    optimise: bool
-    planned: bool
-
-    def on(self, device: str) -> Any:
-        """A session of the graph. Raises: BundleError if it cannot be loaded."""
-        return self._session(self.graph, device, self._providers(device), self._options())
-
-    def on_tensorrt(self, file: Path, options: Mapping[str, object]) -> Any:
-        """The same of a file in the graph's place."""
-        providers = [(NAMES["tensorrt"], dict(options)), *self._providers("cuda")]
-        return self._session(file, "tensorrt", providers, self._options())
-
-    def asked(self) -> Any:
-        """A session that only says what the graph takes and gives."""
-        options = self._options()
-        options.graph_optimization_level = self.ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-        providers = [_CUDA, NAMES["cpu"]]
-        return self._session(self.graph, "cuda", providers, options)
-
-    def _providers(self, device: str) -> list[Any]:
-        """A device and those that it may leave nodes to, as ONNX Runtime wants them."""
-        cpu = [NAMES["cpu"]]
-        return cpu if device == "cpu" else [_CUDA, *([] if self.whole else cpu)]
-
-    def _options(self) -> Any:
-        options = self.ort.SessionOptions()
-        options.enable_mem_pattern = self.planned
-        if not self.optimise:
-            options.graph_optimization_level = self.ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-        options.intra_op_num_threads = self.threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3  # errors; its warnings are about graphs, not for users
-        # A worker that spins between steps would take a core from the other stages.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        # Some processors add products of 8-bit numbers in 16 bits: take the way that cannot
-        # overflow.
-        options.add_session_config_entry("session.x64quantprecision", "1")
-        return options
-
-    def _session(self, file: Path, device: str, providers: list[Any], options: Any) -> Any:
-        if self.whole and NAMES["cpu"] not in providers:
-            options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
-        try:
-            return self.ort.InferenceSession(file, options, providers=providers)
-        except Exception as error:  # ONNX Runtime's own exceptions share no base
-            lacks = device == "cpu" and "NOT_IMPLEMENTED" in str(error)
-            hint = "; what was exported in bf16 takes a GPU" if lacks else ""
-            raise BundleError(f"cannot load {file} on {device}: {error}{hint}") from error
 
 
 def mismatch() -> str | None:

@@ -20,6 +20,7 @@ from tap_live.bundle import Bundle, GraphSpec, TensorSpec
 from tap_live.errors import BundleError, RuntimeMissingError
 from tap_live.native import NativeEngine, check_engine, engine_folder
 from tap_live.providers import Device, place
+from tap_live.waiting import ALONE, Waiting
 
 Tensors: TypeAlias = Mapping[str, NDArray[Any]]
 State: TypeAlias = Mapping[str, Any]
@@ -45,8 +46,9 @@ class Engine:
         strict: raise where the graph, or a part of it, would run on a slower device.
         whole: refuse nodes of the graph that the device leaves to the CPU; None: if `strict`.
         optimise: let ONNX Runtime rewrite the graph.
+        waiting: told how TensorRT's building goes, and ends it.
     Raises: BundleError if ONNX Runtime cannot load the graph, or with `strict` TensorRT;
-        RuntimeMissingError if it, or with `strict` the device, is not there.
+        RuntimeMissingError if it, or with `strict` the device, is not there; CancelledError.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Engine:
         strict: bool = False,
         whole: bool | None = None,
         optimise: bool = True,
+        waiting: Waiting = ALONE,
     ) -> None:
         self.spec: GraphSpec = bundle.graph(graph)
         file = bundle.path(self.spec.file)
@@ -74,6 +77,7 @@ class Engine:
                 strict=strict,
                 whole=whole,
                 optimise=optimise,
+                waiting=waiting,
             )
             self.device, self._session = placed.device, placed.session
         self._outputs = [spec.name for spec in self.spec.outputs]

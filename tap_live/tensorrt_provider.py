@@ -2,13 +2,15 @@
 
 What has free axes is given explicit profiles. Without them the provider builds at the first run,
 and again in the midst of a stream whenever a length leaves what was seen so far; with them it
-builds when a session is made, and takes nothing beyond them. A graph is run once, on zeros of its
-usual shapes, before what was built is sealed: whatever is written late is in the seal.
+builds when a session is made, and takes nothing beyond them. That session is made in a process of
+its own (`engine_child`), which runs it once, on zeros of its usual shapes, before what was built
+is sealed: whatever is written late is in the seal. Here engines are only ever loaded.
 
 Written against ONNX Runtime's documentation and the source of its provider, tested with a made-up
 one; not yet run on a card.
 """
 
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -16,72 +18,58 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tap_live.engine_cache import EngineCache
-from tap_live.errors import BundleError
+from tap_live.engine_child import build_apart
+from tap_live.engine_job import CARD, Job
+from tap_live.loading import Loading
 from tap_live.profiles import Ranges, Shapes, shapes_of, written
+from tap_live.waiting import Waiting, spoken
 
-Load: TypeAlias = Callable[[Path, Mapping[str, object]], Any]
-"""Takes a file and the provider's options; onnxruntime has no types."""
 Tell: TypeAlias = Callable[[str], None]
 
-PROVIDER = "TensorrtExecutionProvider"
-_DTYPES = {
-    "tensor(bool)": "bool",
-    "tensor(float)": "float32",
-    "tensor(float16)": "float16",
-    "tensor(int32)": "int32",
-    "tensor(int64)": "int64",
-}
-_CARD: Mapping[str, object] = {"device_id": 0}
 
-
-def open_built(
-    load: Load, asked: Callable[[], Any], graph: Path, ranges: Ranges, beside: str, tell: Tell
-) -> Any:
+def open_built(loading: Loading, ranges: Ranges, beside: str, tell: Tell, waiting: Waiting) -> Any:
     """A session with engines: those of an earlier start, or built now and kept for the next.
 
     Args:
-        asked: loads the graph elsewhere, to say what it takes and gives.
         beside: fingerprint of weights that are not in the graph's file.
-    Raises: BundleError without a driver, or if TensorRT cannot take the graph; ConfigError naming
-        an axis that has no range.
+        waiting: told how building goes, and ends it.
+    Raises: BundleError without a driver, or if TensorRT cannot take the graph, or crashes;
+        ConfigError naming an axis that has no range; CancelledError.
     """
-    cache = EngineCache.of(graph, ranges, beside, tell=tell)
+    cache = EngineCache.of(loading.graph, ranges, beside, tell=tell)
     if context := cache.context():
-        return load(context, _CARD)
-    plain = asked()
-    inputs, names = plain.get_inputs(), _names(plain)
-    del plain  # what it holds on the card is wanted for building
-    shapes = shapes_of(((one.name, one.shape) for one in inputs), ranges)
-    if not cache.complete:
-        tell(
-            f"building TensorRT's engine of {graph}, which takes minutes, cannot be interrupted, "
-            f"and is kept in {cache.folder} for the next start"
-        )
+        return loading.on_tensorrt(context, CARD)
+    shapes = shapes_of(_inputs(loading), ranges)
+    with cache.alone(waiting):  # another start may have built them meanwhile
+        if not cache.complete:
+            options = _options(cache.folder, shapes, ranges)
+            job = Job(loading, options, cache.folder, shapes, dict(ranges))
+            if _built(job, waiting):
+                cache.seal()
+    if context := cache.context():
+        return loading.on_tensorrt(context, CARD)
     options = _options(cache.folder, shapes, ranges)
-    if cache.complete:  # and no context fitted: one that is written now would be in no seal
-        options["trt_dump_ep_context_model"] = False
-    session = load(graph, options)
-    if not cache.complete and PROVIDER in session.get_providers():
-        _run(session, {one.name: _usual(one, shapes[one.name], ranges) for one in inputs})
-        cache.try_context(lambda file: _fits(load, file, names))
-        cache.seal()
-    return session
+    options["trt_dump_ep_context_model"] = False  # one that is written now would be in no seal
+    return loading.on_tensorrt(loading.graph, options)
 
 
-def _run(session: Any, feeds: Mapping[str, Any]) -> None:
-    """Raises: BundleError if TensorRT cannot run what it built."""
-    try:
-        session.run(None, feeds)
-    except Exception as error:  # ONNX Runtime's own exceptions share no base
-        raise BundleError(f"TensorRT built an engine and cannot run it: {error}") from error
+def _inputs(loading: Loading) -> list[tuple[str, list[int | str]]]:
+    """What a graph takes; the session that says so is gone then: building wants its memory."""
+    return [(one.name, one.shape) for one in loading.asked().get_inputs()]
 
 
-def _fits(load: Load, context: Path, names: list[str]) -> bool:
-    """Whether a context can be loaded, and is of the whole graph, not of a part of it."""
-    try:
-        return _names(load(context, _CARD)) == names
-    except BundleError:
-        return False
+def _built(job: Job, waiting: Waiting) -> bool:
+    """Build, saying when that begins and ends."""
+    graph, began = job.loading.graph, time.monotonic()
+    waiting.tell(
+        f"building TensorRT's engine of {graph}, which takes minutes, can be given up, and is kept "
+        f"in {job.folder} for the next start"
+    )
+    built = build_apart(job, waiting)
+    if built:
+        took = spoken(time.monotonic() - began)
+        waiting.tell(f"TensorRT's engine of {graph.name} was built in {took}")
+    return built
 
 
 def _options(folder: Path, shapes: Mapping[str, Shapes], ranges: Ranges) -> dict[str, object]:
@@ -93,7 +81,7 @@ def _options(folder: Path, shapes: Mapping[str, Shapes], ranges: Ranges) -> dict
     profile = {name: its for name, its in shapes.items() if not its.fixed}
     profile |= {name: _values(shapes[name], ranges[name]) for name in shapes if name in ranges}
     options = {
-        **_CARD,
+        **CARD,
         "trt_engine_cache_enable": True,
         "trt_timing_cache_enable": True,
         "trt_timing_cache_path": str(folder),
@@ -112,13 +100,3 @@ def _options(folder: Path, shapes: Mapping[str, Shapes], ranges: Ranges) -> dict
 def _values(shapes: Shapes, values: tuple[int, int, int]) -> Shapes:
     """What an input says that shapes depend on, as the provider wants it: in a shape's place."""
     return Shapes(*((value,) * int(np.prod(shapes.most)) for value in values))
-
-
-def _usual(one: Any, shapes: Shapes, ranges: Ranges) -> Any:
-    value = ranges[one.name][1] if one.name in ranges else 0
-    return np.full(shapes.usual, value, _DTYPES[one.type])
-
-
-def _names(session: Any) -> list[str]:
-    """What goes in and comes out."""
-    return [one.name for one in (*session.get_inputs(), *session.get_outputs())]

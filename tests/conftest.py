@@ -50,6 +50,14 @@ def voice_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def built_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Engines are built in this process, where ONNX Runtime may be played."""
+    from tap_live import tensorrt_provider
+
+    monkeypatch.setattr(tensorrt_provider, "build_apart", lambda job, waiting: job.build())
+
+
 def filled(name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Stand-in weights, made from a tensor's name by the rule of the authors' golden vectors."""
     rng = np.random.Generator(np.random.PCG64([zlib.crc32(name.encode()), 0]))

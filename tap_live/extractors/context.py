@@ -47,7 +47,14 @@ class ContextNetwork:
         except (KeyError, TypeError, ValueError) as error:
             raise BundleError(f"the settings of bundle {self.name!r} lack {error}") from error
         self._hear, self._find = (
-            Engine(bundle, graph, threads=threads, device=where.device, strict=where.strict)
+            Engine(
+                bundle,
+                graph,
+                threads=threads,
+                device=where.device,
+                strict=where.strict,
+                waiting=where.waiting,
+            )
             for graph in ("hear", "find")
         )
         self.device = self._find.device

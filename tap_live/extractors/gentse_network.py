@@ -65,7 +65,12 @@ class GenNetwork:
         if backends is None:
             self._engines = engines = {
                 graph: Engine(
-                    bundle, graph, threads=threads, device=where.device, strict=where.strict
+                    bundle,
+                    graph,
+                    threads=threads,
+                    device=where.device,
+                    strict=where.strict,
+                    waiting=where.waiting,
                 )
                 for graph in GRAPHS
             }

@@ -47,7 +47,9 @@ class Network:
             raise BundleError(f"the settings of bundle {self.name!r} lack {error}") from error
         self.captions = manifest.settings.get("captions") is True
         where = where.for_hops
-        self._engine = Engine(bundle, "step", device=where.device, strict=where.strict)
+        self._engine = Engine(
+            bundle, "step", device=where.device, strict=where.strict, waiting=where.waiting
+        )
         self.device = self._engine.device
         shapes = {spec.name: spec.shape for spec in self._engine.spec.inputs}
         self.bins, self._cue = int(shapes["spectrum"][0]), int(shapes["cue"][0])

@@ -248,6 +248,7 @@ class Whisper:
             beside=self._weights,
             threads=self._threads,
             strict=self._where.strict,
+            waiting=self._where.waiting,
             whole=False,
             planned=False,  # a stream has another length at every pass
         )

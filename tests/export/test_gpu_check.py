@@ -300,7 +300,7 @@ def made(tmp_path):
 
 
 @pytest.fixture
-def card(monkeypatch, tmp_path):
+def card(monkeypatch, tmp_path, built_here):
     """Put a card into this machine, with the ONNX Runtime that is given."""
     monkeypatch.setattr("platformdirs.user_cache_path", lambda name: tmp_path / "cache")
     machine = Machine("H200", "9.0", "570.86", "10.9.0", "1.31.1")

@@ -1,12 +1,14 @@
 import os
 import subprocess
+import threading
 
 import msgspec
 import pytest
 
 from tap_live import engine_cache
 from tap_live.engine_cache import KEY, SEAL, EngineCache, Key, Machine, check_origin, this_machine
-from tap_live.errors import BundleError
+from tap_live.errors import BundleError, CancelledError
+from tap_live.waiting import ALONE, Waiting
 
 HERE = Key(Machine("H200", "9.0", "570.86", "10.9.0", "1.31.1"), "a" * 64)
 
@@ -17,15 +19,19 @@ def other(**changes):
 
 def built(folder, key=HERE):
     cache = EngineCache(folder, key)
-    (cache.folder / "step_ctx.onnx").write_bytes(b"context")
-    (cache.folder / "part.engine").write_bytes(b"engine" * 100)
-    cache.seal()
+    with cache.alone(ALONE):
+        (cache.folder / "step_ctx.onnx").write_bytes(b"context")
+        (cache.folder / "part.engine").write_bytes(b"engine" * 100)
+        cache.seal()
     return cache
 
 
 def opened(folder, key=HERE):
+    """As whoever is going to build finds it."""
     told = []
-    return EngineCache(folder, key, told.append), told
+    cache = EngineCache(folder, key, told.append)
+    with cache.alone(Waiting(told.append)):
+        return cache, told
 
 
 def test_what_was_built_and_sealed_is_used_again(tmp_path):
@@ -37,7 +43,7 @@ def test_what_was_built_and_sealed_is_used_again(tmp_path):
 
 
 def test_what_was_not_finished_is_built_again_without_a_word(tmp_path):
-    cache = EngineCache(tmp_path / "c", HERE)
+    cache, _ = opened(tmp_path / "c")
     (cache.folder / "step_ctx.onnx").write_bytes(b"half")
     cache, told = opened(tmp_path / "c")
     assert (cache.context(), told) == (None, [])
@@ -83,8 +89,43 @@ def test_where_nothing_can_be_kept_engines_are_built_at_every_start(tmp_path):
     assert "engines are built at every start" in told[0]
     (cache.folder / "step_ctx.onnx").write_bytes(b"context")
     cache.seal()
-    assert cache.context() is None
+    assert cache.context() is not None  # for this start
     assert not cache.folder.is_relative_to(tmp_path)
+
+
+def test_the_second_of_two_waits_for_the_first_and_takes_what_it_built(tmp_path):
+    first, told = EngineCache(tmp_path / "c", HERE), []
+    ready = threading.Event()
+
+    def tell(text):
+        told.append(text)
+        ready.set()
+
+    def second():
+        cache = EngineCache(tmp_path / "c", HERE)
+        with cache.alone(Waiting(tell)):
+            told.append(cache.complete)
+
+    thread = threading.Thread(target=second)
+    with first.alone(ALONE):
+        thread.start()
+        assert ready.wait(20)
+        (first.folder / "step_ctx.onnx").write_bytes(b"context")
+        first.seal()
+    thread.join()
+    assert told == [f"another start builds the engines in {first.folder}: waiting for it", True]
+
+
+def test_who_waits_for_another_can_give_up(tmp_path):
+    given_up = Waiting(lambda text: given_up.cancelled.set())
+    with EngineCache(tmp_path / "c", HERE).alone(ALONE):
+        (tmp_path / "c" / "part.engine").write_bytes(b"half")
+        with (
+            pytest.raises(CancelledError, match="waiting for the engines in"),
+            EngineCache(tmp_path / "c", HERE).alone(given_up),
+        ):
+            raise AssertionError("two build at once")
+        assert (tmp_path / "c" / "part.engine").exists()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="access rights are POSIX's")

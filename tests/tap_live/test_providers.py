@@ -61,7 +61,7 @@ class FakeOrt(ModuleType):
 
 
 @pytest.fixture
-def ort(monkeypatch, tmp_path):
+def ort(monkeypatch, tmp_path, built_here):
     """Return what puts a fake ONNX Runtime in place; caches lie in `tmp_path`."""
     monkeypatch.setattr("tap_live.engine_cache.this_machine", lambda: CARD)
     monkeypatch.setattr("platformdirs.user_cache_path", lambda name: tmp_path / "cache")

@@ -22,6 +22,7 @@ from tap_live.engine_cache import Machine
 from tap_live.errors import BundleError
 from tap_live.providers import place
 from tap_live.runtime import Engine
+from tap_live.waiting import Waiting
 
 from .played_ort import Building, PlayedOrt
 
@@ -30,7 +31,7 @@ RANGES = {"frames": (2, 10, 500)}
 
 
 @pytest.fixture
-def machine(monkeypatch, tmp_path):
+def machine(monkeypatch, tmp_path, built_here):
     """Return what gives the machine an ONNX Runtime, or another driver; caches are `tmp_path`'s."""
     monkeypatch.setattr("platformdirs.user_cache_path", lambda name: tmp_path / "cache")
     monkeypatch.setattr(providers, "mismatch", lambda: None)
@@ -75,11 +76,12 @@ def run(session, frames):
 
 def opened(graph, ranges=RANGES, device="tensorrt", **how):
     told = []
-    return place(graph, device, ranges=ranges, tell=told.append, **how), told
+    waiting = Waiting(told.append)
+    return place(graph, device, ranges=ranges, tell=told.append, waiting=waiting, **how), told
 
 
 def folders(tmp_path):
-    return [*(tmp_path / "cache" / "engines").iterdir()]
+    return [one for one in (tmp_path / "cache" / "engines").iterdir() if one.is_dir()]
 
 
 def test_without_profiles_the_provider_builds_at_runs_which_is_why_it_gets_them(machine, graph):
@@ -98,8 +100,9 @@ def test_an_engine_is_built_at_opening_with_a_word_and_never_again_whatever_the_
     ort = machine()
     placed, told = opened(graph)
     assert placed.device == "tensorrt" and ort.builds == [("double", "opening")]
-    assert len(told) == 1 and "building TensorRT's engine of" in told[0]
-    assert "takes minutes, cannot be interrupted" in told[0]
+    assert len(told) == 2 and "building TensorRT's engine of" in told[0]
+    assert "takes minutes, can be given up, and is kept in" in told[0]
+    assert told[1] == "TensorRT's engine of double.onnx was built in 0 s"
     for frames in (2, 10, 499, 500, 3):
         run(placed.session, frames)
     assert ort.builds == [("double", "opening")]

@@ -30,7 +30,7 @@ GREEDY = DecodingOptions(language="en", without_timestamps=True, max_tokens=12)
 
 
 @pytest.fixture
-def ort(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> PlayedOrt:
+def ort(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, built_here: None) -> PlayedOrt:
     played = PlayedOrt()
     card = Machine("H200", "9.0", "570.86", "10.9.0", "1.31.1")
     monkeypatch.setattr("platformdirs.user_cache_path", lambda name: tmp_path / "cache")
