@@ -16,7 +16,7 @@ from torch import Tensor
 
 from tap_live.catalogue import BUNDLES
 from tap_live.cues.text import TextCues
-from tap_live.errors import BundleError
+from tap_live.errors import BundleError, CueError
 from tap_live.extractors.compact import CompactExtractor
 from tap_live.extractors.network import Network
 from tap_live.models.clapsep import RATE
@@ -42,7 +42,13 @@ def asked_of(bundle: Path) -> Asked:
             found.append(np.concatenate(parts, axis=1)[0])
         return torch.from_numpy(np.stack(found))
 
-    return Asked(separate, lambda text: torch.from_numpy(words.embed(text)))
+    def embed(text: str) -> Tensor:
+        try:
+            return torch.from_numpy(words.embed(text))
+        except CueError as error:  # a list's value, and said as one
+            raise ValueError(f"caption: {error}") from error
+
+    return Asked(separate, embed)
 
 
 def main(

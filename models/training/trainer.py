@@ -13,6 +13,7 @@ from . import checkpoint
 from .batches import Batch, Mixtures, Objective
 from .config import TrainConfig
 from .course import Course
+from .growing import grown
 from .runner import Place, Runner
 
 __all__ = ["Place", "Trainer"]
@@ -41,8 +42,11 @@ class Trainer(Runner[Batch]):
         ]
 
     def warm_start(self, file: Path) -> None:
-        """Begin with the weights of another run's best.pt."""
-        weights = checkpoint.load(file, self.place.device)["weights"]
+        """Begin with the weights of another run's best.pt, which may be narrower.
+
+        Raises: ValueError if it is of other sizes.
+        """
+        weights = grown(checkpoint.open_network(file), self.config.dims).state_dict()
         self.net.load_state_dict(weights)
         self.average.load_state_dict(weights)
 

@@ -48,3 +48,9 @@ def test_it_extracts_what_the_network_does_in_pytorch():
 def test_a_network_of_voices_is_refused():
     with pytest.raises(BundleError, match="wanted an extractor of sounds"):
         csv_eval.asked_of(csv_eval.BUNDLES / "voice-compact")
+
+
+def test_a_caption_of_words_that_nobody_knows_is_said_with_the_caption():
+    asked = csv_eval.asked_of(csv_eval.BUNDLES / "sound-compact")
+    with pytest.raises(ValueError, match=r"caption: unknown in 'Zqxzq noise': 'zqxzq'"):
+        asked.embed("Zqxzq noise")

@@ -1,0 +1,32 @@
+"""A network grown wider computes what it did, and has more to learn with."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from tap_live.models.compact import CompactExtractor, Dims
+from tap_live.models.training.growing import grown
+
+DIMS = Dims(cue=8, bands=((4, 2), (8, 1)), band_width=6, full_width=5, blocks=2, condition_width=4)
+
+
+def test_it_computes_the_same_and_its_new_units_learn() -> None:
+    torch.manual_seed(0)
+    net = CompactExtractor(DIMS).eval()
+    wide = grown(net, replace(DIMS, full_width=9))
+    spectrum, cue = torch.randn(7, 3, 16, 2), torch.randn(3, 8)
+    expected, _ = net(spectrum, cue, net.initial_state(3))
+    found, state = wide(spectrum, cue, wide.initial_state(3))
+    torch.testing.assert_close(found, expected)
+    assert state.full_h.shape[-1] == 9 and bool(state.full_h[..., 5:].any())
+    found.square().sum().backward()
+    for block in wide.blocks:
+        new = block.full_out.weight.grad[:, 5:]
+        assert not block.full_out.weight[:, 5:].any() and bool(new.any(dim=0).all())
+
+
+@pytest.mark.parametrize("other", [{"full_width": 4}, {"band_width": 8}, {"blocks": 3}])
+def test_other_sizes_are_refused(other: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="wanted a network of .* full_width or more"):
+        grown(CompactExtractor(DIMS), replace(DIMS, **other))
