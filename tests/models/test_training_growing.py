@@ -28,5 +28,5 @@ def test_it_computes_the_same_and_its_new_units_learn() -> None:
 
 @pytest.mark.parametrize("other", [{"full_width": 4}, {"band_width": 8}, {"blocks": 3}])
 def test_other_sizes_are_refused(other: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match="wanted a network of .* full_width or more"):
+    with pytest.raises(ValueError, match=r"wanted a network of .* full_width or more"):
         grown(CompactExtractor(DIMS), replace(DIMS, **other))
