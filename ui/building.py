@@ -23,6 +23,7 @@ from tap_live.service.mixing import LiveMix
 from tap_live.targets import Asked, Cues, parse_target
 from tap_live.ui.setup import Setup, TargetWish
 from tap_live.voices.store import VoiceStore
+from tap_live.waiting import ALONE, Waiting
 
 
 @dataclass(frozen=True)
@@ -63,14 +64,17 @@ class Builder:
         """Only listen. Raises: what the source raises."""
         return Built(Parts(source=open_input(setup.input)))
 
-    def build(self, setup: Setup) -> Built:
-        """Load models and find the devices. Raises: TapError, as `run` does."""
-        source = open_input(setup.input)
+    def build(self, setup: Setup, waiting: Waiting = ALONE) -> Built:
+        """Load models and find the devices. Raises: TapError, as `run` does.
+
+        Args:
+            waiting: told while engines are built, and gives that up.
+        """
+        source, where = open_input(setup.input), Where(setup.device, waiting=waiting)
         targets = tuple(self.effective(setup))
-        plan = self._plan(targets, setup) if targets else None
+        plan = self._plan(targets, setup, where) if targets else None
         voices = [f"voice:{name}" for name in self.voices(setup)]
         others = setup.others if voices else None
-        where = Where(setup.device)
         listener = (
             captioning(setup.whisper, setup.language, voices, others, where=where)
             if setup.captions
@@ -147,8 +151,8 @@ class Builder:
             return self._find_full().is_dir()
         return False
 
-    def _plan(self, targets: Sequence[TargetWish], setup: Setup) -> Extracting:
-        rest, where = factor(self.rest(setup)), Where(setup.device)
+    def _plan(self, targets: Sequence[TargetWish], setup: Setup, where: Where) -> Extracting:
+        rest = factor(self.rest(setup))
         if setup.extractor == "clapsep":
             full = Chunking.parse(str(self._find_full()), where)
             return Extracting({}, (), rest, full.loaded(len(targets)) if full else None)

@@ -1,6 +1,6 @@
 """An engine that begins and ends streams: carries out commands whether one runs or not.
 
-`execute` and `clear` run on worker threads, `take` and `over` on the interface's. What a
+`execute` and `clear` run on worker threads, `take`, `over` and `give_up` on the interface's. What a
 running stream can be told, `LiveControl` does; what changes how a stream is made ends it and
 begins another.
 """
@@ -22,6 +22,7 @@ from tap_live.events import (
     Failed,
     GetState,
     Mute,
+    Progress,
     Record,
     RemoveTarget,
     SetCaptions,
@@ -40,6 +41,8 @@ from tap_live.service.housekeeping import Housekeeping
 from tap_live.ui.building import Builder, Built
 from tap_live.ui.engine import Phase
 from tap_live.ui.setup import Setup, applied
+from tap_live.waiting import Tell as Say
+from tap_live.waiting import Waiting
 
 _CHANGES = (SetDevice, SetExtractor, SetCaptions, SetMix, Mute, SetTarget, RemoveTarget)
 _MOST_AT_ONCE = 500  # events that are taken
@@ -75,12 +78,14 @@ class Desk:
         self._untaken: tuple[Running, ...] = ()  # streams whose events are not all taken
         self._recording: dict[str, Any] | None = None  # where, once there is a stream
         self._record = False
+        self._closing = False
+        self._waiting = Waiting()  # of the newest start
 
     def execute(self, command: AnyCommand, tell: Tell) -> Any:
         match command:
             case Start(preview=preview):
                 self.setup = applied(self.setup, command)
-                return self._start(preview)
+                return self._start(preview, _passed_on(command, tell))
             case Stop():
                 return self._end()
             case GetState():
@@ -92,13 +97,19 @@ class Desk:
             case CueFromSpan():
                 return self._to_stream(command)
         if isinstance(command, _CHANGES):
-            return self._change(command)
+            return self._change(command, _passed_on(command, tell))
         return self._house.execute(command, tell)
 
     def drop(self, clip: str) -> None:
         self._house.drop(clip)
 
+    def give_up(self) -> None:
+        """End a start that has engines built, which takes minutes."""
+        self._waiting.cancelled.set()
+
     def close(self) -> None:
+        self._closing = True
+        self.give_up()
         self._house.close()
         self._end()
 
@@ -131,7 +142,7 @@ class Desk:
         self._end()
         return Failed(code="engine-ended", text=str(error)) if error else None
 
-    def _start(self, preview: bool) -> dict[str, Any]:
+    def _start(self, preview: bool, say: Say) -> dict[str, Any]:
         running = self._running
         if running is not None:
             if preview:  # whatever runs shows its levels
@@ -139,6 +150,9 @@ class Desk:
             if not running.preview and running.device == self.setup.device:
                 raise NotPossibleError("the engine runs already")
             self._end()  # another device begins another stream
+        self._waiting = Waiting(say)
+        if self._closing:
+            self.give_up()
         self.phase = Phase.STARTING
         try:
             self._begin(preview)
@@ -149,7 +163,10 @@ class Desk:
         return self._state()
 
     def _begin(self, preview: bool) -> None:
-        built = self._builder.preview(self.setup) if preview else self._builder.build(self.setup)
+        setup = self.setup
+        built = (
+            self._builder.preview(setup) if preview else self._builder.build(setup, self._waiting)
+        )
         live = Live(built.parts)
         mix = self._builder.mix(built, live)
         control = LiveControl(live, mix, devices=built.devices, folder=self._folder)
@@ -200,7 +217,7 @@ class Desk:
         begin = running.live.at
         return {**running.control.execute(Record(id=0, on=True), _untold), "begin": begin}
 
-    def _change(self, command: AnyCommand) -> dict[str, Any]:
+    def _change(self, command: AnyCommand, say: Say) -> dict[str, Any]:
         changed = applied(self.setup, command)
         if isinstance(command, SetExtractor) and changed.extractor != command.extractor:
             raise NotPossibleError(
@@ -215,7 +232,7 @@ class Desk:
         if running is not None and not running.preview and changed != before:
             if self._builder.needs_another(running.built, before, changed):
                 self._end()
-                told = self._start(preview=False)
+                told = self._start(preview=False, say=say)
             else:
                 self._tell(running, command)
         return told
@@ -254,6 +271,15 @@ class Desk:
         if running is None:
             raise NotPossibleError("the microphone is not open: start, or begin a preview")
         return running.control.listen(seconds, id, tell, cancelled)
+
+
+def _passed_on(command: AnyCommand, tell: Tell) -> Say:
+    """What tells whoever sent a command how long it takes."""
+
+    def say(text: str) -> None:
+        tell(Progress(id=command.id, done=0, total=None, text=text))
+
+    return say
 
 
 def _untold(progress: object) -> None:

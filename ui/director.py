@@ -14,6 +14,7 @@ from tap_live.events import (
     Hello,
     Level,
     Spectrum,
+    Stop,
     Target,
     Warned,
 )
@@ -41,6 +42,7 @@ class Director(QObject):
         link.frame.connect(self.draw)
         link.phase_changed.connect(self.show_phase)
         link.engine_changed.connect(self._show_where)
+        link.slow.connect(self._say_slow)
         self._show_where()
 
     def hear(self, event: AnyEvent) -> None:
@@ -113,6 +115,13 @@ class Director(QObject):
 
     def _start(self) -> None:
         self._link.begin()
+
+    def _say_slow(self, text: str) -> None:
+        """Engines are being built: the stream's `hello` takes this away."""
+        self._window.banner.say(text, "watch", (self.tr("Give up"), self._stop))
+
+    def _stop(self) -> None:
+        self._link.send(Stop(id=self._link.new_id()))
 
     def _show_where(self) -> None:
         where = self._link.engine.where

@@ -55,6 +55,7 @@ class Link(QObject):
     engine_changed = pyqtSignal()
     recording_changed = pyqtSignal()
     trouble = pyqtSignal(str)
+    slow = pyqtSignal(str)  # what takes minutes, and nobody asked how far it is
 
     def __init__(self, engine: Engine, setup: Setup | None = None) -> None:
         super().__init__()
@@ -190,8 +191,11 @@ class Link(QObject):
 
     def _take(self, event: AnyEvent) -> None:
         if isinstance(event, Progress):
-            asker = self._askers.get(event.id, _NOBODY)
-            _call(asker.progress, event)
+            asker = self._askers.get(event.id)
+            if asker and asker.progress:
+                _call(asker.progress, event)
+            elif asker:
+                self.slow.emit(event.text)
         elif isinstance(event, Ok):
             _call(self._askers.pop(event.id, _NOBODY).then, event.result)
         elif isinstance(event, Failed) and event.id is not None:

@@ -7,7 +7,7 @@
 import logging
 from queue import Empty, SimpleQueue
 
-from tap_live.events import AnyCommand, AnyEvent, Failed
+from tap_live.events import AnyCommand, AnyEvent, Failed, Stop
 from tap_live.service.commands import Commands
 from tap_live.ui.desk import Desk
 from tap_live.ui.engine import Phase
@@ -34,6 +34,8 @@ class LocalEngine:
         return self._desk.phase
 
     def send(self, command: AnyCommand) -> None:
+        if isinstance(command, Stop):  # a start that is under way comes before it
+            self._desk.give_up()
         self._loop.begin(self._carry_out(command))
 
     def poll(self) -> list[AnyEvent]:

@@ -30,6 +30,7 @@ from tap_live.ui.app import open_window
 from tap_live.ui.building import Builder, Built
 from tap_live.ui.engine import Phase
 from tap_live.ui.profiles import Profiles
+from tap_live.waiting import ALONE
 
 _SPEC = importlib.util.spec_from_file_location(
     "sound_fixtures", Path(__file__).parents[1] / "tap_live" / "conftest.py"
@@ -186,9 +187,13 @@ class FileBuilder(Builder):
         super().__init__(folder)
         self.path, self.paced = path, paced
         self.built = []
+        self.slow = None  # an event: until then engines are built
 
-    def build(self, setup):
+    def build(self, setup, waiting=ALONE):
         self.built.append(setup)
+        if self.slow:
+            waiting.tell("building TensorRT's engine of encoder.onnx")
+            waiting.until(self.slow.wait, "building TensorRT's engine of encoder.onnx")
         source = FileSource(self.path, paced=self.paced)
         return Built(Parts(source=source, make_captioner=Counter if setup.captions else None))
 

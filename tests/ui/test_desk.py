@@ -92,7 +92,7 @@ def test_it_runs_once(desk, make_builder):
 
 
 def test_a_stream_that_cannot_begin_leaves_the_desk_as_it_was(desk, monkeypatch):
-    def broken(setup):
+    def broken(setup, waiting):
         raise VoiceError("no voice 'ana' is enrolled")
 
     monkeypatch.setattr(desk._builder, "build", broken)

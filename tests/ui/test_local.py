@@ -12,7 +12,9 @@ from tap_live.events import (
     GetState,
     ListVoices,
     Ok,
+    Progress,
     Record,
+    SetDevice,
     Start,
     Stats,
     Stop,
@@ -110,6 +112,50 @@ def test_an_interface_that_stalls_loses_no_final_and_no_sample(local, tmp_path):
     until(engine, lambda events: engine.phase is Phase.STOPPED)
     recorded, _ = soundfile.read(kept, dtype="float32")
     np.testing.assert_allclose(recorded, heard, atol=2**-23)
+
+
+@pytest.fixture
+def building(local):
+    """An engine that has been started, and builds what TensorRT wants."""
+    engine = local()
+    engine._desk._builder.slow = threading.Event()
+    engine.send(Start(id=1))
+    (told,) = [e for e in until(engine, has(Progress)) if isinstance(e, Progress)]
+    assert (told.id, told.total) == (1, None)
+    assert told.text == "building TensorRT's engine of encoder.onnx"
+    assert engine.phase is Phase.STARTING
+    return engine
+
+
+def test_a_start_that_builds_engines_is_given_up_by_a_stop(building):
+    building.send(Stop(id=2))
+    events = until(building, lambda events: any(isinstance(e, Ok) and e.id == 2 for e in events))
+    (failed,) = [event for event in events if isinstance(event, Failed)]
+    assert (failed.id, failed.code) == (1, "cancelled")
+    assert building.phase is Phase.STOPPED
+    building._desk._builder.slow = None
+    building.send(Start(id=3))
+    until(building, lambda events: building.phase is Phase.RUNNING)
+
+
+def test_a_change_that_builds_engines_tells_it_too(local):
+    engine = local(60.0, paced=True)
+    engine.send(Start(id=1))
+    until(engine, lambda events: engine.phase is Phase.RUNNING)
+    engine._desk._builder.slow = threading.Event()
+    engine.send(SetDevice(id=2, role="output", name=None))
+    (told,) = [e for e in until(engine, has(Progress)) if isinstance(e, Progress)]
+    assert told.id == 2
+    engine._desk._builder.slow.set()
+    until(engine, lambda events: any(isinstance(e, Ok) and e.id == 2 for e in events))
+    assert engine.phase is Phase.RUNNING
+
+
+def test_closing_gives_up_what_builds(building):
+    began = time.monotonic()
+    building.close()
+    assert time.monotonic() - began < 10
+    assert building.phase is Phase.STOPPED
 
 
 def test_the_end_keeps_what_was_captured(local, tmp_path):

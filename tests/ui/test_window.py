@@ -23,6 +23,7 @@ from tap_live.events import (
     Hello,
     ListDevices,
     Mute,
+    Progress,
     Record,
     RemoveTarget,
     SetCaptions,
@@ -358,6 +359,24 @@ def test_an_engine_that_ended_badly_is_offered_again(qtbot, window, engine):
     buttons = {button.text(): button for button in window.banner.findChildren(QAbstractButton)}
     buttons["Start again"].click()
     assert engine.told(Start)
+
+
+def test_what_takes_minutes_is_said_and_can_be_given_up(window, engine):
+    window.link.begin()
+    (start,) = engine.told(Start)
+    for text in ("building an engine", "building an engine: 15 s so far"):
+        poll(window, Progress(id=start.id, done=0, total=None, text=text))
+        assert window.banner.text == f"Note: {text}"
+    assert not window.banner._passes.isActive()
+    buttons = {button.text(): button for button in window.banner.findChildren(QAbstractButton)}
+    buttons["Give up"].click()
+    assert len(engine.told(Stop)) == 1 and not window.banner.isVisible()
+    poll(window, Progress(id="nobody's", done=0, total=None, text="of somebody else"))
+    assert not window.banner.isVisible()
+    poll(window, Progress(id=start.id, done=0, total=None, text="building another"))
+    engine.hello()
+    poll(window)
+    assert not window.banner.isVisible()
 
 
 def test_an_engine_that_is_lost_is_said_and_can_be_done_without(window, engine):

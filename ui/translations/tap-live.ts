@@ -445,32 +445,37 @@
 </context><context>
     <name>Director</name>
     <message>
-        <location filename="../director.py" line="68" />
+        <location filename="../director.py" line="70" />
         <source>Start again</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../director.py" line="69" />
+        <location filename="../director.py" line="71" />
         <source>The engine stopped. {why}</source>
         <translation type="unfinished" />
     </message>
     <message>
-        <location filename="../director.py" line="119" />
-        <source>engine: {where}</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../director.py" line="126" />
-        <source>Try now</source>
-        <translation type="unfinished" />
-    </message>
-    <message>
-        <location filename="../director.py" line="127" />
-        <source>Use this computer</source>
+        <location filename="../director.py" line="121" />
+        <source>Give up</source>
         <translation type="unfinished" />
     </message>
     <message>
         <location filename="../director.py" line="128" />
+        <source>engine: {where}</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../director.py" line="135" />
+        <source>Try now</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../director.py" line="136" />
+        <source>Use this computer</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <location filename="../director.py" line="137" />
         <source>What it recorded is kept there; it is looked for again and again.</source>
         <translation type="unfinished" />
     </message>
