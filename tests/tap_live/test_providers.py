@@ -146,6 +146,18 @@ def test_the_first_device_to_try_is_the_fastest_that_onnx_runtime_was_built_for(
     ]
 
 
+def test_what_was_not_built_for_want_of_tensorrt_is_built_once_it_is_there(ort, graph, tmp_path):
+    ort("tensorrt cuda cpu", "cuda cpu")
+    for _ in range(2):
+        told = []
+        assert place(graph, "auto", tell=told.append).device == "cuda"
+        assert "its libraries cannot be loaded" in told[-1]
+        assert not [*(tmp_path / "cache").rglob("files.json")]
+    ort("tensorrt cuda cpu", "tensorrt cuda cpu")
+    assert place(graph, "auto", tell=told.append).device == "tensorrt"
+    assert len([*(tmp_path / "cache").rglob("files.json")]) == 1
+
+
 def test_without_a_driver_tensorrt_is_left_out(ort, graph, monkeypatch):
     def none():
         raise BundleError("wanted an NVIDIA card and its driver")
