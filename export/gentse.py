@@ -33,7 +33,7 @@ from tap_live.export.storing import files_of
 from tap_live.extractors.gentse_network import FILTERS, KIND, LONGEST, NAME, check_steps
 from tap_live.models.gentse import POSITIONS_S, GenTSE
 from tap_live.models.lora import merge_lora
-from tap_live.models.vocoder import Generator
+from tap_live.models.vocoder import Vocoder
 from tap_live.profiles import Ranges
 
 CONTEXT_S = 4.0  # of `fit-gentse`
@@ -131,14 +131,14 @@ class Wanted:
             )
 
 
-def begin(net: GenTSE, vocoder: Generator, wanted: Wanted, made_by: str, figures: str) -> Content:
+def begin(net: GenTSE, vocoder: Vocoder, wanted: Wanted, made_by: str, figures: str) -> Content:
     """Merge the low-rank changes and say what the bundle holds.
 
     Raises: ValueError if the vocoder hears other mel frames.
     """
-    if net.dims.mel != vocoder.dims.mel:
+    if net.dims.mel != vocoder.log_mel.dims:
         raise ValueError(
-            f"wanted a vocoder for mel frames {net.dims.mel}, found one for {vocoder.dims.mel}"
+            f"wanted a vocoder for mel frames {net.dims.mel}, found one for {vocoder.log_mel.dims}"
         )
     merged = copy.deepcopy(net).eval().requires_grad_(False)
     merge_lora(merged.encoder.encoder)
@@ -155,7 +155,7 @@ def begin(net: GenTSE, vocoder: Generator, wanted: Wanted, made_by: str, figures
     )  # fmt: skip
 
 
-def _settings(net: GenTSE, vocoder: Generator, positions: int) -> dict[str, object]:
+def _settings(net: GenTSE, vocoder: Vocoder, positions: int) -> dict[str, object]:
     mel = net.dims.mel
     before, after = net.flow.dims.reach
     return {

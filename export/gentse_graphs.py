@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from tap_live.export.clapsep_graphs import Traceable
 from tap_live.models.gentse import GenTSE
-from tap_live.models.vocoder import Generator, VocoderState
+from tap_live.models.vocoder import Vocoder, VocoderState
 from tap_live.runtime import State, Tensors
 
 FRAMES = {"flow": 40, "vocoder": 24}  # to trace with
@@ -47,7 +47,7 @@ class Move(nn.Module):
 class Speak(nn.Module):
     """A step of the vocoder's stream."""
 
-    def __init__(self, vocoder: Generator) -> None:
+    def __init__(self, vocoder: Vocoder) -> None:
         super().__init__()
         self.vocoder = vocoder
 
@@ -58,7 +58,7 @@ class Speak(nn.Module):
         return audio, state.mel, state.on
 
 
-def graphs_of(net: GenTSE, vocoder: Generator, positions: int) -> dict[str, Traceable]:
+def graphs_of(net: GenTSE, vocoder: Vocoder, positions: int) -> dict[str, Traceable]:
     """All three, ready to be traced; low-rank changes are merged by the caller.
 
     Args:

@@ -31,7 +31,7 @@ from tap_live.models.training.prompt_files import whisper_folder
 from tap_live.models.training.prompt_mixing import MIXING, PromptRecipe
 from tap_live.models.training.runner import Place
 from tap_live.models.training.words import IGNORED, Script
-from tap_live.models.vocoder import Generator
+from tap_live.models.vocoder import Vocoder
 from tap_live.models.vocoder_files import open_vocoder
 from tap_live.whisper.batch import BatchOptions, transcribe
 from tap_live.whisper.decoding import DecodingOptions
@@ -50,7 +50,7 @@ class Said(NamedTuple):
 class Minute:
     """Judge what the model makes of the voices of a batch."""
 
-    def __init__(self, net: GenTSE, vocoder: Generator, whisper: str, script: Script) -> None:
+    def __init__(self, net: GenTSE, vocoder: Vocoder, whisper: str, script: Script) -> None:
         self._net, self._vocoder, self._script = net, vocoder, script
         self._whisper = Whisper.open(whisper)
         self._options = BatchOptions(decoding=DecodingOptions(language="en", beam=1))

@@ -26,7 +26,7 @@ from tap_live.extractors.gentse_network import GenNetwork
 from tap_live.models.gentse import GenTSE
 from tap_live.models.gentse_files import load
 from tap_live.models.training.prompt_files import whisper_folder
-from tap_live.models.vocoder import Generator
+from tap_live.models.vocoder import Vocoder
 from tap_live.models.vocoder_files import open_vocoder
 from tap_live.runtime import Backend, Tensors
 
@@ -65,7 +65,7 @@ class GentseSubject:
     bounds = BOUNDS
     ranges = RANGES
 
-    def __init__(self, net: GenTSE, vocoder: Generator, content: Content) -> None:
+    def __init__(self, net: GenTSE, vocoder: Vocoder, content: Content) -> None:
         self._content = content
         learned = [*net.encoder.parameters(), *net.flow.parameters(), *vocoder.parameters()]
         self.parameters = sum(weight.numel() for weight in learned)

@@ -1,7 +1,7 @@
-"""HiFi-GAN: log-mel frames to audio, whole recordings or a stream.
+"""Vocoders, log-mel frames to audio; the first of them is HiFi-GAN, `vocos.py` has the other.
 
-Parameters have the names of the public checkpoints (github.com/jik876/hifi-gan, MIT), whose
-structure this follows; `vocoder_files.py` reads them.
+HiFi-GAN's parameters have the names of the public checkpoints (github.com/jik876/hifi-gan, MIT),
+whose structure it follows; `vocoder_files.py` reads them.
 
     net = open_vocoder(Path("generator_v1"))   # config.json lies beside it
     audio = net(net.log_mel(audio))
@@ -13,7 +13,7 @@ Source: Kong et al., arXiv:2010.05646.
 
 from dataclasses import dataclass, field
 from math import ceil, floor, prod
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -67,11 +67,11 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor, on: Tensor | None) -> Tensor:
         if self.pairs:
             for wide, narrow in zip(self.convs1, self.convs2, strict=True):
-                heard = wide(_masked(F.leaky_relu(x, SLOPE), on))
-                x = x + narrow(_masked(F.leaky_relu(heard, SLOPE), on))
+                heard = wide(masked(F.leaky_relu(x, SLOPE), on))
+                x = x + narrow(masked(F.leaky_relu(heard, SLOPE), on))
             return x
         for conv in self.convs:
-            x = x + conv(_masked(F.leaky_relu(x, SLOPE), on))
+            x = x + conv(masked(F.leaky_relu(x, SLOPE), on))
         return x
 
 
@@ -82,13 +82,45 @@ class VocoderState(NamedTuple):
     on: Tensor  # (B, 1, 2 reach) 1 where the stream was, 0 before it began
 
 
-class Generator(nn.Module):
-    """Log-mel frames to audio.
+class Vocoder(nn.Module):
+    """Log-mel frames to audio, whole or as a stream; which network does it is its own affair.
 
     Attributes:
+        log_mel: audio to the frames that it takes.
         reach: frames on either side of a frame that its samples depend on; also the frames by
             which a stream lags.
     """
+
+    dims: Any  # sizes, each network's own
+    log_mel: MelSpectrum
+    reach: int
+
+    def initial_state(self, batch: int) -> VocoderState:
+        """The state before a stream begins."""
+        like = next(self.parameters())
+        return VocoderState(
+            like.new_zeros(batch, self.log_mel.dims.bands, 2 * self.reach),
+            like.new_zeros(batch, 1, 2 * self.reach),
+        )
+
+    def step(self, mel: Tensor, on: Tensor, state: VocoderState) -> tuple[Tensor, VocoderState]:
+        """Hear the next F >= 1 frames of a stream, and give F frames' samples, `reach` frames late.
+
+        What is given for the frames before the first is to be thrown away; a stream ends with
+        `reach` more frames that are not `on`.
+
+        Args:
+            mel: (B, M, F)
+            on: (B, 1, F) 1 in the stream, 0 after its end.
+        """
+        hop, frames = self.log_mel.dims.hop, mel.shape[-1]
+        heard, there = torch.cat([state.mel, mel], dim=-1), torch.cat([state.on, on], dim=-1)
+        audio = self(heard, there)[:, self.reach * hop : (self.reach + frames) * hop]
+        return audio, VocoderState(heard[..., frames:], there[..., frames:])
+
+
+class Generator(Vocoder):
+    """HiFi-GAN's."""
 
     def __init__(self, dims: VocoderDims) -> None:
         super().__init__()
@@ -114,37 +146,14 @@ class Generator(nn.Module):
             on: (B, 1, F) 0 for frames that lie outside the recording, where every layer hears
                 the zeros that it pads a recording with; None: all are inside.
         """
-        x = self.conv_pre(_masked(mel, on))
+        x = self.conv_pre(masked(mel, on))
         each = len(self.dims.block_kernels)
         for number, (up, rate) in enumerate(zip(self.ups, self.dims.rates, strict=True)):
-            x = up(_masked(F.leaky_relu(x, SLOPE), on))
+            x = up(masked(F.leaky_relu(x, SLOPE), on))
             on = None if on is None else on.repeat_interleave(rate, dim=-1)
             blocks = [cast(ResidualBlock, self.resblocks[number * each + i]) for i in range(each)]
             x = torch.stack([block(x, on) for block in blocks]).mean(0)
-        return torch.tanh(self.conv_post(_masked(F.leaky_relu(x), on)))[:, 0]
-
-    def initial_state(self, batch: int) -> VocoderState:
-        """The state before a stream begins."""
-        like = self.conv_post.weight
-        return VocoderState(
-            like.new_zeros(batch, self.dims.mel.bands, 2 * self.reach),
-            like.new_zeros(batch, 1, 2 * self.reach),
-        )
-
-    def step(self, mel: Tensor, on: Tensor, state: VocoderState) -> tuple[Tensor, VocoderState]:
-        """Hear the next F >= 1 frames of a stream, and give F frames' samples, `reach` frames late.
-
-        What is given for the frames before the first is to be thrown away; a stream ends with
-        `reach` more frames that are not `on`.
-
-        Args:
-            mel: (B, M, F)
-            on: (B, 1, F) 1 in the stream, 0 after its end.
-        """
-        hop, frames = self.dims.mel.hop, mel.shape[-1]
-        heard, there = torch.cat([state.mel, mel], dim=-1), torch.cat([state.on, on], dim=-1)
-        audio = self(heard, there)[:, self.reach * hop : (self.reach + frames) * hop]
-        return audio, VocoderState(heard[..., frames:], there[..., frames:])
+        return torch.tanh(self.conv_post(masked(F.leaky_relu(x), on)))[:, 0]
 
 
 def reaches(dims: VocoderDims) -> tuple[int, int]:
@@ -171,5 +180,5 @@ def _conv(inputs: int, outputs: int, kernel: int, dilation: int = 1) -> nn.Conv1
     return conv
 
 
-def _masked(x: Tensor, on: Tensor | None) -> Tensor:
+def masked(x: Tensor, on: Tensor | None) -> Tensor:
     return x if on is None else x * on

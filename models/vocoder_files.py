@@ -1,16 +1,20 @@
-"""Vocoders in files: the public layout of jik876/hifi-gan, which training keeps too."""
+"""Vocoders in files: HiFi-GAN in the public layout of jik876, which training keeps too; Vocos."""
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations, parametrize
 
-from .vocoder import Generator, VocoderDims
+from .vocoder import Generator, Vocoder, VocoderDims
 from .vocoder_mel import MelDims
+from .vocos import Vocos, VocosDims
+
+AnyDims: TypeAlias = VocoderDims | VocosDims
 
 
 def dims_of(config: Mapping[str, Any]) -> VocoderDims:
@@ -55,13 +59,20 @@ def config_of(dims: VocoderDims) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def open_vocoder(file: Path) -> Generator:
-    """Read a generator: a public checkpoint with its config.json beside, or a best.pt of ours.
+def vocoder_of(dims: AnyDims) -> Vocoder:
+    """A new network of these sizes."""
+    return Vocos(dims) if isinstance(dims, VocosDims) else Generator(dims)
+
+
+def open_vocoder(file: Path) -> Vocoder:
+    """Read a vocoder: HiFi-GAN's public checkpoint with its config.json beside, or our best.pt.
 
     Raises: FileNotFoundError without a configuration; ValueError if it is none, or weights and
         sizes disagree.
     """
     content = torch.load(file, map_location="cpu", weights_only=True)
+    if "vocos" in content:
+        return _read_vocos(content)
     config = content["config"] if "config" in content else _beside(file.parent / "config.json")
     return read_generator(content.get("generator", content), dims_of(config))
 
@@ -98,9 +109,19 @@ def read_generator(state: Mapping[str, Tensor], dims: VocoderDims) -> Generator:
     return net.eval()
 
 
-def normed(net: Generator) -> Generator:
-    """Put weight norm on every convolution, in place, as it is trained."""
-    for module in net.modules():
+def _read_vocos(content: Mapping[str, Any]) -> Vocos:
+    dims = VocosDims(**{**content["dims"], "mel": MelDims(**content["dims"]["mel"])})
+    net = Vocos(dims)
+    try:
+        net.load_state_dict(content["vocos"])
+    except RuntimeError as error:
+        raise ValueError(f"wanted a Vocos of these sizes: {error}") from None
+    return net.eval()
+
+
+def normed(net: Vocoder) -> Vocoder:
+    """Put weight norm on every convolution of HiFi-GAN, in place, as it is trained."""
+    for module in net.modules() if isinstance(net, Generator) else ():
         if isinstance(module, nn.Conv1d | nn.ConvTranspose1d):
             parametrizations.weight_norm(module)
     return net
@@ -118,7 +139,9 @@ def public_state(net: Generator) -> dict[str, Tensor]:
     return state
 
 
-def content_of(net: Generator) -> dict[str, Any]:
-    """What a checkpoint of a `normed` generator holds; `open_vocoder` reads it."""
-    assert parametrize.is_parametrized(net.conv_pre)
+def content_of(net: Vocoder) -> dict[str, Any]:
+    """What a checkpoint of a `normed` vocoder holds; `open_vocoder` reads it."""
+    if isinstance(net, Vocos):
+        return {"vocos": net.state_dict(), "dims": asdict(net.dims)}
+    assert isinstance(net, Generator) and parametrize.is_parametrized(net.conv_pre)
     return {"generator": public_state(net), "config": config_of(net.dims)}

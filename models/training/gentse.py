@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from ..flow import LATEST, matching_loss
 from ..gentse import GenDims, GenTSE, levels
 from ..gentse_files import content_of
-from ..vocoder_mel import MelDims
+from ..vocoder_mel import SHORT
 from ..whisper import Whisper
 from .config import RunConfig, Schedule
 from .corpus import Corpus
@@ -29,8 +29,8 @@ from .runner import Place, Runner
 from .voices import Voices
 from .words import Script, Word
 
-SMALL = GenDims(mel=MelDims(rate=16_000), width=128, layers=4)
-"""For a CPU: 1.3 million parameters in the flow, frames of 16 ms."""
+SMALL = GenDims(mel=SHORT, width=128, layers=4)
+"""For a CPU: 1.3 million parameters in the flow, frames of 10 ms."""
 
 FULL = GenDims(width=512, layers=8, heads=8)
 """25 million in the flow, frames of the public vocoders."""

@@ -11,7 +11,8 @@ from ..gentse import GenDims
 from ..gentse_files import load
 from ..speaker import SpeakerEncoder
 from ..ts_whisper import open_whisper
-from ..vocoder_files import open_vocoder
+from ..vocoder_files import AnyDims, open_vocoder
+from ..vocos import VocosDims
 from .config import Schedule
 from .corpus import open_corpus
 from .gentse import FULL, GenConfig, GenCourse, GenTrainer, begin, gen_course
@@ -26,7 +27,7 @@ from .vocoder_batches import open_speech
 from .words import Script
 
 Size = Literal["small", "public"]
-VOCODERS = {"small": SMALL, "public": PUBLIC}
+VOCODERS: dict[Size, AnyDims] = {"small": SMALL, "public": PUBLIC}
 MODELS = {"small": SMALL_GEN, "public": FULL}
 SIZES = ("size", "width", "layers", "enrolment", "mixture", "lora")
 """Options of a new model; one that is gone on from, or distilled, brings its own."""
@@ -55,7 +56,9 @@ class Material:
 def fit_vocoder(
     data: Annotated[Path, typer.Argument(help="folder with speech")],
     out: Annotated[Path, typer.Argument(help="folder of this run; resumed if it has a last.pt")],
-    size: Annotated[Size, typer.Option(help="16 kHz, or as the universal checkpoint")] = "small",
+    size: Annotated[
+        Size, typer.Option(help="Vocos at 16 kHz, or HiFi-GAN as the universal checkpoint")
+    ] = "small",
     channels: Annotated[int | None, typer.Option(help="width [default: the size's]", min=1)] = None,
     adversary_from: Annotated[
         int, typer.Option(help="step from which discriminators are heard")
@@ -84,10 +87,9 @@ def fit_vocoder(
     """Train, or go on training, a vocoder; `torchrun` for several GPUs."""
     torch.set_num_threads(threads)
     begun = open_vocoder(start) if start else None
-    if begun and channels not in (None, begun.dims.channels):
+    if begun and channels:
         raise typer.BadParameter("the vocoder that is given has its own sizes: leave --channels")
-    dims = begun.dims if begun else VOCODERS[size]
-    dims = replace(dims, channels=channels or dims.channels)
+    dims = begun.dims if begun else _widened(VOCODERS[size], channels)
     config = VocoderConfig(
         dims=dims,
         schedule=Schedule(steps=steps, minutes=minutes, batch=batch, rate=rate),
@@ -98,6 +100,14 @@ def fit_vocoder(
     trainer = VocoderTrainer(config, speech, out, Place.find(), begun)
     trainer.resume()
     run(trainer)
+
+
+def _widened(dims: AnyDims, channels: int | None) -> AnyDims:
+    if not channels:
+        return dims
+    if isinstance(dims, VocosDims):
+        return replace(dims, width=channels)
+    return replace(dims, channels=channels)
 
 
 def fit_gentse(

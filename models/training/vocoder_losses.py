@@ -1,8 +1,8 @@
-"""What a vocoder is trained against: discriminators, which learn to hear what was made.
+"""What a vocoder is trained against: discriminators, which learn to hear what was made, and pitch.
 
-They and their losses follow github.com/jik876/hifi-gan (MIT).
+Discriminators and their losses follow github.com/jik876/hifi-gan (MIT).
 
-Source: Kong et al., arXiv:2010.05646.
+Sources: Kong et al., arXiv:2010.05646; instantaneous frequency, Ai and Ling, arXiv:2305.07952.
 """
 
 from collections.abc import Sequence
@@ -20,6 +20,7 @@ _SCALE_LAYERS = (  # outputs, kernel, stride, groups
     (128, 15, 1, 1), (128, 41, 2, 4), (256, 41, 2, 16), (512, 41, 4, 16),
     (1024, 41, 4, 16), (1024, 41, 1, 16), (1024, 5, 1, 1),
 )  # fmt: skip
+TURNING = (256, 512, 1024)  # samples, of the spectra whose phases are compared
 SHARES = [eighths / 8 for eighths in range(1, 9)]  # widths that the groups divide
 
 
@@ -118,3 +119,29 @@ def feature_loss(real: Sequence[Sequence[Tensor]], made: Sequence[Sequence[Tenso
         for r, m in zip(its_real[:-1], its_made[:-1], strict=True)
     ]
     return torch.stack(parts).sum()
+
+
+def turning_distance(made: Tensor, real: Tensor) -> Tensor:
+    """How differently the phases of two (B, T) turn from frame to frame, 0 to 2.
+
+    Magnitudes of spectra forgive a voice whose pitch is the frames' own; this does not, and leaves
+    open at which phase a voice begins. Each bin counts as much as what lies in it is loud.
+    """
+    found = []
+    for window in TURNING:
+        x, y = (_turning(audio, window) for audio in (real, made))
+        weight = x.abs().sqrt()
+        weight = weight / weight.mean((1, 2), keepdim=True).clamp(min=1e-6)
+        found.append((weight * (_unit(x) - _unit(y)).abs()).mean())
+    return torch.stack(found).mean()
+
+
+def _turning(audio: Tensor, window: int) -> Tensor:
+    """(B, T) -> complex (B, bins, F): each frame times the conjugate of the one before."""
+    shape = torch.hann_window(window, device=audio.device)
+    spectrum = torch.stft(audio, window, window // 8, window=shape, return_complex=True)
+    return spectrum[..., 1:] * spectrum[..., :-1].conj()
+
+
+def _unit(turning: Tensor) -> Tensor:
+    return turning / (turning.abs() + 1e-8)

@@ -10,6 +10,7 @@ from typing import NamedTuple, cast
 import msgspec
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -21,6 +22,7 @@ from tap_live.errors import BundleError, ConfigError
 from tap_live.export import gentse_eval, gentse_minute
 from tap_live.export.exporters import EMULATED, Job, Precision
 from tap_live.export.gentse import NOT_MEASURED, Wanted, begin
+from tap_live.export.gentse_graphs import STATE, TorchStream, graphs_of
 from tap_live.export.making import make
 from tap_live.export.of_gentse import BOUNDS, GentseSubject
 from tap_live.export.seams import context_joins, frame_joins, high_joins
@@ -39,6 +41,7 @@ from tap_live.models.vocoder import Generator, VocoderDims
 from tap_live.models.vocoder_files import content_of as vocoder_content
 from tap_live.models.vocoder_files import normed
 from tap_live.models.vocoder_mel import MelDims
+from tap_live.models.vocos import Vocos, VocosDims
 from tap_live.models.whisper import Dims, Whisper
 from tap_live.runtime import State
 from tap_live.targets import EmbeddedCue
@@ -158,6 +161,24 @@ def test_every_graph_computes_what_pytorch_does(exported: Made) -> None:
     spoken = exported.compared["vocoder"].parities
     assert {one.output for one in spoken} >= {"audio", "heard_mel"}
     assert max(one.largest for one in exported.compared.values()) < 1e-3
+
+
+def test_a_vocos_speaks_through_its_graph_as_in_pytorch(net: GenTSE) -> None:
+    torch.manual_seed(2)
+    vocos = Vocos(VocosDims(MEL, width=16, layers=2)).eval().requires_grad_(False)
+    traceable = graphs_of(net, vocos, positions=50)["vocoder"]
+    stream, state = TorchStream(traceable), TorchStream(traceable).initial_state()
+    session = onnxruntime.InferenceSession(traceable.build().SerializeToString())
+    kept = {**state}
+    for count in (7, 1, 40):
+        inputs = {
+            "mel": 2 * torch.randn(1, 20, count).numpy() - 4,
+            "on": np.ones((1, 1, count), np.float32),
+        }
+        expected, state = stream.step(inputs, state)
+        audio, *after = session.run(["audio", *STATE.values()], {**inputs, **kept})
+        kept = dict(zip(STATE, after, strict=True))
+        np.testing.assert_allclose(audio, expected["audio"], atol=1e-5)
 
 
 def test_chunks_give_what_flow_and_vocoder_over_the_whole_line_of_positions_do(

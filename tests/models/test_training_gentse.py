@@ -35,13 +35,18 @@ from tap_live.models.training.vocoder import SMALL as SMALL_VOCODER
 from tap_live.models.training.vocoder_batches import MOST_SILENT, Segments, open_speech, silence
 from tap_live.models.training.words import Script
 from tap_live.models.ts_whisper import open_whisper
-from tap_live.models.vocoder_files import open_vocoder
+from tap_live.models.vocoder import VocoderDims
+from tap_live.models.vocoder_files import AnyDims, open_vocoder
 
 from .conftest import VOCABULARY
 
 CPU = Place(torch.device("cpu"), rank=0, processes=1)
 TINY = replace(SMALL, width=16, layers=1, heads=2, enrolment=50, lora=2)
-TINY_VOCODER = replace(SMALL_VOCODER, channels=16)
+TINY_VOCODER = replace(SMALL_VOCODER, width=16, layers=1)
+TINY_HIFIGAN = VocoderDims(
+    mel=SMALL_VOCODER.mel, rates=(8, 5, 4), kernels=(16, 11, 8), channels=16, pairs=False,
+    block_kernels=(3, 5), dilations=((1, 2), (2, 6)),
+)  # fmt: skip
 SCHEDULE = Schedule(steps=2, batch=1, warmup=1, rate=1e-3)
 CONFIG = GenConfig(schedule=SCHEDULE, check_cases=4, draws=2)
 PLAIN = Recipe(near=0, far=0, noise=0, room=0, channel=0, ramp=0, speeds=False)
@@ -152,11 +157,12 @@ def test_a_student_learns_its_flow_alone_and_opens_like_its_teacher(
     assert any(not torch.equal(before[n], after[n]) for n in before if n.startswith("flow."))
 
 
+@pytest.mark.parametrize("dims", [TINY_VOCODER, TINY_HIFIGAN])
 def test_a_vocoder_learns_alone_and_then_against_discriminators(
-    corpus_folder: Path, tmp_path: Path
+    dims: AnyDims, corpus_folder: Path, tmp_path: Path
 ) -> None:
     config = VocoderConfig(
-        dims=TINY_VOCODER, schedule=Schedule(steps=3, batch=2, warmup=1), segment=16,
+        dims=dims, schedule=Schedule(steps=3, batch=2, warmup=1), segment=16,
         adversary_from=1, share=0.125, check_cases=4,
     )  # fmt: skip
     speech = open_speech(corpus_folder, 16_000, tmp_path / "cache")
@@ -174,7 +180,7 @@ def test_a_vocoder_learns_alone_and_then_against_discriminators(
         for name, part in net.state_dict().items():
             torch.testing.assert_close(part, same.state_dict()[name], msg=name)
     opened = open_vocoder(tmp_path / "whole" / "best.pt")
-    assert opened.dims == TINY_VOCODER
+    assert opened.dims == dims
 
 
 def test_segments_do_not_clip_and_follow_their_number(corpus_folder: Path, tmp_path: Path) -> None:
@@ -254,10 +260,14 @@ def test_segments_are_of_what_is_heard(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "words", "said"),
     [
-        ("fit-vocoder", ("--segment", "1"), "wanted segments of 8 mel frames or more"),
+        ("fit-vocoder", ("--segment", "1"), "wanted segments of 13 mel frames or more"),
         ("fit-vocoder", ("--share", "0.01"), "in eighths, 0.125 to 1, found 0.01"),
         ("fit-vocoder", ("--rate", "nan"), "wanted a learning rate above 0, found nan"),
-        ("fit-vocoder", ("--channels", "4"), "wanted 8 channels or more, which halve 3 times"),
+        (
+            "fit-vocoder",
+            ("--size", "public", "--channels", "4"),
+            "wanted 16 channels or more, which halve 4 times",
+        ),
         ("fit-vocoder", ("--scales", "-1"), "from 0 on, found -1"),
         ("fit-vocoder", ("--segment", "0"), "Invalid value for '--segment'"),
         ("fit-gentse", ("--dropped", "2"), "Invalid value for '--dropped'"),

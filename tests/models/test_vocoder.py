@@ -1,4 +1,4 @@
-"""HiFi-GAN: its public layout, its receptive field, and its stream."""
+"""Vocoders: HiFi-GAN's public layout, what each frame reaches, and streams."""
 
 import json
 from pathlib import Path
@@ -10,16 +10,20 @@ import torch
 from torch import Tensor, nn
 from transformers import SpeechT5HifiGan, SpeechT5HifiGanConfig
 
-from tap_live.models.vocoder import Generator, VocoderDims, reaches
+from tap_live.models.training.vocoder_losses import turning_distance
+from tap_live.models.vocoder import Generator, Vocoder, VocoderDims, reaches
 from tap_live.models.vocoder_files import (
+    AnyDims,
     config_of,
     content_of,
     dims_of,
     normed,
     open_vocoder,
     read_generator,
+    vocoder_of,
 )
 from tap_live.models.vocoder_mel import MelDims, MelSpectrum
+from tap_live.models.vocos import InverseSpectrum, Vocos, VocosDims
 
 SMALL = VocoderDims(
     mel=MelDims(rate=16_000, fft=64, hop=16, bands=8),
@@ -33,20 +37,24 @@ ODD = VocoderDims(
 )  # fmt: skip
 
 
-def lively(dims: VocoderDims, seed: int = 0) -> Generator:
+VOCOS = VocosDims(MelDims(rate=16_000, fft=64, hop=16, bands=8), width=16, layers=2, kernel=5)
+
+
+def lively(dims: AnyDims, seed: int = 0) -> Vocoder:
     """Random weights under which nothing dies out on its way."""
     torch.manual_seed(seed)
-    net = Generator(dims).double()
+    net = vocoder_of(dims).double()
     for module in net.modules():
         if isinstance(module, nn.Conv1d | nn.ConvTranspose1d):
             nn.init.normal_(module.weight, std=0.3)
             assert module.bias is not None
             nn.init.normal_(module.bias, std=0.3)
-    nn.init.normal_(net.conv_post.weight, std=0.02)
+    if isinstance(net, Generator):
+        nn.init.normal_(net.conv_post.weight, std=0.02)
     return net.eval().requires_grad_(False)
 
 
-def frames(dims: VocoderDims, count: int, seed: int = 0) -> Tensor:
+def frames(dims: AnyDims, count: int, seed: int = 0) -> Tensor:
     rng = np.random.default_rng(seed)
     return torch.from_numpy(rng.standard_normal((1, dims.mel.bands, count)))
 
@@ -62,8 +70,8 @@ def test_a_frame_reaches_exactly_the_samples_of_the_closed_form(dims: VocoderDim
 
 
 @pytest.mark.parametrize("size", [1, 3, 8, 40])
-@pytest.mark.parametrize("dims", [SMALL, ODD])
-def test_a_stream_is_what_the_whole_recording_gives(dims: VocoderDims, size: int) -> None:
+@pytest.mark.parametrize("dims", [SMALL, ODD, VOCOS])
+def test_a_stream_is_what_the_whole_recording_gives(dims: AnyDims, size: int) -> None:
     net, mel = lively(dims).float(), frames(dims, 40).float()
     state, parts = net.initial_state(1), []
     for part in mel.split(size, dim=-1):
@@ -75,10 +83,11 @@ def test_a_stream_is_what_the_whole_recording_gives(dims: VocoderDims, size: int
     torch.testing.assert_close(streamed, net(mel), atol=1e-5, rtol=0)
 
 
-def test_training_reaches_every_parameter() -> None:
-    net = normed(Generator(SMALL))
-    assert net(frames(SMALL, 5).float()).shape == (1, 80)
-    net(frames(SMALL, 30).float()).square().sum().backward()
+@pytest.mark.parametrize("dims", [SMALL, VOCOS])
+def test_training_reaches_every_parameter(dims: AnyDims) -> None:
+    net = normed(vocoder_of(dims))
+    assert net(frames(dims, 5).float()).shape == (1, 80)
+    net(frames(dims, 30).float()).square().sum().backward()
     for name, parameter in net.named_parameters():
         assert parameter.grad is not None and parameter.grad.any(), name
 
@@ -192,12 +201,54 @@ def test_it_computes_what_another_implementation_computes() -> None:
     torch.testing.assert_close(read_generator(state, SMALL)(mel), expected, atol=1e-6, rtol=1e-5)
 
 
-def test_what_training_keeps_opens_as_the_same_network(tmp_path: Path) -> None:
+@pytest.mark.parametrize("dims", [SMALL, VOCOS])
+def test_what_training_keeps_opens_as_the_same_network(dims: AnyDims, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    net = normed(Generator(SMALL)).eval()
+    net = normed(vocoder_of(dims)).eval()
     torch.save(content_of(net), tmp_path / "best.pt")
-    mel = frames(SMALL, 20).float()
-    torch.testing.assert_close(open_vocoder(tmp_path / "best.pt")(mel), net(mel))
+    mel, opened = frames(dims, 20).float(), open_vocoder(tmp_path / "best.pt")
+    torch.testing.assert_close(opened(mel), net(mel))
+    assert opened.dims == dims
+
+
+def test_a_vocos_of_other_sizes_is_refused(tmp_path: Path) -> None:
+    content = content_of(Vocos(VOCOS))
+    torch.save({**content, "dims": {**content["dims"], "width": 8}}, tmp_path / "best.pt")
+    with pytest.raises(ValueError, match="wanted a Vocos of these sizes"):
+        open_vocoder(tmp_path / "best.pt")
+
+
+@pytest.mark.parametrize("hop", [16, 24])
+def test_spectra_of_frames_give_back_the_audio(hop: int) -> None:
+    dims = MelDims(rate=16_000, fft=64, hop=hop, bands=8)
+    audio, beside = torch.randn(2, 20 * hop), (64 - hop) // 2
+    padded = nn.functional.pad(audio, (beside, beside))
+    spectrum = torch.stft(
+        padded, 64, hop, window=torch.hann_window(64), center=False, return_complex=True
+    )
+    found = InverseSpectrum(dims)(spectrum.real, spectrum.imag, None)
+    torch.testing.assert_close(found, audio, atol=1e-4, rtol=0)
+
+
+def test_a_frame_of_vocos_reaches_as_far_as_it_says() -> None:
+    net, mel, middle = lively(VOCOS), frames(VOCOS, 61), 30
+    other = mel.clone()
+    other[..., middle] += 1.0
+    changed = (net(mel) != net(other))[0].nonzero().flatten() // 16
+    reach = (int(changed.min()), int(changed.max()))
+    assert reach == (middle - net.reach, middle + net.reach)
+
+
+def test_phases_tell_another_pitch_and_no_other_start() -> None:
+    time = torch.arange(16_000) / 16_000
+
+    def voice(pitch: float, start: float) -> Tensor:
+        turns = 2 * torch.pi * pitch * torch.arange(1, 30)[:, None] * (time + start)
+        return turns.sin().sum(0, keepdim=True)
+
+    same = float(turning_distance(voice(110, 0.002), voice(110, 0)))
+    other = float(turning_distance(voice(125, 0), voice(110, 0)))
+    assert same < 0.35 * other and other > 0.3
 
 
 def test_weights_of_other_sizes_are_refused() -> None:
