@@ -79,7 +79,8 @@ class Vocos(Vocoder):
         found = self.out(self.final_layer_norm(x.mT)).mT.to(self.inverse.bases.dtype)
         magnitude, phase = found.chunk(2, dim=1)
         magnitude = magnitude.clamp(max=LOUDEST).exp()
-        return self.inverse(magnitude * phase.cos(), magnitude * phase.sin(), on)
+        audio: Tensor = self.inverse(magnitude * phase.cos(), magnitude * phase.sin(), on)
+        return audio
 
 
 class InverseSpectrum(nn.Module):
