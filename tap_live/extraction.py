@@ -4,7 +4,7 @@ Whatever an extractor does, there is sound: while it is off, or for the moment i
 failed, the mixture passes through, as late as it would be with it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self, TypeAlias
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from tap_live.events import Failed, Warned
 from tap_live.mix import Mixer
-from tap_live.processor import Audio, Cue, Extractor, Remaking, Sparing, Targets
+from tap_live.processor import Audio, Cue, Extractor, Lengthy, Remaking, Sparing, Targets
 
 FAILURES = 3  # an extractor that failed this often stays off
 
@@ -73,6 +73,7 @@ class Extraction:
         tell: TellTrouble = lambda event: None,
     ) -> None:
         self.lookahead = extractor.lookahead if extractor else 0
+        self.step_s = extractor.step_s if isinstance(extractor, Lengthy) else 0.0
         self._extractor = extractor
         self._tell = tell
         self._rate = rate
@@ -114,7 +115,7 @@ class Extraction:
         if on == self._bypassed or self._extractor is None:
             return
         if on and not self._passing:
-            found = self._guarded(self._extractor, lambda extractor: extractor.flush())
+            found = self._guarded(self._extractor, self._last)
             if found is not None:  # it fades out
                 self._held = np.concatenate([self._no_rows(self._lead), found], axis=1)
         self._bypassed = on
@@ -145,7 +146,7 @@ class Extraction:
         return self._join(found, self.lookahead)
 
     def flush(self) -> Mixed:
-        mixed = self._rest()
+        mixed = self._remainder()
         self._position = self._lead = self._failures = 0
         self._bypassed = False
         self._held = self._no_rows(0)
@@ -155,12 +156,29 @@ class Extraction:
         self._aim()
         return mixed
 
+    def rest(self) -> Iterator[Mixed]:
+        """Yield what `flush` returns part by part, each a step of the extractor's."""
+        extractor, over = self._extractor, self._no_rows(0)
+        if isinstance(extractor, Lengthy) and not self._passing:
+            parts = extractor.rest()
+            while (found := self._guarded(extractor, lambda _: next(parts, over))) is not over:
+                if found is None:
+                    break
+                yield self._join(found, 0)
+        yield self.flush()
+
+    def _last(self, extractor: Extractor) -> Targets:
+        """What it still gives while it is turned off: all, or as much as one step brings."""
+        if not isinstance(extractor, Lengthy):
+            return extractor.flush()
+        return next((part for part in extractor.rest() if part.shape[1]), self._no_rows(0))
+
     @property
     def _passing(self) -> bool:
         """Whether the mixture passes through."""
         return self._bypassed or self._failures >= FAILURES
 
-    def _rest(self) -> Mixed:
+    def _remainder(self) -> Mixed:
         if self._extractor is None or self._passing:
             return self._pass(0)
         found = self._guarded(self._extractor, lambda extractor: extractor.flush())

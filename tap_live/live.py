@@ -26,7 +26,7 @@ from tap_live import __version__
 from tap_live.bus import EventBus, Subscription
 from tap_live.errors import NotPossibleError, StreamError, TapError
 from tap_live.events import AnyEvent, Bye, Caption, Device, Failed, Hello, StageStats, Stats, Warned
-from tap_live.extraction import Extraction, Mixed, Wanted
+from tap_live.extraction import FAILURES, Extraction, Mixed, Wanted
 from tap_live.follow import Follower
 from tap_live.late import caption_late
 from tap_live.metering import Metering
@@ -45,9 +45,9 @@ from tap_live.workload import Workload
 
 logger = logging.getLogger(__name__)
 
-RING_S = 4  # what extraction may be behind before samples are lost
+RING_S = 4  # what extraction may be behind, besides what its failures cost, before samples are lost
 HOP_MS = 16
-PATIENCE_S = 2.0  # for a hop, less than the ring holds
+PATIENCE_S = 2.0  # for a step, beyond what the extractor says that it may take
 STATS_S = 1.0
 
 
@@ -61,11 +61,13 @@ class Live:
         self.error: TapError | None = None  # why the stream ended before its time
         self._parts = parts
         self._rate = rate = parts.source.rate
-        self._ring = RingBuffer(RING_S * rate)
-        self._reader = self._read_from(0)
+        self._ring = RingBuffer(1)  # until it is known how much it must hold
         self._bus = EventBus(now=lambda: self._ring.end / rate)
         self.events = self._bus.subscribe()
         self._extraction = self._make_extraction()
+        self._patience_s = PATIENCE_S + self._extraction.step_s
+        self._ring = RingBuffer(self._must_hold())
+        self._reader = self._read_from(0)
         self._overload = Overload(rate)
         make_output = parts.make_output or (lambda rate, tell: NullOutput())
         self._output = make_output(rate, self._publish)
@@ -88,7 +90,7 @@ class Live:
         self._handed = 0  # samples that everybody has been given
         self._muted = False
         self._input_gone = False
-        self._worker = Worker("extraction", self._run, PATIENCE_S, self._replace)
+        self._worker = Worker("extraction", self._run, self._patience_s, self._replace)
         self._workload = Workload()
         self._hurried: int | None = None  # the extraction thread, if it has real time
         self._limit = math.inf if parts.seconds is None else parts.seconds * rate
@@ -139,6 +141,7 @@ class Live:
 
     def stop(self) -> None:
         """End the stream; what was captured is still captioned and kept. Any thread."""
+        self._limit = min(self._limit, self._ring.end)  # a source that goes on is not read on
         self._stopping = True
 
     def mute(self, on: bool) -> None:
@@ -194,6 +197,14 @@ class Live:
             return Extraction()
         return self._parts.make_extraction(self._rate, self._publish)
 
+    def _must_hold(self) -> int:
+        """Samples that the ring keeps: a failure takes extraction back to what was handed on.
+
+        That is its lookahead behind what it read; it may stand still until it stays off.
+        """
+        behind_s = RING_S + FAILURES * self._patience_s
+        return self._extraction.lookahead + math.ceil(behind_s * self._rate)
+
     def _read_from(self, position: int) -> Follower:
         block = self._rate * HOP_MS // 1000
         return Follower(self._ring, block=block, on_gap=self._lose, position=position)
@@ -203,9 +214,7 @@ class Live:
 
     def _read(self) -> int:
         """Where everybody has got to that a source which can wait should wait for."""
-        if self._transcription is None:
-            return self._reader.position
-        return min(self._reader.position, self._transcription.position)
+        return self._transcription.position if self._transcription else self._handed
 
     def _hear_of(self, event: Device | Warned) -> None:
         """On a thread of the source: what is heard fades out while the input is gone."""
@@ -260,14 +269,13 @@ class Live:
             if self._reader.position >= self._limit:
                 self.stop()
                 break
-        with self._worker.step():
-            mixed = self._extraction.flush()
-        self._hand_on(mixed)
+        for mixed in self._worker.steps(self._extraction.rest()):
+            self._hand_on(mixed)
 
     def _replace(self) -> None:
         """On the watch: let what stands still be; what nobody was given is read again."""
         give_back_real_time(self._hurried)
-        why = f"it gave no answer for {PATIENCE_S:.0f} s"
+        why = f"it gave no answer for {self._patience_s:.0f} s"
         self._extraction = self._make_extraction().after(self._extraction, self._handed, why)
         self._extraction.bypass(self._overload.resting)
         self._reader = self._read_from(self._handed)
@@ -322,7 +330,8 @@ class Live:
 
     def _lose(self, start: int, stop: int) -> None:
         self._lost += stop - start
-        text = f"extraction was over {RING_S} s late: {stop - start} samples are lost"
+        held_s = self._ring.capacity / self._rate
+        text = f"extraction was over {held_s:.0f} s late: {stop - start} samples are lost"
         begin, end = start / self._rate, stop / self._rate
         self._publish(Warned(code="samples-lost", text=text, start=begin, stop=end))
 

@@ -1,6 +1,6 @@
 """The shapes that everything on a stream has in common."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import numpy as np
@@ -81,6 +81,20 @@ class Sparing(Extractor, Protocol):
 
     def spare(self, names: frozenset[str]) -> None:
         """Give silence for these of its cues, soon, until told otherwise."""
+        ...
+
+
+@runtime_checkable
+class Lengthy(Extractor, Protocol):
+    """An extractor that may make `push` wait for seconds: it says so, and can end in steps."""
+
+    @property
+    def step_s(self) -> float:
+        """How long one step, a `push` or a part of `rest`, may take while all is well."""
+        ...
+
+    def rest(self) -> Iterator[Targets]:
+        """Yield what `flush` returns, at least one part, each a step; afterwards as new."""
         ...
 
 

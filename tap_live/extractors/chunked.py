@@ -9,7 +9,7 @@ comes out does not depend on how fast the machine is. If it is not there by then
                         │ fade │ hop │ ahead │ compute ─▶ given
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -28,6 +28,7 @@ HEADROOM = 1.25  # of the time that a context took, for those that take longer
 SHORTEST_S, LONGEST_S = 0.05, 5.0  # hops
 FASTEST_S = 0.25  # hop that is chosen by itself
 STEADY_S = 1.0
+SLOWER = 4.0  # than when it was warmed up may a context be, on a machine that is busy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +104,7 @@ class Plan:
 
 
 class ChunkedExtractor:
-    """An `Extractor` at any stream rate, around a network with a context; `Sparing`.
+    """An `Extractor` at any stream rate, around a network with a context; `Sparing`, `Lengthy`.
 
     `lookahead` is hop, fade, what a context hears beyond them, compute, and what resamplers
     withhold.
@@ -118,6 +119,7 @@ class ChunkedExtractor:
         self._network = network
         self._plan = (config or ChunkConfig()).for_engine(network.compute_s, network.samples / RATE)
         self._rate = rate
+        self.step_s = allowed(self._plan.hop / RATE, network.compute_s)
         self._inward, self._outward = StreamResampler(rate, RATE), Rows(RATE, rate)
         inward, outward = self._inward.lookahead, StreamResampler(RATE, rate).lookahead
         delay = self._plan.delay + Copy48.lookahead + outward
@@ -157,17 +159,25 @@ class ChunkedExtractor:
         return given
 
     def flush(self) -> Targets:
+        return np.concatenate(list(self.rest()), axis=1)
+
+    def rest(self) -> Iterator[Targets]:
+        """Yield what `flush` returns; no part waits for more than one context."""
         due, rest = self._taken - self._given, self._inward.flush()
         end = self._mixture.end + len(rest)
-        contexts = -(-end // self._plan.hop)
+        contexts, hop = -(-end // self._plan.hop), self._plan.hop
         until = self._end(contexts - 1) + Copy48.lookahead + self._plan.compute
         silence = np.zeros(until - end if contexts else 0, np.float32)
-        ready = self._advance(np.concatenate([rest, silence]))
-        ready = ready[:, : max(0, ready.shape[1] - (self._done - end))]
-        given = np.concatenate([self._outward.push(ready), self._outward.flush()], axis=1)
-        given = np.pad(given[:, :due], ((0, 0), (0, max(0, due - given.shape[1]))))
+        mixture = np.concatenate([rest, silence])
+        for start in range(0, len(mixture), hop):  # in which one context is due
+            ready = self._advance(mixture[start : start + hop])
+            ready = ready[:, : max(0, ready.shape[1] - max(0, self._done - end))]
+            given = self._outward.push(ready)[:, :due]
+            due -= given.shape[1]
+            yield given
+        given = self._outward.flush()[:, :due]
+        yield np.pad(given, ((0, 0), (0, due - given.shape[1])))
         self.restart()
-        return given
 
     def restart(self) -> None:
         """Forget the stream, not the cues; the next sample is the first.
@@ -236,6 +246,11 @@ class ChunkedExtractor:
         self._tails = found[:, self._plan.hop :]
         self._done += self._plan.hop
         return found[:, : self._plan.hop]
+
+
+def allowed(hop_s: float, compute_s: float) -> float:
+    """How long a context may take: its hop, or what one took and as much more as is excused."""
+    return max(hop_s, SLOWER * compute_s)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ A chunk is computed on a thread of its own and is due a fixed number of samples 
 if it is not there by then, `push` waits for it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tap_live.audio.resample import StreamResampler
-from tap_live.extractors.chunked import ChunkConfig
+from tap_live.extractors.chunked import ChunkConfig, allowed
 from tap_live.extractors.computing import Computing
 from tap_live.extractors.gentse_frames import MelStream
 from tap_live.extractors.gentse_network import POSITION, GenNetwork
@@ -36,7 +36,7 @@ Spoken: TypeAlias = dict[str, Audio]
 
 
 class GenExtractor:
-    """An `Extractor` of voices at any stream rate; `Remaking`."""
+    """An `Extractor` of voices at any stream rate; `Remaking`, `Lengthy`."""
 
     remakes = True
 
@@ -62,6 +62,7 @@ class GenExtractor:
         self._network, self._clips = network, clips or {}
         steps = network.steps if steps is None else steps
         self.plan = GenPlan.of(config or ChunkConfig(), network, steps)
+        self.step_s = allowed(self.plan.hop * POSITION / RATE, network.compute_s)
         own = network.form.rate
         self._inward, self._vocoder = StreamResampler(rate, RATE), StreamResampler(rate, own)
         self._outward = Rows(own, rate)
@@ -91,12 +92,17 @@ class GenExtractor:
         return given
 
     def flush(self) -> Targets:
-        due, parts = self._taken - self._given, [self._nothing()]
-        while self._taken and sum(part.shape[1] for part in parts) < due:
-            parts.append(self.push(np.zeros(self._piece, np.float32)))
-        found = np.concatenate(parts, axis=1)[:, :due]
+        return np.concatenate(list(self.rest()), axis=1)
+
+    def rest(self) -> Iterator[Targets]:
+        """Yield what `flush` returns; no part waits for more than one chunk."""
+        due = self._taken - self._given
+        while due > 0:
+            given = self.push(np.zeros(self._piece, np.float32))[:, :due]
+            due -= given.shape[1]
+            yield given
+        yield self._nothing()
         self.restart()
-        return found
 
     def restart(self) -> None:
         """Forget the stream, not the cues; the next sample is the first.

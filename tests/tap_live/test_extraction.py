@@ -214,6 +214,49 @@ def test_bypassed_the_mixture_passes_as_late_as_before_and_without_a_click(size)
     assert clicks(output) < clicks(TONE) + 0.5 * 0.5 * (1 - 37 / RAMP) + 0.01
 
 
+class Lengthy(Shares):
+    """Gives its rest in parts, of which the first has nothing yet."""
+
+    step_s = 3.0
+
+    def rest(self):
+        self.asked = 0
+        for part in [EMPTY, *np.split(self._waiting, [10, 20])]:
+            self.asked += 1
+            if self.broken and self.asked == 3:
+                raise RuntimeError(self.broken.pop())
+            yield self._rows(part)
+        self.restart()
+
+
+@pytest.mark.parametrize("broken", [[], ["the model broke"]])
+def test_the_rest_comes_part_by_part_and_all_of_it_whatever_fails(broken):
+    told = []
+    one = Extraction(Lengthy(), [target(0.5)], rest_gain=0.0, rate=RATE, tell=told.append)
+    assert one.step_s == 3.0
+    for _ in range(2):  # afterwards it is as new
+        pushed = one.push(AUDIO)
+        one._extractor.broken = list(broken)
+        parts = list(one.rest())
+        assert [len(part.mixture) for part in parts] == [0, 10, *([27] if broken else [10, 17, 0])]
+        output = np.concatenate([pushed.output, *[part.output for part in parts]])
+        mixture = np.concatenate([pushed.mixture, *[part.mixture for part in parts]])
+        np.testing.assert_array_equal(mixture, AUDIO)
+        heard = len(output) - (27 if broken else 0)
+        np.testing.assert_allclose(output[:heard], AUDIO[:heard] / 2, atol=1e-6)
+    assert [event.code for event in told] == ["extraction-restarted"] * 2 * len(broken)
+
+
+def test_turned_off_one_that_takes_long_is_asked_for_one_part_only():
+    one = Extraction(Lengthy(), [target(0.5)], rest_gain=0.0, rate=RATE)
+    one.push(TONE[:2000])
+    one.bypass(True)
+    assert one._extractor.asked == 2
+    output = np.concatenate([one.push(TONE[2000:]).output, one.flush().output])
+    assert clicks(output) < clicks(TONE) + 0.5 * 0.5 + 0.01
+    np.testing.assert_allclose(output[200:], TONE[2000 - 37 + 200 :], atol=1e-6)
+
+
 def test_bypassed_nothing_is_asked_of_the_extractor():
     one = extraction(target(0.5))
     one.bypass(True)

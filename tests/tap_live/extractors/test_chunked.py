@@ -205,3 +205,27 @@ def test_a_hop_that_leaves_no_time_is_said_and_one_that_does_is_not():
     assert "takes 1.00 s here" in told and "clapsep@1.25 or more" in told
     assert not ChunkConfig(hop_s=1.1).slow("clapsep", 1.0)
     assert not ChunkConfig().slow("clapsep", 9.0)
+
+
+def test_the_end_comes_context_by_context_and_is_what_a_flush_gives():
+    """So that whoever waits for it can tell slow from hung, with any time for a context."""
+    config, audio = ChunkConfig(hop_s=0.1, ahead_s=0.2, fade_s=0.01), noise(9000)
+    network = Scaling()
+    flushed = run(make(cue("a", 1), rate=48_000, config=config), audio, 500)
+    extractor = make(cue("a", 1), rate=48_000, config=config, network=network)
+    parts, found = [extractor.push(audio)], []
+    for part in extractor.rest():
+        found.append(len(network.heard))
+        parts.append(part)
+    np.testing.assert_array_equal(np.concatenate(parts, axis=1), flushed)
+    assert len(parts) > 3
+    assert max(np.diff(found)) == 1
+    np.testing.assert_array_equal(run(extractor, audio, 500), flushed)  # it is as new
+
+
+@pytest.mark.parametrize(("hop_s", "compute_s", "step_s"), [(0.4, 0.02, 0.4), (0.1, 0.5, 2.0)])
+def test_a_step_may_take_a_hop_or_some_times_what_was_measured(hop_s, compute_s, step_s):
+    extractor = make(
+        config=ChunkConfig(hop_s=hop_s, ahead_s=0.05), network=Scaling(RATE, compute_s)
+    )
+    assert extractor.step_s == pytest.approx(step_s)
