@@ -36,7 +36,7 @@ from tap_live.export.storing import bytes_of, files_of, save
 from tap_live.export.verify import verify
 from tap_live.models.cues import LOWEST, WIDTH, AudioCueEncoder, TextCueTable
 from tap_live.models.training.cue_files import CueEncoders
-from tap_live.models.training.sentences import PACKAGE
+from tap_live.models.training.present import MINILM_PACKAGE
 from tap_live.runtime import Engine, State, Tensors
 
 OPSET = 18
@@ -47,7 +47,7 @@ DATA = (
     "freesound), Scratch 1.4 media (CC BY-SA), Sonic Pi samples (CC0), FluidR3 renders (MIT), "
     "blanket, OpenSoundEffects, opsound, librosa and freedesktop sounds (CC0, CC BY, CC BY-SA)"
 )
-MINILM = f"all-MiniLM-L6-v2 ({PACKAGE}, PyPI), Apache-2.0"
+MINILM = f"all-MiniLM-L6-v2 ({MINILM_PACKAGE}, PyPI), Apache-2.0"
 
 AUDIO_CARD = """\
 # audio-cue

@@ -136,15 +136,20 @@ def open_subject(job: Job) -> Subject:
         option; what opening raises.
     """
     module = import_module(module_of(job.model))
-    taken = OPTIONS[job.model]
-    if other := sorted(job.options.keys() - taken):
-        raise ConfigError(f"{job.model} takes --option {', '.join(taken)}, found {other[0]!r}")
+    check_options(job)
     subject: Subject = module.open_subject(job)
     if job.precision not in subject.bounds.parity:
         raise ConfigError(
             f"wanted {job.model} in {', '.join(subject.bounds.parity)}, found {job.precision!r}"
         )
     return subject
+
+
+def check_options(job: Job) -> None:
+    """Raises: ConfigError if a model has no such option."""
+    taken = OPTIONS[job.model]
+    if other := sorted(job.options.keys() - taken):
+        raise ConfigError(f"{job.model} takes --option {', '.join(taken)}, found {other[0]!r}")
 
 
 def check_target(job: Job) -> None:

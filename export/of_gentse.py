@@ -19,6 +19,7 @@ from tap_live.export.exporters import Bounds, Job, Tell
 from tap_live.export.gentse import CONTEXT_S, NOT_MEASURED, RANGES, Content, Wanted, begin
 from tap_live.export.gentse_given import drawn_by, given_of, heard_by
 from tap_live.export.gentse_graphs import TorchStream
+from tap_live.export.given import vocoder_of
 from tap_live.export.precision import brained, calibrated, feeds_of, half, quantised
 from tap_live.export.storing import save
 from tap_live.export.verify import Compared, compare
@@ -41,20 +42,17 @@ def open_subject(job: Job) -> "GentseSubject":
     weights are none of this model.
     """
     options = job.options
-    if "vocoder" not in options:
-        raise ConfigError(
-            "the generative model speaks through a vocoder: add --option vocoder=FILE"
-        )
+    speaks = vocoder_of(job)
     wanted, figures = _wanted(job), _figures(job)
     try:
         whisper = whisper_folder(options.get("whisper", "tiny.en"), job.scratch, job.scratch)
-        net, vocoder = load(Path(job.checkpoint), whisper), open_vocoder(Path(options["vocoder"]))
+        net, vocoder = load(Path(job.checkpoint), whisper), open_vocoder(speaks)
         return GentseSubject(net, vocoder, begin(net, vocoder, wanted, job.command, figures))
     except (FileNotFoundError, ValueError) as error:  # they say what is amiss
         raise BundleError(str(error)) from error
     except Exception as error:  # torch and pickle raise what they like
         raise BundleError(
-            f"wanted best.pt of fit-gentse and a vocoder, {job.checkpoint} or {options['vocoder']} "
+            f"wanted best.pt of fit-gentse and a vocoder, {job.checkpoint} or {speaks} "
             f"is none ({type(error).__name__})"
         ) from error
 

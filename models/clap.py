@@ -13,13 +13,15 @@ Sources: Wu et al., arXiv:2211.06687; Chen et al., arXiv:2202.00874 (HTSAT).
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import ClapAudioConfig, ClapConfig, ClapModel
-from transformers.audio_utils import mel_filter_bank
-from transformers.models.clap.modeling_clap import ClapAudioEncoder
+
+if TYPE_CHECKING:  # it is imported when a network is built: that takes seconds
+    from transformers import ClapAudioConfig, ClapConfig, ClapModel
+    from transformers.models.clap.modeling_clap import ClapAudioEncoder
 
 RATE = 48_000  # Hz
 SAMPLES = 10 * RATE  # what it hears of a clip
@@ -57,7 +59,9 @@ class HtsatDims:
         stages = len(self.depths)
         return tuple(self.channels * 2 ** min(n, stages - 1) for n in range(stages + 1))
 
-    def config(self) -> ClapAudioConfig:
+    def config(self) -> "ClapAudioConfig":
+        from transformers import ClapAudioConfig
+
         return ClapAudioConfig(
             patch_embeds_hidden_size=self.channels,
             depths=list(self.depths),
@@ -76,6 +80,8 @@ class LogMel(nn.Module):
     window: Tensor
 
     def __init__(self) -> None:
+        from transformers.audio_utils import mel_filter_bank
+
         super().__init__()
         slaney = mel_filter_bank(
             _FFT // 2 + 1, BANDS, 50.0, 14_000.0, RATE, norm="slaney", mel_scale="slaney"
@@ -95,12 +101,14 @@ class LogMel(nn.Module):
 class Htsat(nn.Module):
     """The audio encoder."""
 
-    def __init__(self, encoder: ClapAudioEncoder) -> None:
+    def __init__(self, encoder: "ClapAudioEncoder") -> None:
         super().__init__()
         self.encoder = encoder
 
     @classmethod
     def of(cls, dims: HtsatDims) -> "Htsat":
+        from transformers.models.clap.modeling_clap import ClapAudioEncoder
+
         return cls(ClapAudioEncoder(dims.config()))  # type: ignore[no-untyped-call]
 
     def features(self, mel: Tensor) -> list[Tensor]:
@@ -121,7 +129,7 @@ class Htsat(nn.Module):
 class Clap(nn.Module):
     """Both encoders, frozen; embeddings are unit vectors, on the device of the weights."""
 
-    def __init__(self, model: ClapModel) -> None:
+    def __init__(self, model: "ClapModel") -> None:
         super().__init__()
         self.model = model.requires_grad_(False)
         model.eval()  # type: ignore[no-untyped-call]
@@ -154,8 +162,10 @@ class Clap(nn.Module):
         return F.normalize(projected, dim=-1)
 
 
-def base_config() -> ClapConfig:
+def base_config() -> "ClapConfig":
     """The configuration of LAION's CLAP with HTSAT-base and RoBERTa-base."""
+    from transformers import ClapConfig
+
     return ClapConfig(
         audio_config=HtsatDims().config().to_dict(),
         text_config={

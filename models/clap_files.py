@@ -7,18 +7,18 @@ import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from transformers import AutoTokenizer, ClapModel
 
 from .clap import TOKENS, Clap, base_config
+from .present import LAION, TOKENIZER, check_clap, check_file, check_tokenizer, without_tokenizer
 
-LAION = "music_audioset_epoch_15_esc_90.14.pt"
-TOKENIZER = "roberta-base"
+if TYPE_CHECKING:  # it is imported when a network is built: that takes seconds
+    from transformers import ClapModel
 
 _RENAMED = (  # in an audio encoder: as the authors say it, as transformers does
     (r"^bn0\.", "batch_norm."),
@@ -49,9 +49,11 @@ def open_clap(source: str | Path) -> Clap:
 
     Raises: FileNotFoundError if it is not there; ValueError naming every tensor amiss.
     """
-    source = Path(source)
+    check_clap(source := Path(source))
+    from transformers import ClapModel
+
     if source.is_dir():
-        return Clap(_of_folder(source))
+        return Clap(ClapModel.from_pretrained(source, local_files_only=True))
     state = read_state(source, f"CLAP's weights, {LAION} of lukewys/laion_clap")
     model = ClapModel(base_config())
     branch = model.audio_model.audio_encoder
@@ -70,15 +72,13 @@ def open_tokenizer(source: str | Path | None) -> Any:
 
     Raises: FileNotFoundError saying what is needed.
     """
+    check_tokenizer(source)
+    from transformers import AutoTokenizer
+
     try:
         return AutoTokenizer.from_pretrained(str(source or TOKENIZER), local_files_only=True)
     except (OSError, ValueError) as error:
-        raise FileNotFoundError(
-            f"wanted the tokenizer of {TOKENIZER}, found none in "
-            f"{source or 'the Hugging Face cache'}: put its tokenizer.json, or vocab.json and "
-            "merges.txt, with tokenizer_config.json, into a folder and name it, or run "
-            f"`hf download {TOKENIZER}` where there is a network"
-        ) from error
+        raise FileNotFoundError(without_tokenizer(source)) from error
 
 
 def tokens_of(tokenizer: Any, texts: list[str]) -> Tensor:
@@ -95,11 +95,7 @@ def read_state(file: Path, what: str) -> dict[str, Tensor]:
 
     Raises: FileNotFoundError saying what was wanted.
     """
-    if not file.is_file():
-        raise FileNotFoundError(
-            f"wanted {what}, found no file {file}: download it where there is a network, "
-            "and give its path"
-        )
+    check_file(file, what)
     content: Mapping[str, Any]
     if file.suffix == ".safetensors":
         content = load_file(file)
@@ -192,21 +188,13 @@ def _shape(value: Tensor) -> str:
     return "x".join(map(str, value.shape))
 
 
-def _of_folder(folder: Path) -> ClapModel:
-    if not (folder / "config.json").is_file():
-        raise FileNotFoundError(
-            f"wanted a Hugging Face folder of CLAP, found no config.json in {folder}"
-        )
-    return ClapModel.from_pretrained(folder, local_files_only=True)
-
-
-def _texts(model: ClapModel) -> dict[str, Tensor]:
+def _texts(model: "ClapModel") -> dict[str, Tensor]:
     """The text encoder's tensors by LAION's names."""
     state = model.text_model.state_dict()
     return _under("text_branch.", {n: v for n, v in state.items() if not _UNUSED.search(n)})
 
 
-def _projections(model: ClapModel) -> dict[str, Tensor]:
+def _projections(model: "ClapModel") -> dict[str, Tensor]:
     return {
         f"{side}_projection.{theirs}.{name}": value
         for side in ("audio", "text")

@@ -22,12 +22,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from scipy.signal import firwin
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers.models.clap.modeling_clap import ClapAudioLayer
 
-from .clap import BANDS, WIDTH, Clap, Htsat, HtsatDims, LogMel
+from .clap import BANDS, TOKENS, WIDTH, Clap, Htsat, HtsatDims, LogMel
 from .clap_files import (
     audio_names,
     authors_names,
@@ -38,6 +36,7 @@ from .clap_files import (
     tokens_of,
     within,
 )
+from .present import SEPARATOR, check_clap, check_file
 
 RATE = 32_000  # Hz
 SAMPLES = 10 * RATE
@@ -111,6 +110,8 @@ class Level(nn.Module):
     """One level of the U-Net: twice the resolution of the one below, then a block."""
 
     def __init__(self, dims: HtsatDims, channels: int, side: int, heads: int, up: bool) -> None:
+        from transformers.models.clap.modeling_clap import ClapAudioLayer
+
         super().__init__()
         self._side = side
         self.downsample = Expansion(2 * channels) if up else None  # the authors' name
@@ -185,6 +186,8 @@ class Separator(nn.Module):
     upsampling: Tensor
 
     def __init__(self, dims: Dims, branch: Htsat | None = None) -> None:
+        from scipy.signal import firwin
+
         super().__init__()
         self.dims = dims
         self.audio_branch = branch or Htsat.of(dims.htsat)
@@ -238,7 +241,12 @@ class CLAPSep(nn.Module):
         self._tokenizer_source = tokenizer
 
     def embed_tokens(self, ids: Tensor) -> Tensor:
-        """(B, 77) of RoBERTa's tokens, 1 where there is none -> (B, 512) unit vectors."""
+        """(B, 77) of RoBERTa's tokens, 1 where there is none -> (B, 512) unit vectors.
+
+        Raises: ValueError if they are of another number.
+        """
+        if ids.ndim != 2 or ids.shape[1] != TOKENS:
+            raise ValueError(f"wanted tokens (B, {TOKENS}), found {tuple(ids.shape)}")
         return self.clap.embed_tokens(ids)
 
     def embed_text(self, texts: list[str]) -> Tensor:
@@ -258,11 +266,15 @@ class CLAPSep(nn.Module):
             positive, negative: (B, 512) what is wanted and what is not; None: not said.
 
         Returns: (B, 320000), on the device of the weights.
-        Raises: ValueError if neither is given, or the mixture has another length.
+        Raises: ValueError if neither is given, or one of them has another shape.
         """
         wanted = self.separator.dims.samples
         if mixture.ndim != 2 or mixture.shape[1] != wanted:
             raise ValueError(f"wanted mixtures (B, {wanted}), found {tuple(mixture.shape)}")
+        rows = (len(mixture), self.separator.dims.cue)
+        for side in (positive, negative):
+            if side is not None and side.shape != rows:
+                raise ValueError(f"wanted cues {rows}, found {tuple(side.shape)}")
         cue, device = cue_pair(positive, negative), self.separator.window.device
         separated: Tensor = self.separator(mixture.to(device), cue.to(device))
         return separated
@@ -291,9 +303,9 @@ def load(checkpoint: str | Path, clap: str | Path, tokenizer: str | Path | None 
 
     Raises: FileNotFoundError saying what is needed; ValueError naming every tensor amiss.
     """
-    source = Path(checkpoint)
-    what = "CLAPSep's weights, best_model.ckpt of AisakaMikoto/CLAPSep"
-    state = {n: v for n, v in read_state(source, what).items() if not n.startswith(_BESIDE)}
+    check_file(source := Path(checkpoint), SEPARATOR)
+    check_clap(Path(clap))
+    state = {n: v for n, v in read_state(source, SEPARATOR).items() if not n.startswith(_BESIDE)}
     frozen = open_clap(clap)
     branch = authors_names(frozen.htsat.encoder.state_dict())
     base = {f"audio_branch.{name}": value for name, value in branch.items()}

@@ -10,6 +10,7 @@ import torch
 
 from .captions import others
 from .labels import Kinds
+from .present import check_language_model
 
 log = logging.getLogger(__name__)
 
@@ -42,12 +43,13 @@ def write_captions(
     Returns: how many there are; fewer, if the model repeats itself.
     Raises: FileNotFoundError if there is no model.
     """
+    model = _open(folder)  # before there is a file
     known = set(out.read_text(encoding="utf-8").splitlines()) if out.is_file() else set()
     out.parent.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed + len(known))
     rounds = 0
     with out.open("a", encoding="utf-8") as file:
-        for caption in _captions(folder, batch):
+        for caption in _captions(*model, batch):
             rounds += 1
             if len(known) >= count or rounds > 20 * count:
                 break
@@ -65,9 +67,8 @@ def usable(text: str) -> str:
     return "" if _ODD.search(line) or not WORDS[0] <= words <= WORDS[1] else line
 
 
-def _captions(folder: Path, batch: int) -> Iterator[str]:
+def _captions(tokenizer: Any, model: Any, batch: int) -> Iterator[str]:
     """For ever, beginning with every sound that we know of in turn."""
-    tokenizer, model = _open(folder)
     begins = [*(saying for saying in Kinds.open().sayings()), *others()]
     while True:
         for start in range(0, len(begins), batch):
@@ -88,13 +89,9 @@ def _captions(folder: Path, batch: int) -> Iterator[str]:
 
 
 def _open(folder: Path) -> tuple[Any, Any]:
+    check_language_model(folder)
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    if not (folder / "config.json").is_file():
-        raise FileNotFoundError(
-            f"wanted a language model as transformers saves it, found no config.json in {folder}: "
-            "download one where there is a network (`hf download NAME --local-dir FOLDER`)"
-        )
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, padding_side="left")
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token

@@ -19,6 +19,7 @@ from ..clap_files import tokens_of
 from .captions import caption_bank
 from .data import Clip, read_clips
 from .labels import Kinds
+from .present import check_captions
 from .sounds import CueBank, Vectors, name_of, usable
 from .store import load
 
@@ -86,10 +87,7 @@ def masked(mel: Tensor, rng: torch.Generator) -> Tensor:
 
 def read_captions(file: Path) -> list[str]:
     """Captions of a text file, one a line. Raises: FileNotFoundError, ValueError."""
-    if not file.is_file():
-        raise FileNotFoundError(
-            f"wanted captions, one a line, found no file {file}: `write-captions` makes one"
-        )
+    check_captions(file)
     lines = file.read_text(encoding="utf-8").splitlines()
     captions = dict.fromkeys(" ".join(line.split()) for line in lines)
     if not (found := [caption for caption in captions if caption]):

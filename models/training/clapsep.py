@@ -11,7 +11,7 @@ import copy
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,14 +21,13 @@ from ..clap import Clap, HtsatDims
 from ..clapsep import LORA_RANK, RATE, Dims, Fusion, Separator
 from ..losses import leakage, sdr, si_sdr
 from .batches import Batch, Mixtures
+from .choices import Scheme as Scheme
 from .clapsep_files import content_of
 from .config import RunConfig, Schedule
 from .course import Course
 from .runner import Place, Runner
 from .sound_mixing import HELD_OUT_RECIPE, SoundMixer, SoundRecipe
 from .sounds import SoundCorpus
-
-Scheme = Literal["paper", "unpaired"]
 
 REDUCED = Dims(
     htsat=HtsatDims(channels=32, depths=(2, 2, 2), heads=(2, 4, 8), side=128),

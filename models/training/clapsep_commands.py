@@ -1,33 +1,23 @@
-"""Commands of the full sound model: its cues, captions, training."""
+"""Commands of the full sound model: its cues, captions, training, figures.
+
+Each looks for what it was given before it imports PyTorch, so that what is missing is said at once.
+"""
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import torch
 import typer
 from rich.console import Console
 from rich.progress import Progress, track
 
-from ..clap_files import open_clap, open_tokenizer
-from ..clap_files import to_safetensors as convert
-from ..clapsep import Dims
-from .caption_writer import write_captions as write
-from .clap_cues import clap_bank, read_captions
-from .clapsep import (
-    RECIPES,
-    REDUCED,
-    Scheme,
-    SeparatorConfig,
-    SeparatorTrainer,
-    separation_course,
-)
-from .config import Schedule
-from .full_corpus import open_full_corpus
-from .runner import Place
-from .running import run
-from .sound_mixing import Condition
-from .sounds import CUES, CueBank
+from ..present import check_clap, check_file, check_separator, check_tokenizer
+from .choices import Condition, Model, Scheme
+from .present import CUES, check_captions, check_cues, check_encoders, check_language_model
+
+if TYPE_CHECKING:
+    from ..clapsep import Dims
+    from .sounds import CueBank
 
 
 def write_captions(
@@ -37,6 +27,9 @@ def write_captions(
     seed: Annotated[int, typer.Option()] = 0,
 ) -> None:
     """Let a local language model write captions, for training without paired text."""
+    check_language_model(model)
+    from .caption_writer import write_captions as write
+
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("captions", total=count)
@@ -49,6 +42,9 @@ def to_safetensors(
     out: Annotated[Path, typer.Argument(help="a .safetensors")],
 ) -> None:
     """Convert published weights once, so that no pickle is read again."""
+    check_file(file, "weights to convert")
+    from ..clap_files import to_safetensors as convert
+
     convert(file, out)
     typer.echo(f"{out}: {out.stat().st_size / 1e6:.0f} MB")
 
@@ -65,6 +61,16 @@ def clap_cues(
     threads: Annotated[int, typer.Option(help="CPU threads")] = 1,
 ) -> None:
     """Embed training clips and captions with CLAP, once."""
+    check_clap(clap)
+    check_tokenizer(tokenizer, "--tokenizer")
+    if captions:
+        check_captions(captions)
+    import torch
+
+    from ..clap_files import open_clap, open_tokenizer
+    from .clap_cues import clap_bank, read_captions
+    from .runner import Place
+
     torch.set_num_threads(threads)
     said = read_captions(captions) if captions else []
     words = open_tokenizer(tokenizer)
@@ -111,8 +117,8 @@ def fit_clapsep(
     frozen: Annotated[bool, typer.Option(help="ablation: the encoder stays CLAP's")] = False,
     patience: Annotated[
         int, typer.Option(help="checks without a better one until the rate falls")
-    ] = SeparatorConfig.patience,
-    fall: Annotated[float, typer.Option(help="to what share")] = SeparatorConfig.fall,
+    ] = 5,
+    fall: Annotated[float, typer.Option(help="to what share")] = 0.3,
     cache: Annotated[Path, typer.Option(help="decoded audio")] = Path("runs/cache"),
     minutes: Annotated[float, typer.Option(help="training time, all sessions together")] = 1e9,
     steps: Annotated[int, typer.Option()] = 1_000_000,
@@ -125,13 +131,27 @@ def fit_clapsep(
     check_s: Annotated[float, typer.Option(help="seconds between evaluations")] = 240.0,
 ) -> None:
     """Train, or go on training, the full sound model; `torchrun` for several GPUs."""
-    torch.set_num_threads(threads)
     if reduced == (clap is not None):
         raise typer.BadParameter("give --clap, which the full model begins as, or --reduced")
     if frozen and (reduced or lora):
         raise typer.BadParameter("--frozen goes with --clap, without --lora")
+    maker = "fit-cues" if reduced else "clap-cues"
+    check_cues(cues := cues or data / CUES, maker)
+    if clap:
+        check_clap(clap)
+    import torch
+
+    from ..clap_files import open_clap
+    from ..clapsep import Dims
+    from .clapsep import RECIPES, REDUCED, SeparatorConfig, SeparatorTrainer, separation_course
+    from .config import Schedule
+    from .full_corpus import open_full_corpus
+    from .runner import Place
+    from .running import run
+
+    torch.set_num_threads(threads)
     dims = REDUCED if reduced else Dims()
-    bank = _bank(cues or data / CUES, dims, "fit-cues" if reduced else "clap-cues")
+    bank = _bank(cues, dims, maker)
     begins = open_clap(clap) if clap else None
     place, plain = Place.find(), RECIPES[scheme]
     recipe = replace(
@@ -155,8 +175,10 @@ def fit_clapsep(
     run(trainer)
 
 
-def _bank(file: Path, dims: Dims, maker: str) -> CueBank:
+def _bank(file: Path, dims: "Dims", maker: str) -> "CueBank":
     """Cues that fit a network. Raises: FileNotFoundError, ValueError naming what makes them."""
+    from .sounds import CueBank
+
     bank = CueBank.open(file, maker)
     if bank.width != dims.cue:
         raise ValueError(
@@ -164,3 +186,69 @@ def _bank(file: Path, dims: Dims, maker: str) -> CueBank:
             f"`{maker}`"
         )
     return bank
+
+
+def evaluate_csv(
+    pairs: Annotated[Path, typer.Argument(help="CSV: target,caption,noise,caption")],
+    audio: Annotated[Path, typer.Argument(help="folder that its files are named from")],
+    weights: Annotated[Path, typer.Argument(help="best_model.ckpt, or a best.pt made here")],
+    model: Annotated[Model, typer.Option(help="clapsep or compact")] = "clapsep",
+    clap: Annotated[Path | None, typer.Option(help="clapsep: LAION's .pt, or a folder")] = None,
+    tokenizer: Annotated[Path | None, typer.Option(help="clapsep: folder of RoBERTa's")] = None,
+    cues: Annotated[
+        Path | None, typer.Option(help="compact and reduced ones: folder of `fit-cues`")
+    ] = None,
+    ratio_db: Annotated[float, typer.Option(help="target over noise")] = 0.0,
+    seconds: Annotated[float, typer.Option(help="length of a mixture")] = 10.0,
+    threads: Annotated[int, typer.Option(help="CPU threads")] = 1,
+    out: Annotated[Path | None, typer.Option(help="file for the table")] = None,
+    rows: Annotated[Path | None, typer.Option(help="file for each mixture's gains, JSON")] = None,
+) -> None:
+    """Measure a sound model on a benchmark's list; prints a Markdown table.
+
+    Stopped with Ctrl-C it tells what was measured by then. It runs on a GPU where there is one.
+    """
+    check_file(pairs, "a list of mixtures, .csv", "docs/clapsep.md says what is in it")
+    if model == "clapsep":
+        _check_full(weights, clap, tokenizer, cues)
+    elif cues is None:
+        raise typer.BadParameter("a compact network is asked with --cues, the folder of `fit-cues`")
+    else:
+        check_encoders(cues)
+    import torch
+
+    from ..clapsep import RATE
+    from .clapsep_evaluate import asked_of, write_table
+    from .pair_lists import read_pairs
+
+    torch.set_num_threads(threads)
+    listed = read_pairs(pairs, audio)
+    asked = asked_of(model, weights, clap, tokenizer, cues)
+    write_table(asked, listed, round(seconds * RATE), ratio_db, out, rows)
+
+
+def lookahead(
+    weights: Annotated[Path, typer.Argument(help="best_model.ckpt, or a best.pt made here")],
+    lists: Annotated[Path, typer.Argument(help="folder of lists with their render.py")],
+    out: Annotated[Path, typer.Argument(help="the plot, .svg")],
+    clap: Annotated[Path | None, typer.Option(help="LAION's .pt, or a folder")] = None,
+    tokenizer: Annotated[Path | None, typer.Option(help="folder of RoBERTa's")] = None,
+    cues: Annotated[Path | None, typer.Option(help="reduced ones: folder of `fit-cues`")] = None,
+    name: Annotated[str, typer.Option(help="of the list")] = "sound_2mix",
+    count: Annotated[int, typer.Option(help="mixtures")] = 30,
+    hop_s: Annotated[float, typer.Option(help="what a context gives, in seconds")] = 0.5,
+) -> None:
+    """Draw quality against how much a context hears beyond what it gives."""
+    _check_full(weights, clap, tokenizer, cues)
+    from .lookahead import draw_lookahead
+
+    draw_lookahead(weights, lists, out, clap, tokenizer, cues, name, count, hop_s)
+
+
+def _check_full(
+    weights: Path, clap: Path | None, tokenizer: Path | None, cues: Path | None
+) -> None:
+    """Raises: FileNotFoundError, ValueError if `open_full` would."""
+    check_separator(weights, clap, tokenizer, ("--clap", "--tokenizer"))
+    if clap is None and cues is not None:
+        check_encoders(cues)

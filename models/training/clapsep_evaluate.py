@@ -6,7 +6,6 @@ both; measured are SDRi and SI-SDRi, their means and deviations.
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
 
 import torch
 import typer
@@ -15,15 +14,14 @@ from rich.progress import track
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..clapsep import RATE, Separator
+from ..clapsep import Separator
 from .checkpoint import load as load_checkpoint
 from .checkpoint import open_network
+from .choices import Model
 from .clapsep_files import open_full, open_separator
 from .cue_files import CueEncoders
-from .pair_lists import Asked, Gain, Pair, measure_pairs, read_pairs, table
+from .pair_lists import Asked, Gain, Pair, measure_pairs, table
 from .sound_evaluate import Encoders, SoundMeter
-
-Model = Literal["clapsep", "compact"]
 
 
 class SeparatorMeter(SoundMeter):
@@ -67,32 +65,6 @@ def separate_long(net: Separator, mixture: Tensor, cues: Tensor) -> Tensor:
     return (total / weight)[:, :length].to(came_from)
 
 
-def evaluate_csv(
-    pairs: Annotated[Path, typer.Argument(help="CSV: target,caption,noise,caption")],
-    audio: Annotated[Path, typer.Argument(help="folder that its files are named from")],
-    weights: Annotated[Path, typer.Argument(help="best_model.ckpt, or a best.pt made here")],
-    model: Annotated[Model, typer.Option(help="clapsep or compact")] = "clapsep",
-    clap: Annotated[Path | None, typer.Option(help="clapsep: LAION's .pt, or a folder")] = None,
-    tokenizer: Annotated[Path | None, typer.Option(help="clapsep: folder of RoBERTa's")] = None,
-    cues: Annotated[
-        Path | None, typer.Option(help="compact and reduced ones: folder of `fit-cues`")
-    ] = None,
-    ratio_db: Annotated[float, typer.Option(help="target over noise")] = 0.0,
-    seconds: Annotated[float, typer.Option(help="length of a mixture")] = 10.0,
-    threads: Annotated[int, typer.Option(help="CPU threads")] = 1,
-    out: Annotated[Path | None, typer.Option(help="file for the table")] = None,
-    rows: Annotated[Path | None, typer.Option(help="file for each mixture's gains, JSON")] = None,
-) -> None:
-    """Measure a sound model on a benchmark's list; prints a Markdown table.
-
-    Stopped with Ctrl-C it tells what was measured by then. It runs on a GPU where there is one.
-    """
-    torch.set_num_threads(threads)
-    listed = read_pairs(pairs, audio)
-    asked = _asked(model, weights, clap, tokenizer, cues)
-    write_table(asked, listed, round(seconds * RATE), ratio_db, out, rows)
-
-
 def write_table(
     asked: Asked,
     pairs: list[Pair],
@@ -122,13 +94,14 @@ def write_table(
                 out.write_text(text + "\n", encoding="utf-8")
 
 
-def _asked(
+def asked_of(
     model: Model, weights: Path, clap: Path | None, tokenizer: Path | None, cues: Path | None
 ) -> Asked:
+    """Open a model and what makes its cues. Raises: FileNotFoundError, ValueError."""
     if model == "clapsep":
         net, encoders = open_full(weights, clap, tokenizer, cues)
         return Asked(lambda mixture, pair: separate_long(net, mixture, pair), encoders.of_text)
     if cues is None:
-        raise typer.BadParameter("a compact network is asked with --cues, the folder of `fit-cues`")
+        raise ValueError("a compact network is asked with --cues, the folder of `fit-cues`")
     compact = CueEncoders.open(cues)
     return Asked(SoundMeter(open_network(weights), compact).extract, compact.of_text)

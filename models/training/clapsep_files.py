@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..clap import HtsatDims
 from ..clapsep import CLAPSep, Dims, Separator, fill, load, state_of
+from ..present import without_clap
 from . import checkpoint
 from .cue_files import CueEncoders
 from .runner import Place
@@ -27,10 +28,7 @@ def open_separator(file: Path) -> Separator:
     """Build the separator of a best.pt. Raises: ValueError if it is another network's."""
     content = checkpoint.load(file)
     if "htsat" not in content.get("dims", {}):
-        raise ValueError(
-            f"wanted a separator's best.pt, found none in {file}; the authors' best_model.ckpt "
-            "goes with --clap"
-        )
+        raise ValueError(without_clap(file))
     separator = Separator(dims_of(content["dims"]))
     fill(separator, content["weights"], file)
     return separator.eval().requires_grad_(False)

@@ -1,61 +1,42 @@
-"""The training commands; `torchrun -m tap_live.models.training fit ...` uses several processes."""
+"""The training commands; `torchrun -m tap_live.models.training fit ...` uses several processes.
+
+Each looks for what it was given before it imports PyTorch, which takes seconds.
+"""
 
 import json
 import logging
 import re
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
-import torch
 import typer
 
-from ..compact import Dims
-from ..cues import RATE, WIDTH
-from ..speaker import SpeakerEncoder
-from .checkpoint import load, open_network, write_half
-from .clapsep_commands import clap_cues, fit_clapsep, to_safetensors, write_captions
-from .clapsep_evaluate import evaluate_csv, sound_meter
-from .config import Schedule, TrainConfig
-from .corpus import open_corpus, voice_course
-from .cue_commands import fit_cues
-from .cue_files import CueEncoders
-from .evaluate import (
-    HEADING,
-    NAMES_HEADING,
-    Case,
-    VoiceMeter,
-    by_name,
-    dnsmos,
-    measure_list,
-    open_render,
-    summarise,
+from ..present import check_file
+from .choices import Condition, Trained
+from .clapsep_commands import (
+    clap_cues,
+    evaluate_csv,
+    fit_clapsep,
+    lookahead,
+    to_safetensors,
+    write_captions,
 )
+from .cue_commands import fit_cues
 from .gentse_commands import fit_gentse, fit_vocoder
-from .lookahead import lookahead
-from .mixing import Recipe
-from .pack import CUES_SHARE, MIB, add_cues, folder_size
-from .pack import pack as write_pack
-from .plot import bars, curves
-from .prompt_commands import PromptFiles, prompt_schedule, prompt_trainer
-from .prompt_files import whisper_folder
-from .prompt_mixing import MIXING, PromptRecipe
-from .prompt_pack import pack_prompts
-from .prompts import PromptConfig
-from .runner import Place
-from .running import run
-from .sound_evaluate import measure_sounds
-from .sound_mixing import Condition, SoundRecipe, sound_course
-from .sound_pack import pack_sounds
-from .sounds import BANDS, CUES, open_sound_corpus
-from .trainer import Trainer
+from .present import CUES, check_cues, check_encoders
+from .whisper_files import check_whisper, whisper_folder
+
+if TYPE_CHECKING:
+    from .evaluate import Case
 
 DEFAULT_LISTS = {
     "voice": "voice_2mix,voice_noisy,voice_partial,voice_absent",
     "sound": "sound_2mix,sound_absent",
 }
 
-Trained = Literal["voice", "sound", "prompts"]
+SPEAKER = "speaker.safetensors"  # of a pack
+RESEMBLYZER = ("Resemblyzer's pretrained.pt", "give it with --speaker")
 
 CURVES = {
     "gain_db": "held-out gain, dB",
@@ -103,7 +84,7 @@ def fit(
     condition: Annotated[Condition, typer.Option(help="sound: what asks for a clip")] = "retrieved",
     audio_rate: Annotated[
         int, typer.Option(help="sound: Hz of the mixtures; at 16000 it hears up to 8 kHz, sooner")
-    ] = RATE,
+    ] = 32_000,
     cache: Annotated[Path, typer.Option(help="decoded audio and embeddings")] = Path("runs/cache"),
     start: Annotated[Path | None, typer.Option(help="best.pt to begin with")] = None,
     minutes: Annotated[float, typer.Option(help="training time, all sessions together")] = 1e9,
@@ -111,13 +92,13 @@ def fit(
     batch: Annotated[int, typer.Option(help="mixtures a process and step")] = 8,
     rate: Annotated[float, typer.Option(help="learning rate")] = 1e-3,
     seconds: Annotated[float, typer.Option(help="length of a mixture")] = 2.5,
-    ramp: Annotated[int, typer.Option(help="examples until mixtures are hard")] = Recipe.ramp,
+    ramp: Annotated[int, typer.Option(help="examples until mixtures are hard")] = 20_000,
     absent: Annotated[
         float, typer.Option(help="weight of a decibel let through where the target is absent")
-    ] = TrainConfig.absent,
-    band_width: Annotated[int, typer.Option()] = Dims.band_width,
-    full_width: Annotated[int, typer.Option()] = Dims.full_width,
-    blocks: Annotated[int, typer.Option()] = Dims.blocks,
+    ] = 0.5,
+    band_width: Annotated[int, typer.Option()] = 48,
+    full_width: Annotated[int, typer.Option()] = 128,
+    blocks: Annotated[int, typer.Option()] = 3,
     seed: Annotated[int, typer.Option()] = 0,
     workers: Annotated[int, typer.Option(help="processes that mix; 0 mixes in line")] = 0,
     threads: Annotated[int, typer.Option(help="CPU threads of a process")] = 1,
@@ -126,6 +107,29 @@ def fit(
     compile: Annotated[bool, typer.Option(help="torch.compile")] = False,
 ) -> None:
     """Train, or go on training, an extractor of voices or of sounds, or prompts for Whisper."""
+    if kind == "sound":
+        check_cues(cues or data / CUES)
+    else:
+        check_file(speaker := speaker or data / SPEAKER, *RESEMBLYZER)
+    if kind == "prompts":
+        check_whisper(whisper, data, cache)
+    import torch
+
+    from ..compact import Dims
+    from ..cues import WIDTH
+    from ..speaker import SpeakerEncoder
+    from .config import Schedule, TrainConfig
+    from .corpus import open_corpus, voice_course
+    from .mixing import Recipe
+    from .prompt_commands import PromptFiles, prompt_schedule, prompt_trainer
+    from .prompt_mixing import MIXING, PromptRecipe
+    from .prompts import PromptConfig
+    from .runner import Place
+    from .running import run
+    from .sound_mixing import SoundRecipe, sound_course
+    from .sounds import BANDS, open_sound_corpus
+    from .trainer import Trainer
+
     torch.set_num_threads(threads)
     place = Place.find()
     if kind == "prompts":
@@ -136,7 +140,7 @@ def fit(
         )  # fmt: skip
         prompts = prompt_trainer(
             PromptFiles(data, cache, whisper, labels),
-            SpeakerEncoder.open(speaker or data / "speaker.safetensors"),
+            SpeakerEncoder.open(speaker or data / SPEAKER),
             prompting,
             PromptRecipe(group=batch * place.processes, mixing=replace(MIXING, ramp=ramp)),
             out,
@@ -154,7 +158,7 @@ def fit(
         recipe = SoundRecipe(seconds=seconds, ramp=ramp, condition=condition)
         course = sound_course(*sounds, recipe, seed)
     else:
-        encoder = SpeakerEncoder.open(speaker or data / "speaker.safetensors")
+        encoder = SpeakerEncoder.open(speaker or data / SPEAKER)
         corpus = open_corpus(data, encoder.to(place.device), cache)
         course = voice_course(corpus, Recipe(seconds=seconds, ramp=ramp), seed)
     config = TrainConfig(
@@ -184,6 +188,31 @@ def evaluate(
     out: Annotated[Path | None, typer.Option(help="folder for the table, cases and plots")] = None,
 ) -> None:
     """Measure an extractor on lists of mixtures; prints a Markdown table."""
+    check_file(weights, "best.pt, or a .safetensors", "give those of a run of `fit`")
+    if cues is not None:
+        check_encoders(cues)
+    elif speaker is not None:
+        check_file(speaker, *RESEMBLYZER)
+    else:
+        raise typer.BadParameter("give --speaker for a voice extractor, --cues for one of sounds")
+    import torch
+
+    from ..speaker import SpeakerEncoder
+    from .checkpoint import open_network
+    from .clapsep_evaluate import sound_meter
+    from .cue_files import CueEncoders
+    from .evaluate import (
+        HEADING,
+        NAMES_HEADING,
+        VoiceMeter,
+        by_name,
+        dnsmos,
+        measure_list,
+        open_render,
+        summarise,
+    )
+    from .sound_evaluate import measure_sounds
+
     torch.set_num_threads(1)
     render = open_render(lists)
     cases: dict[str, list[Case]] = {}
@@ -191,14 +220,13 @@ def evaluate(
         sounds = sound_meter(weights, CueEncoders.open(cues))
         for name in (names or DEFAULT_LISTS["sound"]).split(","):
             cases |= measure_sounds(sounds, render, name)
-    elif speaker is not None:
+    else:
+        assert speaker is not None
         voices = VoiceMeter(
             open_network(weights), SpeakerEncoder.open(speaker), dnsmos if mos else None
         )
         for name in (names or DEFAULT_LISTS["voice"]).split(","):
             cases[name] = list(measure_list(voices, render, name))
-    else:
-        raise typer.BadParameter("give --speaker for a voice extractor, --cues for one of sounds")
     table = [HEADING] + [line for name, its in cases.items() for line in summarise(name, its)]
     typer.echo("\n".join(table))
     if out is not None:
@@ -210,7 +238,9 @@ def evaluate(
         _write_cases(cases, out)
 
 
-def _write_cases(cases: dict[str, list[Case]], out: Path) -> None:
+def _write_cases(cases: "dict[str, list[Case]]", out: Path) -> None:
+    from .plot import bars
+
     rows = [json.dumps({"list": name, **asdict(case)}) for name in cases for case in cases[name]]
     (out / "cases.jsonl").write_text("\n".join(rows) + "\n")
     for name, its in cases.items():
@@ -231,6 +261,8 @@ def curve(
     out: Annotated[Path | None, typer.Option(help="default: curve.svg in that folder")] = None,
 ) -> None:
     """Draw how a run went, from its log.jsonl."""
+    from .plot import curves
+
     rows = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     lines = {name: [row[key] for row in rows] for key, name in CURVES.items() if key in rows[0]}
     drawing = curves(run.name, "step", [row["step"] for row in rows], lines)
@@ -243,6 +275,9 @@ def half(
     out: Annotated[Path, typer.Argument(help="a .safetensors; its .json lies beside")],
 ) -> None:
     """Write a checkpoint's weights in fp16, with dims and held-out figures beside them."""
+    check_file(weights, "best.pt", "give that of a run of `fit`")
+    from .checkpoint import load, open_network, write_half
+
     write_half(open_network(weights), out, {"figures": load(weights)["figures"]})
 
 
@@ -266,13 +301,28 @@ def pack(
     embed: Annotated[bool, typer.Option(help="add the embeddings of enrolments")] = True,
 ) -> None:
     """Gather what training needs into a small folder, to train elsewhere from it alone."""
+    if kind == "sound":
+        check_cues(cues or data / CUES)
+    elif speaker is None:
+        raise typer.BadParameter("give --speaker to pack voices")
+    else:
+        check_file(speaker, *RESEMBLYZER)
+    if kind == "prompts":
+        check_whisper(whisper, data, cache)
+    import torch
+
+    from ..speaker import SpeakerEncoder
+    from .pack import CUES_SHARE, MIB, add_cues, folder_size
+    from .pack import pack as write_pack
+    from .prompt_pack import pack_prompts
+    from .sound_pack import pack_sounds
+
     limit = mib * MIB
     if kind == "sound":
         pack_sounds(data, cues or data / CUES, out, int(limit))
         typer.echo(f"{folder_size(out) / MIB:.1f} MiB in {out}")
         return
-    if speaker is None:
-        raise typer.BadParameter("give --speaker to pack voices")
+    assert speaker is not None
     encoder = SpeakerEncoder.open(speaker)
     if kind == "prompts":
         torch.set_num_threads(1)

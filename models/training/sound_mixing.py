@@ -6,17 +6,16 @@ bank (sounds.py), and that caption's cue, with noise, asks for the clip.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .augment import Audio, at_level, change_speed, fit, random_channel, reverberate
+from .choices import Condition as Condition
 from .course import Course, Example
 from .sounds import SoundCorpus
 from .voices import Surroundings
 
-Condition = Literal["retrieved", "audio", "label", "line", "paired", "kind"]
 FEWEST = 3  # kinds: two that sound and one that is absent
 SILENT = 1e-4  # RMS
 

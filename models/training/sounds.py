@@ -21,12 +21,13 @@ from ..compact import BANDS_16K
 from ..cues import RATE
 from .data import Clip, read_clips
 from .labels import Kind, Kinds
+from .present import CUES as CUES
+from .present import check_cues
 from .store import AudioStore
 from .voices import Surroundings
 
 SHORTEST_S = 0.1
 HELD_OUT = 12  # one clip of so many is not learned from, by a hash of its name
-CUES = Path("cues/sound.npz")  # in a corpus
 # Bins of 31.25 Hz up to 16 kHz.
 BANDS_32K = ((4, 8), (8, 6), (16, 5), (32, 3), (64, 4))
 BANDS = {16_000: BANDS_16K, RATE: BANDS_32K}  # by the rate of the mixtures, Hz
@@ -55,11 +56,8 @@ class CueBank:
     @classmethod
     def open(cls, file: Path, maker: str = "fit-cues") -> "CueBank":
         """Raises: FileNotFoundError if there is none, ValueError; both name the `maker`."""
-        if not file.is_file():
-            raise FileNotFoundError(f"wanted cues of sounds in {file}: make them with `{maker}`")
+        check_cues(file, maker)
         with np.load(file) as saved:
-            if "told" not in saved:
-                raise ValueError(f"{file} is of an earlier version: make it again with `{maker}`")
             return cls(
                 files=saved["files"].tolist(),
                 clips=saved["clips"].astype(np.float32),

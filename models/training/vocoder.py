@@ -37,6 +37,8 @@ SMALL = VocosDims(SHORT)
 PUBLIC = VocoderDims()
 """HiFi-GAN's V1, as the public universal checkpoint."""
 
+SIZES: dict[str, AnyDims] = {"small": SMALL, "public": PUBLIC}
+
 log = logging.getLogger(__name__)
 
 JUDGES, JUDGES_BEFORE = "judges.pt", "judges-before.pt"

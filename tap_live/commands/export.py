@@ -17,7 +17,7 @@ from rich.table import Table
 from tap_live.commands.captioning import progress_bar
 from tap_live.commands.options import Json
 from tap_live.commands.warning import warn
-from tap_live.errors import BundleError, ConfigError, RuntimeMissingError
+from tap_live.errors import ConfigError, RuntimeMissingError
 from tap_live.events import Progress as Told
 from tap_live.events import encode
 from tap_live.export.exporters import (
@@ -76,7 +76,10 @@ def export(
         options=dict(_pair(one) for one in option or ()),
         threads=threads,
     )
-    _check_files(job)
+    _check_installed()
+    from tap_live.export.given import check_given
+
+    check_given(job)
     make = _maker()
     with _told_in_json() if json else progress_bar() as tell:
         report = make(job, tell)
@@ -90,20 +93,7 @@ def export(
         raise typer.Exit(1)
 
 
-def _check_files(job: Job) -> None:
-    """Say what CLAPSep lacks before PyTorch is imported, which takes seconds."""
-    if job.model != "clapsep":
-        return
-    given = {"checkpoint": job.checkpoint, **job.options}
-    for name in ("checkpoint", *OPTIONS["clapsep"]):
-        if (path := given.get(name)) and not Path(path).exists():
-            raise BundleError(
-                f"wanted the {name} of clapsep, found nothing at '{path}': docs/clapsep.md says "
-                "where to download it"
-            )
-
-
-def _maker() -> "Callable[[Job, Tell], Report]":
+def _check_installed() -> None:
     """Raises: RuntimeMissingError naming the extra to install."""
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
@@ -111,6 +101,9 @@ def _maker() -> "Callable[[Job, Tell], Report]":
             f"exporting wants PyTorch and ONNX, {', '.join(missing)} not found: "
             "pip install 'tap-live[export]'"
         )
+
+
+def _maker() -> "Callable[[Job, Tell], Report]":
     from tap_live.export.making import make
 
     return make

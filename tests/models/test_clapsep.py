@@ -185,6 +185,7 @@ def test_a_tensor_of_no_part_is_named_too(
     state["decodr_model.film.norm.weight"] = state.pop("decoder_model.film.norm.weight")
     state["stft.conv_real.weight"] = torch.ones(1)  # computed: not looked at
     torch.save(state, tmp_path / "best_model.ckpt")
+    (tmp_path / "clap.pt").touch()
     theirs = SimpleNamespace(htsat=small.audio_branch)
     monkeypatch.setattr(clapsep, "open_clap", lambda path: theirs)
     monkeypatch.setattr(clapsep, "Dims", lambda: SMALL)
@@ -226,3 +227,15 @@ def test_a_mixture_of_another_length_is_refused(small: Separator) -> None:
     net = CLAPSep(small, text_encoder)
     with pytest.raises(ValueError, match=r"wanted mixtures \(B, 80000\), found \(1, 320000\)"):
         net.separate(torch.zeros(1, 320000), torch.ones(1, 6), None)
+
+
+def test_cues_of_another_width_and_tokens_of_another_number_are_refused(
+    small: Separator,
+) -> None:
+    text_encoder: Any = torch.nn.Identity()  # never asked
+    net, (samples, width) = CLAPSep(small, text_encoder), (SMALL.samples, SMALL.cue)
+    told = rf"wanted cues \(1, {width}\), found \(1, {width + 1}\)"
+    with pytest.raises(ValueError, match=told):
+        net.separate(torch.zeros(1, samples), None, torch.ones(1, width + 1))
+    with pytest.raises(ValueError, match=r"wanted tokens \(B, 77\), found \(1, 80\)"):
+        net.embed_tokens(torch.ones(1, 80, dtype=torch.long))

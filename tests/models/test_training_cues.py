@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from typer.testing import CliRunner
 
 from tap_live.models.cues import WIDTH, AudioCueEncoder, AudioDims, windows
-from tap_live.models.training import cue_commands, text_cue
+from tap_live.models.training import cue_fitting, text_cue
 from tap_live.models.training.audio_cue import cue_loss, draw, embed_all, open_sounds, train
 from tap_live.models.training.commands import app
 from tap_live.models.training.cue_files import CueEncoders
@@ -129,9 +129,10 @@ def test_retrieval_counts_what_is_found() -> None:
 def test_the_command_makes_encoders_and_cues_that_open_again(
     sounds_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cue_commands, "SentenceEncoder", FakeTeacher)
-    monkeypatch.setattr(cue_commands, "train", partial(train, dims=SMALL))
+    monkeypatch.setattr(cue_fitting, "SentenceEncoder", FakeTeacher)
+    monkeypatch.setattr(cue_fitting, "train", partial(train, dims=SMALL))
     monkeypatch.setattr(text_cue, "PHRASES", 10)
+    (tmp_path / "config.json").touch()  # the teacher's
     out = tmp_path / "cues"
     arguments = ["fit-cues", str(sounds_folder), str(out), "--minilm", str(tmp_path)]
     arguments += ["--cache", str(tmp_path / "cache"), "--epochs", "1"]

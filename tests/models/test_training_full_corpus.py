@@ -9,7 +9,7 @@ import soundfile as sf
 import torch
 
 from tap_live.models.clap import Clap, LogMel
-from tap_live.models.training import clapsep_commands
+from tap_live.models.training import full_corpus
 from tap_live.models.training.clap_cues import clap_bank
 from tap_live.models.training.clapsep import RECIPES
 from tap_live.models.training.commands import app
@@ -150,8 +150,8 @@ def test_without_spec_augment_parts_of_a_short_clip_are_alike(captioned: Path, c
     [
         (["--reduced"], "make them with `fit-cues`"),
         (["--reduced", "--cues", "narrow.npz"], "wanted cues of 128 numbers, found 8"),
-        (["--clap", "none.pt"], "make them with `clap-cues`"),
-        (["--clap", "none.pt", "--cues", "narrow.npz"], "wanted cues of 512 numbers, found 8"),
+        (["--clap", "clap.pt"], "make them with `clap-cues`"),
+        (["--clap", "clap.pt", "--cues", "narrow.npz"], "wanted cues of 512 numbers, found 8"),
     ],
 )
 def test_what_is_missing_is_said_before_anything_is_decoded(
@@ -162,6 +162,7 @@ def test_what_is_missing_is_said_before_anything_is_decoded(
     told: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    Path("clap.pt").touch()
     ones = np.ones((1, 4, WIDTH), np.float32)
     texts = np.ones((1, WIDTH), np.float32)
     CueBank(["a/b"], ones, texts, texts, texts, ["rain"]).save(Path("narrow.npz"))
@@ -169,7 +170,7 @@ def test_what_is_missing_is_said_before_anything_is_decoded(
     def never(*_: object) -> None:
         raise AssertionError("decoded too soon")
 
-    monkeypatch.setattr(clapsep_commands, "open_full_corpus", never)
+    monkeypatch.setattr(full_corpus, "open_full_corpus", never)
     with pytest.raises(SystemExit) as ended:
         plainly(lambda: app(["fit-clapsep", "data", "run", *arguments]))
     assert ended.value.code == 1

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from tap_live.models.gentse import GenDims
 from tap_live.models.gentse_files import load
-from tap_live.models.training import gentse_commands
+from tap_live.models.training import gentse, vocoder
 from tap_live.models.training.commands import app
 from tap_live.models.training.config import Schedule
 from tap_live.models.training.corpus import Corpus
@@ -196,8 +196,8 @@ def test_the_commands_train_teacher_and_student(
     corpus_folder: Path, labels: Path, whisper_files: Path, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setitem(gentse_commands.MODELS, "small", TINY)
-    monkeypatch.setitem(gentse_commands.VOCODERS, "small", TINY_VOCODER)
+    monkeypatch.setitem(gentse.SIZES, "small", TINY)
+    monkeypatch.setitem(vocoder.SIZES, "small", TINY_VOCODER)
     folder = tmp_path / "whisper"
     folder.mkdir()
     weights = open_whisper(whisper_files / "small.pt").state_dict()

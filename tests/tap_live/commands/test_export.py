@@ -1,5 +1,8 @@
 import importlib.util
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -54,6 +57,12 @@ def test_the_help_names_every_model_and_what_it_takes(tap_live, monkeypatch):
     assert "gentse: vocoder, whisper, seconds, steps, figures" in out
 
 
+@pytest.fixture(autouse=True)
+def _checkpoint_is_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "best.pt").touch()
+
+
 @pytest.mark.parametrize("missing", ["checkpoint", "clap", "tokenizer"])
 def test_a_file_that_is_missing_is_said_before_anything_is_loaded(
     tap_live, tmp_path, monkeypatch, missing
@@ -61,12 +70,59 @@ def test_a_file_that_is_missing_is_said_before_anything_is_loaded(
     files = {name: tmp_path / name for name in ("checkpoint", "clap", "tokenizer")}
     for name, path in files.items():
         if name != missing:
-            path.touch()
+            path.touch() if name != "tokenizer" else path.mkdir()
+    if files["tokenizer"].exists():
+        (files["tokenizer"] / "tokenizer.json").touch()
     monkeypatch.setattr(command, "_maker", lambda: pytest.fail("PyTorch was loaded"))
     options = [f"--option={name}={files[name]}" for name in ("clap", "tokenizer")]
     words = ["--checkpoint", str(files["checkpoint"]), "--out", str(tmp_path / "out"), *options]
     code, _, err = tap_live("export", "clapsep", *words)
-    assert code == 1 and f"wanted the {missing} of clapsep, found nothing at" in err
+    wanted = {
+        "checkpoint": "wanted CLAPSep's weights, best_model.ckpt",
+        "clap": "wanted CLAP's weights, music_audioset_epoch_15_esc_90.14.pt",
+        "tokenizer": "wanted the tokenizer of roberta-base",
+    }
+    assert code == 1 and wanted[missing] in err and f"{files[missing]}" in err
+
+
+RUN = """
+import sys
+from tap_live.commands import main
+sys.argv[0] = "tap-live"
+try:
+    main()
+finally:
+    print("imported:", sorted({"torch", "transformers", "onnx", "scipy"} & sys.modules.keys()))
+"""
+
+
+@torch_is_here
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("clapsep --checkpoint there.ckpt", "goes with --option clap=FILE"),
+        ("clapsep --checkpoint there.ckpt --option clap=best.pt", "as --option tokenizer=FOLDER"),
+        ("compact --checkpoint none.pt", "wanted best.pt or .safetensors of a compact extractor"),
+        ("compact --checkpoint best.pt --option clap=x", "compact takes --option captions"),
+        ("gentse --checkpoint best.pt", "add --option vocoder=FILE"),
+        ("gentse --checkpoint best.pt --option vocoder=none.pt", "wanted best.pt of `fit-vocoder`"),
+        ("ts-whisper --checkpoint /none/best.pt", "wanted prompts for Whisper, found no file"),
+        ("whisper --checkpoint /none/base.pt", "wanted weights of a Whisper, found no /none"),
+        ("whisper --checkpoint there.ckpt", "wanted weights of a Whisper, there.ckpt is none"),
+        ("whisper --checkpoint siri", "no Whisper called 'siri'"),
+        ("whisper --checkpoint best.pt --to tensorrt", "take --to onnx"),
+    ],
+)
+def test_refusals_come_before_pytorch(tmp_path, words, told):
+    (tmp_path / "there.ckpt").touch()
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, "export", *words.split(), "--out", "out"],
+        capture_output=True, text=True, cwd=tmp_path, timeout=120,
+        env={**os.environ, "HF_HUB_CACHE": str(tmp_path / "hub")},
+    )  # fmt: skip
+    assert done.returncode in (1, 2) and told in done.stderr
+    assert done.stdout.endswith("imported: []\n")
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_option_is_a_name_and_a_value(tap_live):
