@@ -3,13 +3,17 @@
 Each looks for what it was given before it imports PyTorch, so that what is missing is said at once.
 """
 
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress, track
+from rich.progress import Progress, TaskID
 
 from ..present import check_clap, check_file, check_separator, check_tokenizer
 from .choices import Condition, Model, Scheme
@@ -17,7 +21,12 @@ from .present import CUES, check_captions, check_cues, check_encoders, check_lan
 
 if TYPE_CHECKING:
     from ..clapsep import Dims
+    from .clap_cues import Told
     from .sounds import CueBank
+
+log = logging.getLogger(__name__)
+
+TELL_S = 10.0
 
 
 def write_captions(
@@ -57,10 +66,11 @@ def clap_cues(
     captions: Annotated[
         Path | None, typer.Option(help="one a line [default: made from templates]")
     ] = None,
+    cache: Annotated[Path, typer.Option(help="what is embedded already")] = Path("runs/cache"),
     spec_augment: Annotated[bool, typer.Option(help="mask parts of clips")] = True,
     threads: Annotated[int, typer.Option(help="CPU threads")] = 1,
 ) -> None:
-    """Embed training clips and captions with CLAP, once."""
+    """Embed training clips and captions with CLAP, once; one that was stopped goes on."""
     check_clap(clap)
     check_tokenizer(tokenizer, "--tokenizer")
     if captions:
@@ -74,19 +84,37 @@ def clap_cues(
     torch.set_num_threads(threads)
     said = read_captions(captions) if captions else []
     words = open_tokenizer(tokenizer)
-    console = Console(stderr=True)
-    bank = clap_bank(
-        open_clap(clap).to(Place.find().device),
-        words,
-        data,
-        said,
-        augment=spec_augment,
-        each=lambda clips: track(
-            clips, "embedding", console=console, disable=not console.is_terminal
-        ),
-    )
+    with _telling() as tell:
+        bank = clap_bank(
+            open_clap(clap).to(Place.find().device),
+            words,
+            data,
+            said,
+            cache=cache,
+            augment=spec_augment,
+            tell=tell,
+        )
     bank.save(out)
     typer.echo(f"{len(bank.files)} clips, {len(bank.captions)} captions in {out}")
+
+
+@contextmanager
+def _telling() -> "Iterator[Told]":
+    """Bars of how much is done; where there is no terminal, a line now and then."""
+    console, tasks, said = Console(stderr=True), dict[str, TaskID](), -TELL_S
+    with Progress(console=console, disable=not console.is_terminal) as bar:
+
+        def tell(what: str, done: int, total: int, /) -> None:
+            nonlocal said
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total)
+            bar.update(tasks[what], completed=done)
+            now = time.monotonic()
+            if not console.is_terminal and (done == total or now - said >= TELL_S):
+                said = now
+                log.info("%s: %d of %d", what, done, total)
+
+        yield tell
 
 
 def fit_clapsep(

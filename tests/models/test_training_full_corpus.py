@@ -72,7 +72,8 @@ def captioned(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_captions_alone_are_enough_under_either_scheme(
     captioned: Path, clap: Clap, tmp_path: Path
 ) -> None:
-    bank = clap_bank(clap, Words(), captioned, ["a loud noise", "a quiet noise"])
+    texts = ["a loud noise", "a quiet noise"]
+    bank = clap_bank(clap, Words(), captioned, texts, cache=tmp_path / "clap")
     assert len(bank.files) == 60 and bank.width == WIDTH
     train, held_out = open_full_corpus(captioned, tmp_path, bank)
     clips = read_clips(captioned / "sounds")
@@ -85,6 +86,28 @@ def test_captions_alone_are_enough_under_either_scheme(
     for number, clip in enumerate(clips):
         expected = own[clip.file.name] if clip.caption else train.retrieved[number, 0]
         np.testing.assert_array_equal(told[clip.file.name], expected)
+
+
+def test_embedding_that_was_stopped_goes_on_and_tells_how_far_it_is(
+    captioned: Path, clap: Clap, tmp_path: Path
+) -> None:
+    def stop(what: str, done: int, total: int, /) -> None:
+        if (what, done) == ("clips", 40):
+            raise KeyboardInterrupt
+
+    def news(what: str, done: int, total: int, /) -> None:
+        told.append((what, done, total))
+
+    with pytest.raises(KeyboardInterrupt):
+        clap_bank(clap, Words(), captioned, ["noise"], cache=tmp_path / "cache", tell=stop)
+    told: list[tuple[str, int, int]] = []
+    again = clap_bank(clap, Words(), captioned, ["noise"], cache=tmp_path / "cache", tell=news)
+    assert told[0] == ("clips", 32, 60)  # two files of 16 were kept
+    assert [one for one in told if one[1] == one[2]][:2] == [
+        ("clips", 60, 60), ("their captions", 60, 60),
+    ]  # fmt: skip
+    whole = clap_bank(clap, Words(), captioned, ["noise"], cache=tmp_path / "other")
+    np.testing.assert_array_equal(again.clips, whole.clips)
 
 
 def test_two_captions_of_one_file_are_never_set_against_each_other(
@@ -100,7 +123,7 @@ def test_two_captions_of_one_file_are_never_set_against_each_other(
         json.dumps({**json.loads(line), "caption": f"and {n}"}) for n, line in enumerate(lines)
     ]
     (folder / "manifest.jsonl").write_text("\n".join([*lines, *again]))
-    bank = clap_bank(clap, Words(), tmp_path, ["noise"])
+    bank = clap_bank(clap, Words(), tmp_path, ["noise"], cache=tmp_path / "clap")
     corpora = open_full_corpus(tmp_path, tmp_path / "cache", bank)
     corpus = corpora[0].among(set(range(8)))
     mixer, rng = SoundMixer(corpus, RECIPES["paper"], seed=0), np.random.default_rng(0)
@@ -140,8 +163,10 @@ def test_on_labels_of_the_table_examples_are_those_of_before(
                     np.testing.assert_array_equal(part, its)
 
 
-def test_without_spec_augment_parts_of_a_short_clip_are_alike(captioned: Path, clap: Clap) -> None:
-    plain = clap_bank(clap, Words(), captioned, ["noise"], augment=False).clips
+def test_without_spec_augment_parts_of_a_short_clip_are_alike(
+    captioned: Path, clap: Clap, tmp_path: Path
+) -> None:
+    plain = clap_bank(clap, Words(), captioned, ["noise"], cache=tmp_path, augment=False).clips
     np.testing.assert_array_equal(plain, plain[:, :1].repeat(4, axis=1))
 
 
