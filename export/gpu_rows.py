@@ -43,8 +43,8 @@ class Check:
         return Row(self.what, self.wanted, found, "ok" if right else "FAILED")
 
     def unrun(self) -> Row:
-        """What is said of it where nothing can run."""
-        return Row(self.what, self.wanted, "", "not yet run")
+        """What is said of it where there is no card."""
+        return Row(self.what, self.wanted, "no card", "not yet run")
 
 
 def said(error: Exception) -> str:

@@ -153,7 +153,8 @@ def test_without_a_gpu_nothing_runs_and_no_figure_is_given(run):
     machine, rows = lines(result)
     assert result.exit_code == 2
     assert machine.startswith("no GPU: PyTorch ")
-    assert rows == [{"what": "parity", "wanted": "1e-3", "found": "", "state": "not yet run"}]
+    expected = {"what": "parity", "wanted": "1e-3", "found": "no card", "state": "not yet run"}
+    assert rows == [expected]
 
 
 def test_what_is_missing_says_why_it_did_not_run():
