@@ -109,8 +109,8 @@ class Live:
             self._devices = opening.pop_all()
         self._recordings.start()
         workers = [self._worker]
-        if self._transcription:
-            workers.append(self._transcription.worker)
+        if self._transcription:  # before extraction, which may end at once and then waits for it
+            workers.insert(0, self._transcription.worker)
         for worker in workers:
             worker.start()
         self._watch = Watch(workers, self._parts.clock).__enter__()

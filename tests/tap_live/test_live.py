@@ -33,6 +33,7 @@ from tap_live.outputs.file import FileOutput
 from tap_live.outputs.output import NullOutput
 from tap_live.parts import Parts
 from tap_live.sources.file import FileSource
+from tap_live.standstill import Worker
 
 RATE = 48_000
 AUDIO = np.random.default_rng(0).uniform(-0.5, 0.5, 3 * RATE).astype(np.float32)
@@ -524,6 +525,20 @@ def test_a_fault_of_the_program_ends_the_stream_and_keeps_what_was_captured(clip
     np.testing.assert_allclose(kept, AUDIO[: len(kept)], atol=2**-23)
     (said,) = [e.text for e in events if isinstance(e, Caption)]
     assert said in (tmp_path / "kept" / "captions.txt").read_text()
+
+
+def test_a_stream_that_ends_before_its_threads_have_begun_keeps_its_words(
+    clip, tmp_path, monkeypatch
+):
+    def start_slowly(worker):
+        start(worker)
+        time.sleep(0.5)
+
+    start = Worker.start
+    monkeypatch.setattr(Worker, "start", start_slowly)
+    parts = Parts(source=FileSource(clip), make_captioner=Length, record=tmp_path / "kept")
+    run(parts)
+    assert (tmp_path / "kept" / "captions.txt").read_text().strip().endswith("48000")
 
 
 def test_a_fault_in_what_was_asked_for_last_still_ends_captions_and_recordings(clip, tmp_path):

@@ -4,6 +4,7 @@ import errno
 import os
 import sys
 import time
+from statistics import median
 from threading import Event, Thread, get_native_id
 
 import pytest
@@ -58,18 +59,21 @@ def test_a_thread_waits_less_for_another_that_computes() -> None:
             began = time.perf_counter()
             time.sleep(0)  # gives the interpreter away, and waits for it
             took.append(time.perf_counter() - began)
-        return sorted(took)
+        return took
 
     other = Thread(target=compute)
     other.start()
     try:
-        plain = waits()
-        with short_turns():
-            short = waits()
+        for _ in range(50):  # until the other has the interpreter: a busy machine may hold it back
+            plain = median(waits())
+            with short_turns():
+                short = median(waits())
+            if plain > 2 * TURN_S:
+                break
     finally:
         stop.set()
         other.join()
-    assert short[len(short) // 2] < plain[len(plain) // 2]
+    assert short < plain
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have other schedulers")
