@@ -90,6 +90,7 @@ class Network:
         """
         count = min(len(spectrum), self.bins)
         self._seen.view(np.complex64)[:count, 0] = spectrum[:count]
+        self._seen[count:] = 0  # another stream may have had more
         return self._seen
 
     def mask(

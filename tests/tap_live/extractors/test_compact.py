@@ -82,6 +82,13 @@ def test_streamed_is_what_pytorch_extracts_offline(make, offline, rate):
     np.testing.assert_allclose(found, offline(audio, rate, cue(1).positive), atol=1e-5)
 
 
+def test_a_stream_of_few_bins_hears_nothing_of_one_of_more_that_had_the_network(make, offline):
+    for rate in (48_000, 8_000):
+        audio = noise(rate=rate)
+        (found,) = run(make(cue(1), rate=rate), audio, 480)
+        np.testing.assert_allclose(found, offline(audio, rate, cue(1).positive), atol=1e-5)
+
+
 @pytest.mark.parametrize("size", [1, 7, 256, 320, 1000, 8000])
 def test_cutting_does_not_change_the_result(make, size):
     audio = noise()
