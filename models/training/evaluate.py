@@ -19,6 +19,7 @@ from ..losses import sdr, si_sdr
 from ..speaker import SpeakerEncoder
 from ..spectra import Spectra, extract
 from .corpus import RATE
+from .dnsmos import dnsmos as dnsmos
 
 
 @dataclass(frozen=True)
@@ -130,14 +131,6 @@ def open_render(folder: Path) -> Any:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-def dnsmos(audio: NDArray[np.float32]) -> float:
-    """Overall quality, 1 to 5, as Microsoft's DNSMOS P.835 predicts it; needs `speechmos`."""
-    from speechmos import dnsmos as rater
-
-    peak = max(1.0, float(np.abs(audio).max()))
-    return float(rater.run(audio / peak, RATE)["ovrl_mos"])
 
 
 def summarise(name: str, cases: Sequence[Case]) -> list[str]:
