@@ -6,7 +6,6 @@ audio-cue   mel (1, 1001, 64) -> cue (1, 512)
 text-cue    tokens (1, 77), counts (1, 77) -> cue (1, 512)
 """
 
-import warnings
 from collections.abc import Mapping, Sequence
 
 import onnx
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 from torch.export import Dim
 from torch.nn import functional as F
 
+from tap_live.export.inner_notes import unheard
 from tap_live.models.clap import BANDS, HOP, PADDING, SAMPLES, TOKENS, Clap
 from tap_live.models.clapsep import BINS, RATE, Separator
 
@@ -102,8 +102,7 @@ class Traceable:
 
     def build(self) -> onnx.ModelProto:
         """Trace it; the tracer's notes, which name files of the machine, are left out."""
-        with warnings.catch_warnings():  # PyTorch's, about its own insides
-            warnings.simplefilter("ignore")
+        with unheard():
             program = torch.onnx.export(
                 self.module,
                 tuple(self.inputs.values()),

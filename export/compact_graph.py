@@ -4,7 +4,6 @@
 """
 
 import copy
-import warnings
 from typing import Any, cast
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
+from tap_live.export.inner_notes import unheard
 from tap_live.models.compact import Block, CompactExtractor, Memory, State
 
 OPSET = 18
@@ -63,8 +63,7 @@ def build(net: CompactExtractor, *, stored_as_half: bool = True) -> onnx.ModelPr
     state = net.initial_state()
     apart = [part.clone() for part in state]  # the tracer takes one tensor for one input
     example = (torch.zeros(net.dims.bins, 2), torch.zeros(net.dims.cue), *apart)
-    with warnings.catch_warnings():  # PyTorch's, about its own insides
-        warnings.simplefilter("ignore")
+    with unheard():
         program = torch.onnx.export(
             Step(net).eval(),
             example,

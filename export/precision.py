@@ -22,6 +22,7 @@ from onnxruntime.quantization import (
 )
 
 from tap_live.errors import ParityError
+from tap_live.export.inner_notes import unheard
 from tap_live.export.storing import large, save, without_weights
 from tap_live.runtime import Backend, Tensors
 
@@ -159,7 +160,7 @@ def _rounded(tensor: TensorProto, kind: int, name: str) -> TensorProto:
 
 def quantised(model: onnx.ModelProto) -> onnx.ModelProto:
     """Weights of matrix products in 8 bits, their inputs rounded as they come: for CPUs."""
-    with _files(model) as (given, made):
+    with _files(model) as (given, made), unheard():
         quantize_dynamic(
             given,
             made,
@@ -174,7 +175,7 @@ def quantised(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def calibrated(model: onnx.ModelProto, feeds: Sequence[Tensors]) -> onnx.ModelProto:
     """Products in 8 bits, with the ranges that `feeds` had: explicit, for GPUs and TensorRT."""
-    with _files(model) as (given, made):
+    with _files(model) as (given, made), unheard():
         quantize_static(
             given,
             made,
