@@ -101,11 +101,11 @@ class GoldenWhisper(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def golden_whisper(shared: Path) -> GoldenWhisper:
+def golden_whisper() -> GoldenWhisper:
     from tap_live.whisper.features import log_mel
 
-    shapes = json.loads((shared / "reference" / "ts_whisper_state_dict.json").read_text())
-    expected = np.load(shared / "reference" / "ts_whisper_golden.npz")
+    shapes = json.loads((GOLDEN / "ts_whisper_state_dict.json").read_text())
+    expected = np.load(GOLDEN / "ts_whisper_golden.npz")
     tensors = {
         name: filled(name, tuple(shape[0] if isinstance(shape[0], list) else shape))
         for name, shape in shapes.items()

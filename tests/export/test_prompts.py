@@ -75,7 +75,7 @@ def test_an_engine_that_disagrees_is_not_shipped(
 
 
 def test_the_authors_prompts_reach_their_numbers_through_bundle_and_graphs(
-    golden_whisper: Any, shared: Path, tmp_path: Path
+    golden_whisper: Any, tmp_path: Path
 ) -> None:
     golden = golden_whisper
     network = Network(Dims(80, 1500, 64, 2, 3, 51865, 448, 64, 2, 3)).eval()

@@ -21,7 +21,7 @@ from tap_live.models.ts_whisper import (
 from tap_live.models.whisper import Dims, Whisper
 from tap_live.whisper.features import log_mel
 
-from ..conftest import filled, filled_audio
+from ..conftest import GOLDEN, filled, filled_audio
 
 DIMS = Dims(80, 1500, 64, 2, 3, 51865, 448, 64, 2, 3)
 SMALL = Dims(80, 1500, 64, 1, 2, 300, 448, 64, 1, 2)
@@ -36,13 +36,13 @@ def _no_grad() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def authors_files(
-    golden_whisper: Any, shared: Path, tmp_path_factory: pytest.TempPathFactory
+    golden_whisper: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Path]:
     """A checkpoint as OpenAI writes it, and prompts as the authors' program does."""
     folder = tmp_path_factory.mktemp("authors")
     state = {name: torch.tensor(value) for name, value in golden_whisper.state.items()}
     torch.save({"dims": asdict(DIMS), "model_state_dict": state}, folder / "whisper.pt")
-    shapes = json.loads((shared / "reference" / "ts_whisper_state_dict.json").read_text())
+    shapes = json.loads((GOLDEN / "ts_whisper_state_dict.json").read_text())
     prompts = {
         name.removeprefix("prompt."): torch.tensor(filled(name, tuple(shape)))
         for name, shape in shapes.items()
