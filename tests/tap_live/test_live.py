@@ -487,9 +487,10 @@ def test_who_looks_on_and_fails_is_shown_no_more_and_costs_nobody_anything(clip,
 
     seen = []
     source = FileSource(clip)
-    with Live(Parts(source=source, make_captioner=Length, record=tmp_path / "kept")) as live:
-        live.tap(fail)
-        live.tap(lambda mixed: seen.append(len(mixed.mixture)))
+    live = Live(Parts(source=source, make_captioner=Length, record=tmp_path / "kept"))
+    live.tap(fail)
+    live.tap(lambda mixed: seen.append(len(mixed.mixture)))
+    with live:
         events = list(live.events)
     (failure,) = [event for event in events if isinstance(event, Failed)]
     assert failure.code == "tap-stopped" and "a fault of its own" in failure.text
