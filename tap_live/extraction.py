@@ -13,6 +13,7 @@ import numpy as np
 from tap_live.events import Failed, Warned
 from tap_live.mix import Mixer
 from tap_live.processor import Audio, Cue, Extractor, Lengthy, Remaking, Sparing, Targets
+from tap_live.thresholds import Telling, Thresholds
 
 FAILURES = 3  # an extractor that failed this often stays off
 
@@ -35,6 +36,7 @@ class Wanted:
 class Mixed:
     """The same moment three ways: (T,), (T,) and (K, T), whose rows are the targets' `names`.
 
+    `thresholds` say of each target from which level on it is there, where the extractor knows.
     `voices` is the sum of the voices that are kept, (T,); None where there are none, and where
     the mixture passes through.
     """
@@ -44,6 +46,7 @@ class Mixed:
     targets: Targets
     names: tuple[str, ...] = ()
     voices: Audio | None = None
+    thresholds: tuple[Thresholds, ...] = ()
 
     @property
     def speech(self) -> Audio:
@@ -247,9 +250,16 @@ class Extraction:
         mixture, self._waiting = self._waiting[:ready], self._waiting[ready:]
         output = self._mixer.mix(mixture, rows)
         names = tuple(one.cue.name for one in self._wanted)
-        mixed = Mixed(mixture, output, rows, names, None if passing else self._voices(rows))
+        voices = None if passing else self._voices(rows)
+        mixed = Mixed(mixture, output, rows, names, voices, self._thresholds)
         self._drop_those_that_left()
         return mixed
+
+    @property
+    def _thresholds(self) -> tuple[Thresholds, ...]:
+        if not isinstance(self._extractor, Telling):
+            return ()
+        return tuple(self._extractor.thresholds(one.cue.kind) for one in self._wanted)
 
     def _voices(self, rows: Targets) -> Audio | None:
         kept = [
@@ -298,4 +308,5 @@ def _joined(first: Mixed, second: Mixed) -> Mixed:
         np.concatenate([first.targets, second.targets], axis=1),
         second.names,
         voices,
+        second.thresholds,
     )

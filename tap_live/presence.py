@@ -5,43 +5,25 @@ target is there when it is loud enough, and enough of what is heard; and it is t
 for a while before that is said.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tap_live.events import Target
 from tap_live.extraction import Mixed
+from tap_live.thresholds import Thresholds
 
+WINDOW_S = 0.1  # of one look
 _SILENT_DB = -120.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class PresenceConfig:
-    """Levels in dB, lengths in seconds.
-
-    Chosen for `voice-compact` on dialogues of training voices that it did not learn from
-    (models/training/EXPERIMENTS.md); a network that tells voices apart better allows longer ones.
-    """
-
-    quietest: float = -55.0  # dBFS; less is nothing
-    on: float = -5.0  # beside the mixture, from which it is there
-    off: float = -6.0  # and below which it is not
-    window: float = 0.1  # of one look
-    appears: float = 0.2  # on end, before it is said to be there
-    leaves: float = 0.5  # likewise gone
 
 
 class Presence:
     """Turn what passes into `target` events; positions decide, never the clock."""
 
-    def __init__(self, rate: int, config: PresenceConfig | None = None) -> None:
-        self._config = config or PresenceConfig()
-        self._length = round(self._config.window * rate)
-        self._appears = round(self._config.appears / self._config.window)
-        self._leaves = round(self._config.leaves / self._config.window)
+    def __init__(self, rate: int) -> None:
+        self._length = round(WINDOW_S * rate)
         self._present: set[str] = set()
         self._against: dict[str, int] = {}  # windows on end that speak against what was said
         self._names: tuple[str, ...] = ()
+        self._thresholds: tuple[Thresholds, ...] = ()
         self._begin()
 
     def push(self, mixed: Mixed) -> list[Target]:
@@ -51,6 +33,7 @@ class Presence:
             events = self._forget(set(mixed.names))
             self._names = mixed.names
             self._begin()
+        self._thresholds = mixed.thresholds or (Thresholds(),) * len(mixed.names)
         done = 0
         while done < len(mixed.mixture):
             stop = min(len(mixed.mixture), done + self._length - self._filled)
@@ -72,19 +55,19 @@ class Presence:
         levels = [_decibels(float(energy) / self._length) for energy in self._energy]
         return [
             event
-            for name, level in zip(self._names, levels, strict=True)
-            if (event := self._judge(name, level, level - mixture))
+            for name, its, level in zip(self._names, self._thresholds, levels, strict=True)
+            if (event := self._judge(name, its, level, level - mixture))
         ]
 
-    def _judge(self, name: str, level: float, beside: float) -> Target | None:
+    def _judge(self, name: str, its: Thresholds, level: float, beside: float) -> Target | None:
         present = name in self._present
-        heard = level > self._config.quietest
-        holds = heard and beside > (self._config.off if present else self._config.on)
+        heard = level > its.quietest
+        holds = heard and beside > (its.off if present else its.on)
         if holds == present:
             self._against[name] = 0
             return None
         self._against[name] = self._against.get(name, 0) + 1
-        if self._against[name] < (self._leaves if present else self._appears):
+        if self._against[name] < round((its.leaves if present else its.appears) / WINDOW_S):
             return None
         self._against[name] = 0
         self._present ^= {name}

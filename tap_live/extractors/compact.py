@@ -11,6 +11,7 @@ from tap_live.extractors.network import Network
 from tap_live.extractors.spectra import Spectrum, Windows, share, widened
 from tap_live.processor import Audio, Cue, TargetKind, Targets
 from tap_live.runtime import State
+from tap_live.thresholds import Thresholds
 
 
 @dataclass
@@ -67,6 +68,10 @@ class CompactExtractor:
             elif row < len(self._asked) and self._asked[row].name not in names:
                 tails[row] = self._tails[row]
         self._asked, self._tails = asked, tails
+
+    def thresholds(self, kind: TargetKind) -> Thresholds:
+        """From which level on targets of a kind are said to be there."""
+        return self._networks[kind].thresholds
 
     def push(self, block: Audio) -> Targets:
         hop = self._windows.hop

@@ -15,6 +15,7 @@ from tap_live.processor import Cue, TargetKind
 from tap_live.providers import CPU, Where
 from tap_live.runtime import Engine, State
 from tap_live.targets import EmbeddedCue
+from tap_live.thresholds import Thresholds
 
 BUNDLES = Path(__file__).parents[1] / "bundles"
 _KINDS: dict[str, TargetKind] = {"voice-extractor": "voice", "sound-extractor": "sound"}
@@ -28,6 +29,7 @@ class Network:
         cues: the bundles whose embeddings it knows.
         bins: of a spectrum it sees, from the lowest.
         captions: whether captions may hear what it extracts.
+        thresholds: from which level on a target is said to be there.
         hop_s, fade_s: of the windows it was trained with.
         device: where it runs.
     """
@@ -46,6 +48,7 @@ class Network:
         except (KeyError, TypeError, ValueError) as error:
             raise BundleError(f"the settings of bundle {self.name!r} lack {error}") from error
         self.captions = manifest.settings.get("captions") is True
+        self.thresholds = Thresholds.of(manifest.settings, self.name)
         where = where.for_hops
         self._engine = Engine(
             bundle, "step", device=where.device, strict=where.strict, waiting=where.waiting

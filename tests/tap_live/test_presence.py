@@ -3,6 +3,7 @@ import pytest
 
 from tap_live.extraction import Mixed
 from tap_live.presence import Presence
+from tap_live.thresholds import Thresholds
 
 RATE = 8_000
 NOISE = 0.1 * np.random.default_rng(0).standard_normal(10 * RATE).astype(np.float32)
@@ -46,6 +47,17 @@ def test_a_target_comes_and_goes(size):
 def test_between_the_thresholds_nothing_changes():
     assert story(step(-5.5, -5.5)) == []
     assert [present for _, present in story(step(-3, -5.5, -5.5, -5.5))] == [True]
+
+
+def test_each_target_is_judged_by_the_thresholds_of_its_own_network():
+    levels = mixed(NOISE, 0.4, 0.4)  # -8 dB
+    strict, easy = Thresholds(), Thresholds(on=-9.0, off=-10.0)
+    both = Mixed(
+        NOISE, NOISE, levels.targets, ("voice:ana", "text:rain"), thresholds=(strict, easy)
+    )
+    assert [(event.name, event.present) for event in Presence(RATE).push(both)] == [
+        ("text:rain", True)
+    ]
 
 
 def test_a_pause_between_words_is_no_absence():
