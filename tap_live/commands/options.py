@@ -87,5 +87,5 @@ Captions = Annotated[
 ]
 Prompts = Annotated[
     Path | None,
-    typer.Option(help="Folder of a bundle of prompts. [default: what ships for the Whisper]"),
+    typer.Option(help="Folder of a bundle of prompts. [default: those installed for the Whisper]"),
 ]

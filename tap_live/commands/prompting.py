@@ -56,10 +56,14 @@ def hearing(
     `auto` is the extracted voice where a network is installed that captions may hear, else
     the mixture: no prompts ship that were measured to be better.
 
-    Raises: ConfigError if no voice is asked for, or others are to be shown; BundleError if
-        what it takes is not installed.
+    Raises: ConfigError if no voice is asked for, others are to be shown, or prompts are given
+        that nothing would hear by; BundleError if what it takes is not installed.
     """
     chosen = by or ("prompt" if folder else "auto")
+    if folder and chosen in ("auto", "extract"):
+        raise ConfigError(
+            f"--captions {chosen} takes no prompts: ask for prompt or both, or leave --prompts"
+        )
     hidden = others in (None, "hide")
     if chosen == "auto":
         return Hearing(plan is not None and plan.captions and hidden, None)

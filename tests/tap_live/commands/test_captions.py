@@ -65,6 +65,16 @@ def prompts(tmp_path):
             2,
             "hears no other voices: leave --others label",
         ),
+        (
+            ["--captions", "auto", "--target", "voice:ana", "--prompts", "folder"],
+            2,
+            "--captions auto takes no prompts: ask for prompt or both",
+        ),
+        (
+            ["--captions", "extract", "--target", "voice:ana", "--prompts", "folder"],
+            2,
+            "--captions extract takes no prompts: ask for prompt or both",
+        ),
     ],
 )
 def test_what_cannot_be_is_one_clear_line(tap_live, ana, speech, command, words, expected, told):
