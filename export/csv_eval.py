@@ -9,46 +9,32 @@ Lists and figures are those of `tap_live.models.training evaluate-csv`, which ta
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import torch
 import typer
 from torch import Tensor
 
 from tap_live.catalogue import BUNDLES
-from tap_live.cues.text import TextCues
-from tap_live.errors import BundleError, CueError
-from tap_live.extractors.compact import CompactExtractor
+from tap_live.errors import CueError, TapError
+from tap_live.export.product import BundleSounds, ShippedCues
 from tap_live.extractors.network import Network
 from tap_live.models.clapsep import RATE
 from tap_live.models.training.clapsep_evaluate import write_table
 from tap_live.models.training.pair_lists import Asked, read_pairs
 from tap_live.models.training.plain_errors import plainly
-from tap_live.targets import EmbeddedCue
 
 
 def asked_of(bundle: Path) -> Asked:
     """A compact network of sounds, asked in words. Raises: BundleError if it is none."""
-    network, words = Network.open(bundle), TextCues.open()
-    if network.kind != "sound":
-        raise BundleError(f"wanted an extractor of sounds, {bundle} is one of voices")
-
-    def separate(mixture: Tensor, cues: Tensor) -> Tensor:
-        """Each question by itself: of several at once, none may have what another takes."""
-        found = []
-        for cue in cues.numpy():
-            extractor = CompactExtractor({"sound": network}, RATE)
-            extractor.set_cues([EmbeddedCue("text:asked", "sound", *np.split(cue, 2))])
-            parts = [extractor.push(mixture.numpy()), extractor.flush()]
-            found.append(np.concatenate(parts, axis=1)[0])
-        return torch.from_numpy(np.stack(found))
+    cues = ShippedCues()
+    sounds = BundleSounds(Network.open(bundle), cues)
 
     def embed(text: str) -> Tensor:
         try:
-            return torch.from_numpy(words.embed(text))
+            return cues.of_text(text)
         except CueError as error:  # a list's value, and said as one
             raise ValueError(f"caption: {error}") from error
 
-    return Asked(separate, embed)
+    return Asked(sounds.extract, embed)
 
 
 def main(
@@ -67,4 +53,4 @@ def main(
 
 
 if __name__ == "__main__":
-    plainly(lambda: typer.run(main))
+    plainly(lambda: typer.run(main), TapError)

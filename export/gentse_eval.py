@@ -34,7 +34,8 @@ from tap_live.extractors.compact import CompactExtractor
 from tap_live.extractors.gentse import GenExtractor
 from tap_live.extractors.gentse_network import GenNetwork
 from tap_live.extractors.network import Network
-from tap_live.models.training.evaluate import bootstrap, dnsmos
+from tap_live.models.training.dnsmos import dnsmos
+from tap_live.models.training.evaluate_report import bootstrap
 from tap_live.processor import Audio
 from tap_live.targets import EmbeddedCue
 from tap_live.voices.features import RATE

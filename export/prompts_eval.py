@@ -9,10 +9,9 @@ folder of LibriSpeechMix (`--names test-clean-2mix`) or LibriMix (`--names mix_c
 `prompts.md` and a line for every case. `turns` are dialogues with every voice enrolled.
 """
 
-import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,17 +23,18 @@ from tap_live.captions.streaming import StreamingCaptioner
 from tap_live.captions.vad import RATE, Vad
 from tap_live.captions.whisper import WhisperRecogniser
 from tap_live.commands.prompting import Choirs
+from tap_live.errors import TapError
 from tap_live.events import Caption
+from tap_live.export.ledger import Ledger
 from tap_live.export.mix_lists import open_lists
+from tap_live.export.product import fingerprint, kept_voice
 from tap_live.export.prompts_report import WAYS, Case, report, spelling
 from tap_live.export.voices_eval import Bench
 from tap_live.export.word_errors import Errors, errors, permuted_errors, rate
-from tap_live.extraction import Extraction, Wanted
-from tap_live.extractors.compact import CompactExtractor
 from tap_live.extractors.network import Network
+from tap_live.models.training.plain_errors import plainly
 from tap_live.processor import Audio, Processor
-from tap_live.targets import EmbeddedCue
-from tap_live.voices.gate import GateConfig, VoiceGate
+from tap_live.voices.gate import GateConfig, Others, VoiceGate
 from tap_live.voices.store import Voice
 from tap_live.whisper.batch import BatchOptions, transcribe
 from tap_live.whisper.decoding import DecodingOptions
@@ -45,38 +45,52 @@ LISTS = "voice_2mix,voice_partial,voice_noisy,voice_absent"
 
 
 class Listener:
-    """Understand audio in every way that there is."""
+    """Understand audio in every way that there is.
+
+    Args:
+        whisper: name, or folder of weights.
+        prompts, extractor: bundles.
+        streaming: as a live run hears, where a voice's gate hides others; else as a whole.
+        beam: of what is heard as a whole.
+    Raises: BundleError, RuntimeMissingError.
+    """
 
     def __init__(
         self,
-        model: Whisper,
-        prompts: VoicePrompts | None,
-        network: Network | None,
+        whisper: str,
+        prompts: Path | None = None,
+        extractor: Path | None = None,
         *,
         streaming: bool,
         beam: int,
     ) -> None:
         self._bench = Bench()
-        self._model, self._prompts, self._network = model, prompts, network
+        self._model = Whisper.open(whisper)
+        self._prompts = VoicePrompts.open(prompts) if prompts else None
+        self._network = Network.open(extractor) if extractor else None
         self._streaming = streaming
         self._options = BatchOptions(decoding=DecodingOptions(language="en", beam=beam))
-        ways = {"mixture", "alone"}
-        ways |= {"extracted"} if network else set()
-        ways |= {"prompted", "prompted alone"} if prompts else set()
-        ways |= {"both"} if prompts and network else set()
-        self.ways = [way for way in WAYS if way in ways]
+        how = f"{whisper}, {'streaming' if streaming else f'beam {beam}'}"
+        prompted = f", {fingerprint(prompts)}" if prompts else ""
+        extracted = f", {fingerprint(extractor)}" if extractor else ""
+        by = {"mixture": how, "alone": how}
+        by |= {"extracted": how + extracted} if extractor else {}
+        by |= dict.fromkeys(("prompted", "prompted alone"), how + prompted) if prompts else {}
+        by |= {"both": how + prompted + extracted} if prompts and extractor else {}
+        self.by: Mapping[str, str] = {way: by[way] for way in WAYS if way in by}
+        """What hears, by the way: for a ledger."""
 
     def hear(self, case: Any, way: str) -> str:
         """Say what is heard of a rendered case (.mixture .target .enrolment)."""
         voice = self.enrolled("target", case.enrolment)
         audio = case.target if way.endswith("alone") else case.mixture
         if way in ("extracted", "both"):
-            audio = self._extract(audio, voice)
+            assert self._network is not None
+            audio = kept_voice(self._network, np.array(voice.embedding, np.float32), audio)
         if way in ("prompted", "both", "prompted alone"):
             return self._prompted(audio, voice)
         if self._streaming:
-            captioner = StreamingCaptioner(WhisperRecogniser(self._model), Vad.open())
-            return text_of(finals(captioner, audio))
+            return text_of(finals(self._gated([voice], "hide"), audio))
         return " ".join(s.text for s in transcribe(self._model, audio, self._options))
 
     def voices(self, audio: Audio, enrolments: dict[str, Audio], way: str) -> dict[str, str]:
@@ -87,15 +101,17 @@ class Listener:
             assert self._prompts is not None
             captioner = Choirs(self._model, self._prompts, voices, "en").make(0.0, 0)
         else:
-            scorer = self._bench.scorer
-            prints = {voice.name: scorer.print_of(voice.state) for voice in voices}
-            gate = VoiceGate(self._bench.encoder, scorer, prints, GateConfig(others="label"))
-            recogniser = WhisperRecogniser(self._model)
-            captioner = StreamingCaptioner(recogniser, Vad.open(), gate=gate)
+            captioner = self._gated(voices, "label")
         said: dict[str, list[Caption]] = defaultdict(list)
         for caption in finals(captioner, audio):
             said[caption.speaker or "other"].append(caption)
         return {name: text_of(captions) for name, captions in said.items()}
+
+    def _gated(self, voices: Sequence[Voice], others: Others) -> StreamingCaptioner:
+        scorer = self._bench.scorer
+        prints = {voice.name: scorer.print_of(voice.state) for voice in voices}
+        gate = VoiceGate(self._bench.encoder, scorer, prints, GateConfig(others=others))
+        return StreamingCaptioner(WhisperRecogniser(self._model), Vad.open(), gate=gate)
 
     def enrolled(self, name: str, clip: Audio) -> Voice:
         return self._bench.enroller.enrol(name, clip, RATE, source="", day="").voice
@@ -109,19 +125,6 @@ class Listener:
         segments = transcribe(self._model, audio, self._options, prompt=prompt)
         return " ".join(segment.text for segment in segments)
 
-    def _extract(self, audio: Audio, voice: Voice) -> Audio:
-        assert self._network is not None
-        embedding = np.array(voice.embedding, np.float32)
-        cue = EmbeddedCue(f"voice:{voice.name}", "voice", embedding, np.zeros(0, np.float32))
-        extraction = Extraction(
-            CompactExtractor({"voice": self._network}, RATE),
-            [Wanted(cue, 1.0)],
-            rest_gain=0.0,
-            rate=RATE,
-        )
-        heard = np.concatenate([extraction.push(audio).speech, extraction.flush().speech])
-        return heard[extraction.lookahead :] if len(heard) > len(audio) else heard
-
 
 def finals(captioner: Processor[list[Caption]], audio: Audio) -> list[Caption]:
     """All final captions of a recording."""
@@ -133,25 +136,33 @@ def text_of(captions: Sequence[Caption]) -> str:
     return "".join(word.text for caption in captions for word in caption.words)
 
 
-def measure(listener: Listener, render: Any, name: str, first: int | None) -> Iterator[Case]:
-    """Hear every case of a list in every way; a case without a target has no clean voice."""
-    for row in track(render.rows(name)[:first], description=name, transient=True):
+def measure(
+    listener: Listener, render: Any, name: str, rows: Sequence[dict[str, str]], ledger: Ledger
+) -> Iterator[Case]:
+    """Hear cases of a list in every way; one without a target has no clean voice."""
+    for row in track(rows, description=f"{name}: words", transient=True):
         case = render.voice_case(row)
-        absent = not case.target.any()
-        for way in listener.ways:
-            if absent and way.endswith("alone"):
+        for way, by in listener.by.items():
+            if not case.target.any() and way.endswith("alone"):
                 continue
-            text = listener.hear(case, way)
-            yield Case(
-                list=name,
-                id=row["id"],
-                way=way,
-                seconds=len(case.mixture) / RATE,
-                overlap=overlap_of(row, render, len(case.mixture)),
-                noise_db=float(row["noise_db"]) if row.get("noise") else None,
-                text=text,
-                errors=errors(case.text, text),
-            )
+            heard = partial(_heard, listener, render, name, row, case, way)
+            yield ledger.measured(name, row["id"], way, by, Case, heard)
+
+
+def _heard(
+    listener: Listener, render: Any, name: str, row: dict[str, str], case: Any, way: str
+) -> Case:
+    text = listener.hear(case, way)
+    return Case(
+        list=name,
+        id=row["id"],
+        way=way,
+        seconds=len(case.mixture) / RATE,
+        overlap=overlap_of(row, render, len(case.mixture)),
+        noise_db=float(row["noise_db"]) if row.get("noise") else None,
+        text=text,
+        errors=errors(case.text, text),
+    )
 
 
 def overlap_of(row: dict[str, str], render: Any, length: int) -> float:
@@ -175,7 +186,7 @@ def several(listener: Listener, render: Any, name: str, first: int | None) -> li
             said[turn["speaker"]] += " " + turn["text"]
         enrolments = {turn["speaker"]: render.load(turn["enrolment"], RATE) for turn in turns}
         for way in ("mixture", "prompted"):
-            if way in listener.ways:
+            if way in listener.by:
                 heard = listener.voices(audio, enrolments, way)
                 found[way].append(permuted_errors(list(said.values()), heard))
     lines = ["", f"| {name}, all voices enrolled | dialogues | cpWER, % |", "|---|---|---|"]
@@ -194,30 +205,20 @@ def main(
     beam: Annotated[int, typer.Option(help="of offline decoding")] = 1,
     librispeech: Annotated[Path | None, typer.Option(help="its folder, for LibriMix")] = None,
 ) -> None:
-    """Print a Markdown table, and write it with every case."""
-    listener = Listener(
-        Whisper.open(whisper),
-        VoicePrompts.open(prompts) if prompts else None,
-        Network.open(extractor) if extractor else None,
-        streaming=streaming,
-        beam=beam,
-    )
-    render = open_lists(lists, librispeech)
-    out.mkdir(parents=True, exist_ok=True)
+    """Print a Markdown table, and write it with every case; what is in OUT is not heard again."""
+    listener = Listener(whisper, prompts, extractor, streaming=streaming, beam=beam)
+    render, ledger = open_lists(lists, librispeech), Ledger(out / "cases.jsonl")
     cases: list[Case] = []
     dialogues: list[str] = []
-    with (out / "cases.jsonl").open("w", encoding="utf-8") as file:
-        for name in names.split(","):
-            if name.startswith("turns"):
-                dialogues += several(listener, render, name, first)
-                continue
-            for case in measure(listener, render, name, first):
-                cases.append(case)
-                file.write(json.dumps(asdict(case)) + "\n")
+    for name in names.split(","):
+        if name.startswith("turns"):
+            dialogues += several(listener, render, name, first)
+        else:
+            cases += measure(listener, render, name, render.rows(name)[:first], ledger)
     text = "\n".join([*(report(cases) if cases else []), *spelling(cases), *dialogues])
     (out / "prompts.md").write_text(text + "\n", encoding="utf-8")
     typer.echo(text)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    plainly(lambda: typer.run(main), TapError)

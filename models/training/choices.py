@@ -7,3 +7,8 @@ Condition = Literal["retrieved", "audio", "label", "line", "paired", "kind"]
 Scheme = Literal["paper", "unpaired"]
 Size = Literal["small", "public"]
 Model = Literal["clapsep", "compact"]
+
+DEFAULT_LISTS = {  # to measure, by what is extracted
+    "voice": "voice_2mix,voice_noisy,voice_partial,voice_absent",
+    "sound": "sound_2mix,sound_absent",
+}

@@ -5,15 +5,14 @@ Each looks for what it was given before it imports PyTorch, which takes seconds.
 
 import json
 import logging
-import re
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..present import check_file
-from .choices import Condition, Trained
+from .choices import DEFAULT_LISTS, Condition, Trained
 from .clapsep_commands import (
     clap_cues,
     evaluate_csv,
@@ -29,11 +28,6 @@ from .whisper_files import check_whisper, whisper_folder
 
 if TYPE_CHECKING:
     from .evaluate import Case
-
-DEFAULT_LISTS = {
-    "voice": "voice_2mix,voice_noisy,voice_partial,voice_absent",
-    "sound": "sound_2mix,sound_absent",
-}
 
 SPEAKER = "speaker.safetensors"  # of a pack
 RESEMBLYZER = ("Resemblyzer's pretrained.pt", "give it with --speaker")
@@ -201,16 +195,9 @@ def evaluate(
     from .checkpoint import open_network
     from .clapsep_evaluate import sound_meter
     from .cue_files import CueEncoders
-    from .evaluate import (
-        HEADING,
-        NAMES_HEADING,
-        VoiceMeter,
-        by_name,
-        dnsmos,
-        measure_list,
-        open_render,
-        summarise,
-    )
+    from .dnsmos import dnsmos
+    from .evaluate import VoiceMeter, measure_list, open_render
+    from .evaluate_report import by_name, draw, table, write_cases
     from .sound_evaluate import measure_sounds
 
     torch.set_num_threads(1)
@@ -227,32 +214,13 @@ def evaluate(
         )
         for name in (names or DEFAULT_LISTS["voice"]).split(","):
             cases[name] = list(measure_list(voices, render, name))
-    table = [HEADING] + [line for name, its in cases.items() for line in summarise(name, its)]
-    typer.echo("\n".join(table))
+    lines = table(cases)
+    typer.echo("\n".join(lines))
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-        for name, its in cases.items():
-            if lines := by_name(its):
-                table += ["", NAMES_HEADING.format(list=name), *lines]
-        (out / "evaluation.md").write_text("\n".join(table) + "\n")
-        _write_cases(cases, out)
-
-
-def _write_cases(cases: "dict[str, list[Case]]", out: Path) -> None:
-    from .plot import bars
-
-    rows = [json.dumps({"list": name, **asdict(case)}) for name in cases for case in cases[name]]
-    (out / "cases.jsonl").write_text("\n".join(rows) + "\n")
-    for name, its in cases.items():
-        gains = [case.gain for case in its if case.gain is not None]
-        if gains:
-            (out / f"{_file_name(name)}.svg").write_text(
-                bars(name, "SI-SDR improvement, dB", gains, width=1.0)
-            )
-
-
-def _file_name(name: str) -> str:
-    return "-".join(re.findall(r"\w+", name))
+        (out / "evaluation.md").write_text("\n".join([*lines, *by_name(cases)]) + "\n")
+        write_cases(cases, out / "cases.jsonl")
+        draw(cases, out)
 
 
 @app.command()

@@ -4,23 +4,26 @@ A case has a cue in words and a clip of the same kind, and both for the sound be
 asked for with the positive side only, the negative one only, and both.
 """
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TypeAlias
 
 import torch
 from torch import Tensor
 
 from ..compact import CompactExtractor
 from ..cues import RATE
-from ..losses import sdr, si_sdr
 from ..spectra import Spectra, extract
-from .evaluate import Case
+from .evaluate import Case, compared
 
-WAYS = (  # source of the cue, with its positive side, with its negative side
+Way: TypeAlias = tuple[str, bool, bool]
+"""Source of the cue, with its positive side, with its negative side."""
+
+WAYS: tuple[Way, ...] = (
     ("words", True, False),
     ("words", False, True),
     ("words", True, True),
     ("clip", True, False),
+    ("clip", False, True),
     ("clip", True, True),
 )
 
@@ -39,6 +42,8 @@ class Encoders(Protocol):
 
 class SoundMeter:
     """Run a network over rendered cases, asked in every way at once."""
+
+    _ways: Sequence[Way] = WAYS
 
     def __init__(self, net: CompactExtractor, cues: Encoders) -> None:
         self._net = net
@@ -64,7 +69,7 @@ class SoundMeter:
         return torch.stack(
             [
                 torch.cat([sides[source][0] * positive, sides[source][1] * negative])
-                for source, positive, negative in WAYS
+                for source, positive, negative in self._ways
             ]
         )
 
@@ -78,10 +83,10 @@ class SoundMeter:
         estimates = self.extract(mixture, self.cues_of(case))
         present = bool(case.target.any())
         measured = {}
-        for (source, positive, negative), estimate in zip(WAYS, estimates, strict=True):
+        for (source, positive, negative), estimate in zip(self._ways, estimates, strict=True):
             if present or positive:
                 way = name_of_way(source, positive, negative)
-                measured[way] = _compare(case, estimate, mixture, target, present)
+                measured[way] = compared(case.id, case.label, estimate, mixture, target)
         return measured
 
 
@@ -92,15 +97,3 @@ def measure_sounds(meter: SoundMeter, render: Any, name: str) -> Mapping[str, li
         for way, case in meter.measure(render.sound_case(row)).items():
             cases.setdefault(f"{name}: {way}", []).append(case)
     return cases
-
-
-def _compare(case: Any, estimate: Tensor, mixture: Tensor, target: Tensor, present: bool) -> Case:
-    if not present:
-        share = estimate.square().sum() / mixture.square().sum()
-        return Case(case.id, case.label, leak=float(10 * torch.log10(share + 1e-12)))
-    return Case(
-        case.id,
-        case.label,
-        gain=float(si_sdr(estimate, target) - si_sdr(mixture, target)),
-        sdr_gain=float(sdr(estimate, target) - sdr(mixture, target)),
-    )

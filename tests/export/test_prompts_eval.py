@@ -1,9 +1,11 @@
-from collections.abc import Sequence
+from collections.abc import Mapping
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+from tap_live.export.ledger import Ledger
 from tap_live.export.prompts_eval import measure, several
 from tap_live.export.prompts_report import Case, report, spelling
 from tap_live.export.word_errors import Errors
@@ -37,7 +39,7 @@ TURNS = [("ana", "ant bee"), ("ben", "cat dog"), ("ana", "elk")]
 
 
 class Listener:
-    ways: Sequence[str] = ("mixture", "prompted", "alone")
+    by: Mapping[str, str] = dict.fromkeys(("mixture", "prompted", "alone"), "tiny")
 
     def hear(self, case: Any, way: str) -> str:
         return {"mixture": "ant bee dog elk", "prompted": "", "alone": "ant bee cat"}[way]
@@ -51,8 +53,14 @@ LISTENER: Any = Listener()
 RENDER: Any = Render()
 
 
-def test_a_list_is_measured_in_every_way() -> None:
-    cases = list(measure(LISTENER, RENDER, "mix", None))
+def measured(folder: Path) -> list[Case]:
+    return list(
+        measure(LISTENER, RENDER, "mix", RENDER.rows("mix"), Ledger(folder / "words.jsonl"))
+    )
+
+
+def test_a_list_is_measured_in_every_way(tmp_path: Path) -> None:
+    cases = measured(tmp_path)
     assert [(case.id, case.way) for case in cases] == [
         ("a", "mixture"), ("a", "prompted"), ("a", "alone"), ("b", "mixture"), ("b", "prompted"),
     ]  # fmt: skip
@@ -60,8 +68,14 @@ def test_a_list_is_measured_in_every_way() -> None:
     assert cases[3].errors.put_in == 4
 
 
-def test_the_report_tells_words_from_silence() -> None:
-    cases = list(measure(LISTENER, RENDER, "mix", None))
+def test_what_was_heard_before_is_not_heard_again(tmp_path: Path, monkeypatch: Any) -> None:
+    cases = measured(tmp_path)
+    monkeypatch.delattr(Listener, "hear")
+    assert measured(tmp_path) == cases
+
+
+def test_the_report_tells_words_from_silence(tmp_path: Path) -> None:
+    cases = measured(tmp_path)
     own = [case for case in cases if case.id == "a"]
     lines = report(own)
     assert any("| mix | plain, mixture | 1 | 66.7" in line for line in lines)

@@ -11,15 +11,8 @@ from tap_live.models.compact import CompactExtractor, Dims
 from tap_live.models.speaker import SpeakerEncoder
 from tap_live.models.training import checkpoint
 from tap_live.models.training.commands import app
-from tap_live.models.training.evaluate import (
-    Case,
-    VoiceMeter,
-    bootstrap,
-    by_name,
-    measure_list,
-    open_render,
-    summarise,
-)
+from tap_live.models.training.evaluate import Case, VoiceMeter, measure_list, open_render
+from tap_live.models.training.evaluate_report import bootstrap, by_name, mean_of_means, summarise
 
 RENDER = """
 from types import SimpleNamespace
@@ -100,11 +93,33 @@ def test_a_summary_counts_what_was_made_worse() -> None:
 
 def test_every_speaker_counts_alike_in_the_mean_of_means() -> None:
     cases = [Case("1", "a", gain=2.0), Case("2", "a", gain=4.0), Case("3", "b", gain=9.0)]
-    assert by_name(cases) == [
-        "| a | 2 | 3.00 |",
-        "| b | 1 | 9.00 |",
-        "| mean of these | 2 | 6.00 |",
+    lines = by_name({"two": cases, "absent": [Case("4", "a", leak=-9.0)]})
+    assert lines == [
+        "",
+        "| of two | cases | SI-SDRi, dB |",
+        "|---|---|---|",
+        "| a | 2 | 3.00 [2.00, 4.00] |",
+        "| b | 1 | 9.00 [9.00, 9.00] |",
+        "| mean of these | 2 | 6.00 [5.50, 6.50] |",
     ]
+
+
+def test_ways_of_asking_stand_beside_each_other() -> None:
+    words, clip = [Case("1", "dog", gain=2.0)], [Case("1", "dog", gain=1.0)]
+    lines = by_name({"two: words": words, "two: clip": clip})
+    assert lines[1] == "| of two | cases | words | clip |"
+    assert lines[3] == "| dog | 1 | 2.00 [2.00, 2.00] | 1.00 [1.00, 1.00] |"
+
+
+def test_a_mean_of_means_is_as_sure_as_its_groups_together() -> None:
+    rng = np.random.default_rng(0)
+    groups = [list(rng.normal(5.0, 2.0, 100)) for _ in range(16)]
+    # Each group's mean varies by 2 / sqrt(100), their mean by a quarter of that.
+    found = mean_of_means(groups)
+    assert found.low < 5.0 < found.high
+    assert found.high - found.low == pytest.approx(2 * 1.96 * 0.2 / 4, rel=0.1)
+    with pytest.raises(ValueError, match="at least one group"):
+        mean_of_means([])
 
 
 def test_speech_is_rated_where_asked_for(lists: Path) -> None:
@@ -129,7 +144,12 @@ def test_the_command_writes_table_cases_and_plots(lists: Path, corpus_folder: Pa
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     assert "| two | 3 |" in result.output and "| absent | 3 |" in result.output
-    assert {file.name for file in out.iterdir()} == {"evaluation.md", "cases.jsonl", "two.svg"}
+    assert {file.name for file in out.iterdir()} == {
+        "evaluation.md",
+        "cases.jsonl",
+        "two.svg",
+        "absent.svg",
+    }
 
 
 def test_cases_of_the_developers_lists_are_rendered(shared: Path) -> None:

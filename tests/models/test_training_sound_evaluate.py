@@ -65,6 +65,7 @@ def test_every_way_of_asking_is_measured(lists: Path, encoders: CueEncoders) -> 
         "two: words, negative",
         "two: words, positive and negative",
         "two: clip, positive",
+        "two: clip, negative",
         "two: clip, positive and negative",
     ]
     for its in cases.values():
@@ -84,8 +85,9 @@ def test_an_absent_sound_is_not_asked_for_by_what_is_there(
 def test_a_side_that_is_not_given_is_zeros(lists: Path, encoders: CueEncoders) -> None:
     render = open_render(lists)
     cues = SoundMeter(passing(1.0), encoders).cues_of(render.sound_case(render.rows("two")[0]))
-    assert cues.shape == (5, 2 * WIDTH)
+    assert cues.shape == (6, 2 * WIDTH)
     assert not cues[0, WIDTH:].any() and not cues[1, :WIDTH].any() and cues[2].any()
+    assert not cues[4, :WIDTH].any()
     torch.testing.assert_close(cues[0, :WIDTH], cues[2, :WIDTH])
     torch.testing.assert_close(cues[0, :WIDTH], encoders.of_text("a dog"))
     assert name_of_way("clip", True, False) == "clip, positive"

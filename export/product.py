@@ -1,0 +1,116 @@
+"""What the product makes of whole recordings, for measurements: enrolled, asked for and extracted
+as `tap-live extract` does, with a bundle in the live engine.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tap_live.bundle import read_manifest
+from tap_live.catalogue import BUNDLES
+from tap_live.cues.audio import AudioCues
+from tap_live.cues.features import RATE as SOUND_RATE
+from tap_live.cues.text import TextCues
+from tap_live.errors import BundleError
+from tap_live.extraction import Extraction, Wanted
+from tap_live.extractors.compact import CompactExtractor
+from tap_live.extractors.network import Network
+from tap_live.models.training.evaluate import VoiceMeter
+from tap_live.models.training.sound_evaluate import WAYS, SoundMeter, Way
+from tap_live.processor import Audio, Embedding, Extractor
+from tap_live.targets import EmbeddedCue
+from tap_live.voices.enrolment import Enroller
+from tap_live.voices.features import RATE as SPEECH_RATE
+
+
+def kept(extractor: Extractor, cue: EmbeddedCue, mixture: Audio, rate: int) -> Audio:
+    """One target of a whole mixture and nothing of the rest, (T,), as long as the mixture."""
+    extraction = Extraction(extractor, [Wanted(cue)], rest_gain=0.0, rate=rate)
+    return np.concatenate([extraction.push(mixture).output, extraction.flush().output])
+
+
+def kept_voice(network: Network, embedding: Embedding, mixture: Audio) -> Audio:
+    """One voice of a whole mixture, (T,) at 16 kHz."""
+    cue = EmbeddedCue("voice:target", "voice", embedding, np.zeros(0, np.float32))
+    return kept(CompactExtractor({"voice": network}, SPEECH_RATE), cue, mixture, SPEECH_RATE)
+
+
+def kept_sound(network: Network, sides: Embedding, mixture: Audio) -> Audio:
+    """One sound of a whole mixture, (T,) at 32 kHz; `sides`: what is kept, then what is not."""
+    cue = EmbeddedCue("text:asked", "sound", *np.split(sides, 2))
+    return kept(CompactExtractor({"sound": network}, SOUND_RATE), cue, mixture, SOUND_RATE)
+
+
+def enrolled(enroller: Enroller, clip: Audio) -> Embedding:
+    """(256,) of a clip at 16 kHz; one that a user would be refused is taken too."""
+    voice = enroller.enrol("target", clip, SPEECH_RATE, source="list", day="").voice
+    return np.asarray(voice.embedding, np.float32)
+
+
+class BundleVoices(VoiceMeter):
+    """`VoiceMeter` for a bundle."""
+
+    def __init__(
+        self, network: Network, enroller: Enroller, mos: Callable[[Any], float] | None = None
+    ) -> None:
+        self._network, self._enroller, self._mos = network, enroller, mos
+
+    def extract(self, mixture: NDArray[np.float32], enrolment: NDArray[np.float32]) -> Tensor:
+        embedding = enrolled(self._enroller, enrolment)
+        return torch.from_numpy(kept_voice(self._network, embedding, mixture))
+
+
+class ShippedCues:
+    """`Encoders` of sounds: those that ship."""
+
+    def __init__(self) -> None:
+        self._words, self._clips = TextCues.open(), AudioCues.open()
+
+    def of_text(self, text: str) -> Tensor:
+        return torch.from_numpy(self._words.embed(text))
+
+    def of_clip(self, audio: Tensor) -> Tensor:
+        return torch.from_numpy(self._clips.embed(audio.numpy(), SOUND_RATE))
+
+
+class BundleSounds(SoundMeter):
+    """`SoundMeter` for a bundle."""
+
+    def __init__(
+        self, network: Network, cues: ShippedCues | None = None, ways: Sequence[Way] = WAYS
+    ) -> None:
+        """Raises: BundleError if it is an extractor of voices."""
+        if network.kind != "sound":
+            raise BundleError(
+                f"wanted an extractor of sounds, {network.name!r} is one of {network.kind}s"
+            )
+        self._network, self._cues, self._ways = network, cues or ShippedCues(), ways
+
+    def extract(self, mixture: Tensor, cues: Tensor) -> Tensor:
+        # Each question by itself: of several at once, none may have what another takes.
+        found = [kept_sound(self._network, sides, mixture.numpy()) for sides in cues.numpy()]
+        return torch.from_numpy(np.stack(found))
+
+
+def fingerprint(*bundles: Path) -> str:
+    """Tell bundles from others: 12 digits of a hash of their files, all but cards."""
+    digest = hashlib.sha256()
+    for folder in bundles:
+        files = read_manifest(folder).files
+        for name in sorted(files.keys() - {"README.md"}):
+            digest.update(f"{name} {files[name].sha256}\n".encode())
+    return digest.hexdigest()[:12]
+
+
+def folder_of(bundle: Path | str) -> Path:
+    """A bundle's folder, also by the name of one that ships. Raises: BundleError."""
+    for folder in (Path(bundle), BUNDLES / bundle):
+        if folder.is_dir():
+            return folder
+    raise BundleError(f"wanted a bundle's folder or the name of one that ships, found no {bundle}")
