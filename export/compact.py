@@ -1,7 +1,9 @@
 """Make the `voice-compact` or `sound-compact` bundle from a checkpoint of the extractor.
 
-    python -m tap_live.export.compact runs/voice/best.pt tap_live/bundles/voice-compact \
-        --figures evaluation.md
+    python -m tap_live.export.compact runs/voice/best.pt tap_live/bundles/voice-compact
+    python -m tap_live.export.evaluate voice-compact LISTS --out OUT --checkpoint runs/voice/best.pt
+    python -m tap_live.export.compact runs/voice/best.pt tap_live/bundles/voice-compact --card \
+        --figures OUT/evaluation.md --trained trained.md
 
 The graph takes one hop of one target: `mask, state = step(spectrum, cue, state)`, with fixed
 shapes. A step is short enough to be run once a target; so targets come and go without the
@@ -11,10 +13,11 @@ Weights are rounded to fp16 first. What is traced and proved is the rounded netw
 of rounding is measured on real audio and told in the card.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import numpy as np
 import onnx
 import torch
@@ -34,14 +37,18 @@ from tap_live.bundle import (
     write_manifest,
 )
 from tap_live.commands.demo import BUNDLE as DEMO
-from tap_live.export.compact_card import NOT_MEASURED, Proof, card, recipe_of
+from tap_live.errors import TapError
+from tap_live.export.compact_card import NOT_KEPT, NOT_MEASURED, Proof, recipe_of
+from tap_live.export.compact_card import card as card_of
 from tap_live.export.compact_graph import build
+from tap_live.export.shipped import compact_net
 from tap_live.export.storing import bytes_of, files_of, save
 from tap_live.export.verify import verify
 from tap_live.models.compact import CompactExtractor, Dims
 from tap_live.models.compact import State as NetState
 from tap_live.models.spectra import Spectra, extract
 from tap_live.models.training.checkpoint import open_network
+from tap_live.models.training.plain_errors import plainly
 from tap_live.processor import Audio
 from tap_live.runtime import Engine, State, Tensors
 from tap_live.voices.encoder import SpeakerEncoder
@@ -86,12 +93,13 @@ def export(
     figures: str = NOT_MEASURED,
     made_from: str = "CHECKPOINT",
     *,
+    trained: str = NOT_KEPT,
     captions: bool = False,
 ) -> Exported:
     """Write the bundle into `folder` and prove it.
 
     Args:
-        figures: Markdown for the card.
+        figures, trained: Markdown for the card: what it does, how it was trained.
         made_from: the checkpoint, as the command that made the bundle named it.
         captions: whether captions may hear what it extracts; see `main`.
     Raises: ParityError if the graph computes something else than the network.
@@ -101,7 +109,27 @@ def export(
     made_by += " --captions" if captions else ""
     bundle = write(folder, build(rounded), net.dims, made_by, captions)
     proof = prove(net, rounded, Engine(bundle, "step"))
-    return Exported(seal(folder, net, proof, figures, made_by, captions), proof)
+    return Exported(seal(folder, net, proof, figures, made_by, captions, trained=trained), proof)
+
+
+def describe(folder: Path, net: CompactExtractor | None, figures: str, trained: str) -> Exported:
+    """Write the card of a bundle anew; all else stays as it is.
+
+    Args:
+        net: that it was made of; None: not at hand, so that what rounding cost is not told.
+    Raises: BundleError; ParityError if it was made of another.
+    """
+    bundle = open_bundle(folder)
+    manifest, engine = bundle.manifest, Engine(bundle, "step")
+    if net is None:
+        net = compact_net(folder.resolve())
+        proof = replace(prove(net, net, engine), rounding=None)
+    else:
+        proof = prove(net, round_to_half(net), engine)
+    _write_card(folder, net, proof, figures, manifest.made_by, trained)
+    files = manifest.files | {"README.md": file_spec(folder / "README.md")}
+    write_manifest(folder, msgspec.structs.replace(manifest, files=files))
+    return Exported(open_bundle(folder), proof)
 
 
 def write(folder: Path, graph: onnx.ModelProto, dims: Dims, made_by: str, captions: bool) -> Bundle:
@@ -121,10 +149,25 @@ def seal(
     made_by: str,
     captions: bool,
     *,
+    trained: str = NOT_KEPT,
     precision: str = "fp32",
 ) -> Bundle:
     """Write the card of a bundle that was proved."""
-    text = card(
+    _write_card(folder, net, proof, figures, made_by, trained, precision)
+    write_manifest(folder, _manifest(folder, net.dims, made_by, captions))
+    return open_bundle(folder, recipe_of(net.dims).kind)
+
+
+def _write_card(
+    folder: Path,
+    net: CompactExtractor,
+    proof: Proof,
+    figures: str,
+    made_by: str,
+    trained: str,
+    precision: str = "fp32",
+) -> None:
+    text = card_of(
         recipe_of(net.dims),
         net.dims,
         proof,
@@ -132,11 +175,10 @@ def seal(
         size=bytes_of(folder / GRAPH),
         made_by=made_by,
         figures=figures,
+        trained=trained,
         precision=precision,
     )
     (folder / "README.md").write_text(text, encoding="utf-8")
-    write_manifest(folder, _manifest(folder, net.dims, made_by, captions))
-    return open_bundle(folder, recipe_of(net.dims).kind)
 
 
 def prove(net: CompactExtractor, rounded: CompactExtractor, engine: Engine) -> Proof:
@@ -230,11 +272,20 @@ def _manifest(folder: Path, dims: Dims, made_by: str, captions: bool) -> Manifes
 
 
 def main(
-    checkpoint: Annotated[Path, typer.Argument(help="best.pt, or a .safetensors with its .json")],
+    checkpoint: Annotated[
+        Path,
+        typer.Argument(help="best.pt, or a .safetensors with its .json; OUT itself with --card"),
+    ],
     out: Annotated[Path, typer.Argument(help="folder of the bundle")],
     figures: Annotated[
-        Path | None, typer.Option(help="evaluation.md of `tap_live.models.training evaluate`")
+        Path | None, typer.Option(help="evaluation.md of `tap_live.export.evaluate`")
     ] = None,
+    trained: Annotated[
+        Path | None, typer.Option(help="Markdown: the commands of its training, with seeds")
+    ] = None,
+    card: Annotated[
+        bool, typer.Option("--card", help="write the card anew and leave the network as it is")
+    ] = False,
     captions: Annotated[
         bool,
         typer.Option(
@@ -245,15 +296,19 @@ def main(
 ) -> None:
     """Make the bundle and prove it against PyTorch."""
     text = figures.read_text(encoding="utf-8") if figures else NOT_MEASURED
-    made = export(open_network(checkpoint), out, text, checkpoint.name, captions=captions)
-    proof = made.proof
-    typer.echo(
-        f"{out}: parity {proof.worst:.1e}, fp16 changes {proof.rounding:.0f} dB below the output"
-    )
+    told = trained.read_text(encoding="utf-8") if trained else NOT_KEPT
+    if card:
+        net = None if checkpoint.is_dir() else open_network(checkpoint)
+        proof = describe(out, net, text, told).proof
+    else:
+        net = open_network(checkpoint)
+        made = export(net, out, text, checkpoint.name, trained=told, captions=captions)
+        proof = made.proof
+    rounding = proof.rounding
+    cost = "" if rounding is None else f", fp16 changes {rounding:.0f} dB below the output"
+    typer.echo(f"{out}: parity {proof.worst:.1e}{cost}")
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    app = typer.Typer(pretty_exceptions_enable=False)
-    app.command()(main)
-    app()
+    plainly(lambda: typer.run(main), TapError)

@@ -1,12 +1,15 @@
 """What is written beside a compact extractor: its name, its sources, its model card."""
 
 from dataclasses import dataclass
+from textwrap import fill
 
 from tap_live.export.emulation import told
 from tap_live.export.verify import Parity
 from tap_live.models.compact import Dims
+from tap_live.models.training.labels import Kinds
 
-NOT_MEASURED = "Not measured: `python -m tap_live.models.training` makes them."
+NOT_MEASURED = "Not measured: `python -m tap_live.export.evaluate` makes them."
+NOT_KEPT = "The commands of its training were not kept."
 ROOMS = "rooms: synthetic impulse responses, CC0"
 
 
@@ -69,7 +72,7 @@ class Proof:
     """What was found when a bundle was made."""
 
     parity: list[Parity]
-    rounding: float  # dB, the output over the difference that fp16 makes
+    rounding: float | None  # dB, the output over the difference that fp16 makes; None: unknown
     allowed: float = 1e-4
 
     @property
@@ -88,6 +91,22 @@ def _kept_as(precision: str) -> str:
     return told(f"computed in {precision}", precision)
 
 
+def _rounding(proof: Proof) -> str:
+    if proof.rounding is None:
+        return ""
+    return f"  What rounding to fp16 changed in the output lies {proof.rounding:.0f} dB below it.\n"
+
+
+def _known(recipe: Recipe) -> str:
+    """The kinds of sound that it was trained on, as one asks for them."""
+    if recipe is not SOUND:
+        return ""
+    sayings = sorted(kind.sayings[0] for kind in Kinds.open().kinds)
+    heading = f"## The {len(sayings)} kinds of sound that it was trained on"
+    told = "Other words are moved to the nearest of these."
+    return "\n".join(["", heading, "", told, "", fill("; ".join(sayings) + ".", 110), ""])
+
+
 def card(
     recipe: Recipe,
     dims: Dims,
@@ -97,9 +116,10 @@ def card(
     size: int,
     made_by: str,
     figures: str,
+    trained: str = NOT_KEPT,
     precision: str = "fp32",
 ) -> str:
-    """Write the model card; `size` is the graph's, in bytes, `figures` is Markdown."""
+    """Write the model card; `size` is the graph's, in bytes, `figures` and `trained` Markdown."""
     top_khz = dims.bins / (2 * dims.hop_s) / 1000
     sources = "\n".join(f"  - {source}" for source in recipe.sources)
     return f"""\
@@ -113,13 +133,16 @@ A causal network for a CPU: every {1000 * dims.hop_s:g} ms it looks at a short-t
 
 - **Size:** {parameters:,} parameters, {size:,} bytes, {_kept_as(precision)}.
 - **Made by:** `{made_by}`, from a checkpoint of
-  `python -m tap_live.models.training` (`models/training/README.md`).
+  `python -m tap_live.models.training` (`models/training/README.md`); see Training.
 - **From:** our own weights, trained from nothing on mixtures made of
 {sources}
 - **Checked:** this graph against PyTorch over {proof.parity[0].steps} hops of real speech, all
   outputs and states: {proof.worst:.1e} apart at most ({proof.allowed:.0e} allowed).
-  What rounding to fp16 changed in the output lies {proof.rounding:.0f} dB below it.
-- **Limits:** {recipe.limits}
+{_rounding(proof)}- **Limits:** {recipe.limits}
+{_known(recipe)}
+## Training
+
+{trained.strip()}
 
 ## Figures
 

@@ -9,23 +9,27 @@ voice. Of each: DNSMOS, word error rate, likeness to the enrolled voice (cosine 
 embeddings), loudness beside the clean voice, and processor seconds for a second of audio. High
 joins are those at which the spectral flux is unusual where chunks of frames, or of what was heard,
 meet: 5 % is chance (`seams.py`). With `--enrolled` the model hears the enrolment clip
-too, which the store of voices does not keep.
+too, which the store of voices does not keep. The program can be stopped: what cases.jsonl has is
+not measured again.
 """
 
-import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import typer
 from rich.progress import track
 
+from tap_live.errors import TapError
 from tap_live.export.gentse import counted
 from tap_live.export.gentse_ways import Way, through, vocoded
+from tap_live.export.ledger import Ledger
 from tap_live.export.mix_lists import open_lists
+from tap_live.export.product import fingerprint
 from tap_live.export.seams import context_joins, frame_joins, high_joins
 from tap_live.export.voices_eval import Bench
 from tap_live.export.word_errors import Errors, errors, rate
@@ -34,8 +38,9 @@ from tap_live.extractors.compact import CompactExtractor
 from tap_live.extractors.gentse import GenExtractor
 from tap_live.extractors.gentse_network import GenNetwork
 from tap_live.extractors.network import Network
-from tap_live.models.training.dnsmos import dnsmos
+from tap_live.models.training.dnsmos import dnsmos, open_dnsmos
 from tap_live.models.training.evaluate_report import bootstrap
+from tap_live.models.training.plain_errors import plainly
 from tap_live.processor import Audio
 from tap_live.targets import EmbeddedCue
 from tap_live.voices.features import RATE
@@ -127,15 +132,24 @@ def _share(found: Sequence[float | None], before: str = "") -> str:
     return f"{before}{100 * np.mean(shares):.0f}" if shares else ""
 
 
+class Tried(NamedTuple):
+    """A way of the table."""
+
+    way: Way
+    by: str  # what it was measured with, for the ledger
+
+
 def _ways(
     bundle: Path,
     student: Path | None,
     extractor: Path | None,
-    config: ChunkConfig,
+    hop_s: float,
     counts: Sequence[int],
     enrolled: bool,
-) -> Mapping[str, Way]:
+) -> Mapping[str, Tried]:
     """Every way of the table, in its order."""
+    config, made = ChunkConfig(hop_s=hop_s), fingerprint(bundle)
+    cut = f"{made}, hop {hop_s:g} s"
     network = GenNetwork.open(bundle, threads=1)
 
     def drawn(net: GenNetwork, count: int, clipped: bool = False) -> Way:
@@ -145,19 +159,21 @@ def _ways(
 
         return through(make)
 
-    ways: dict[str, Way] = {"mixture": lambda case, cue: (case.mixture, None)}
+    ways = {"mixture": Tried(lambda case, cue: (case.mixture, None), "")}
     if extractor:
         compact = Network.open(extractor)
-        ways["compact extractor"] = through(lambda case: CompactExtractor({"voice": compact}, RATE))
+        way = through(lambda case: CompactExtractor({"voice": compact}, RATE))
+        ways["compact extractor"] = Tried(way, fingerprint(extractor))
     for count in counts:
         said = f"gentse, {counted(count)}"
-        ways[said] = drawn(network, count)
+        ways[said] = Tried(drawn(network, count), cut)
         if enrolled:
-            ways[f"{said}, enrolment heard"] = drawn(network, count, clipped=True)
+            ways[f"{said}, enrolment heard"] = Tried(drawn(network, count, clipped=True), cut)
     if student:
-        ways["student, 1 step"] = drawn(GenNetwork.open(student, threads=1), 1)
-    ways["clean voice, vocoder alone"] = vocoded(network)
-    ways["clean voice"] = lambda case, cue: (case.target, None)
+        way = drawn(GenNetwork.open(student, threads=1), 1)
+        ways["student, 1 step"] = Tried(way, f"{fingerprint(student)}, hop {hop_s:g} s")
+    ways["clean voice, vocoder alone"] = Tried(vocoded(network), made)
+    ways["clean voice"] = Tried(lambda case, cue: (case.target, None), "")
     return ways
 
 
@@ -175,25 +191,25 @@ def main(
     enrolled: Annotated[bool, typer.Option(help="also with the enrolment's frames")] = False,
 ) -> None:
     """Print a Markdown table, and write it with every case."""
+    open_dnsmos()  # says so at once if it is not there
     counts = [int(count) for count in steps.split(",")]
-    ways = _ways(bundle, student, extractor, ChunkConfig(hop_s=hop), counts, enrolled)
-    judge, render = Judge(Whisper.open(whisper)), open_lists(lists)
-    out.mkdir(parents=True, exist_ok=True)
+    render, ways = open_lists(lists), _ways(bundle, student, extractor, hop, counts, enrolled)
+    judge, ledger = Judge(Whisper.open(whisper)), Ledger(out / "cases.jsonl")
     lines: list[str] = []
-    with (out / "cases.jsonl").open("w", encoding="utf-8") as file:
-        for chosen in names.split(","):
-            heard: list[Heard] = []
-            for listed in track(render.rows(chosen)[:first], description=chosen, transient=True):
-                case = render.voice_case(listed)
-                its = [judge.hear(listed["id"], case, name, way) for name, way in ways.items()]
-                file.writelines(json.dumps(asdict(found)) + "\n" for found in its)
-                heard += its
-            lines += [f"{chosen}, {len(heard) // len(ways)} cases", "", HEADING]
-            lines += [row(way, [found for found in heard if found.way == way]) for way in ways]
+    for chosen in names.split(","):
+        heard: list[Heard] = []
+        for listed in track(render.rows(chosen)[:first], description=chosen, transient=True):
+            case = render.voice_case(listed)
+            for name, (way, by) in ways.items():
+                hear = partial(judge.hear, listed["id"], case, name, way)
+                by = f"{by}, {whisper}"
+                heard.append(ledger.measured(chosen, listed["id"], name, by, Heard, hear))
+        lines += [f"{chosen}, {len(heard) // len(ways)} cases", "", HEADING]
+        lines += [row(way, [found for found in heard if found.way == way]) for way in ways]
     text = "\n".join(lines)
     (out / "gentse.md").write_text(text + "\n", encoding="utf-8")
     typer.echo(text)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    plainly(lambda: typer.run(main), TapError)

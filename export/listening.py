@@ -19,7 +19,7 @@ from rich.progress import track
 from tap_live.cues.features import RATE as SOUND_RATE
 from tap_live.cues.text import TextCues
 from tap_live.errors import TapError
-from tap_live.export.product import enrolled, folder_of, kept_sound, kept_voice
+from tap_live.export.product import enrolled, folder_of, kept_sound, kept_voices
 from tap_live.extractors.network import Network
 from tap_live.models.training.evaluate import compared, open_render
 from tap_live.models.training.plain_errors import plainly
@@ -44,7 +44,7 @@ class Heard(NamedTuple):
 def voices(network: Network, enroller: Enroller, cases: Iterable[Any]) -> Iterable[Heard]:
     """Extract the voice of each case (.id .mixture .target .enrolment .text)."""
     for case in cases:
-        after = kept_voice(network, enrolled(enroller, case.enrolment), case.mixture)
+        after = kept_voices(network, [enrolled(enroller, case.enrolment)], case.mixture)
         yield Heard(case, after, SPEECH_RATE, case.text or "no words are known")
 
 

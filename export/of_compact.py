@@ -1,6 +1,7 @@
 """`tap-live export compact`: a compact extractor, for one hop of one target at a time.
 
-Options: `captions=yes` as in `export.compact`, `figures=FILE` (Markdown for the card).
+Options: `captions=yes` as in `export.compact`, `figures=FILE` and `trained=FILE` (Markdown for the
+card).
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ import torch
 from tap_live.bundle import open_bundle
 from tap_live.errors import BundleError
 from tap_live.export import compact
-from tap_live.export.compact_card import NOT_MEASURED, Proof, recipe_of
+from tap_live.export.compact_card import NOT_KEPT, NOT_MEASURED, Proof, recipe_of
 from tap_live.export.compact_graph import build
 from tap_live.export.emulation import engine_of
 from tap_live.export.export_report import Task
@@ -84,13 +85,22 @@ class CompactSubject:
         return Task("SI-SDR of one of two voices", "dB", network, engine, higher_is_better=True)
 
     def seal(self, folder: Path, job: Job, compared: Mapping[str, Compared]) -> None:
-        given = job.options.get("figures")
-        text = Path(given).read_text(encoding="utf-8") if given else NOT_MEASURED
+        figures, trained = (
+            Path(job.options[name]).read_text(encoding="utf-8") if name in job.options else text
+            for name, text in (("figures", NOT_MEASURED), ("trained", NOT_KEPT))
+        )
         audio, cue = compact.real_speech(self.net.dims)
         rounding = compact.difference_db(self.net, self.rounded, audio, cue)
         proof = Proof(compared["step"].parities, rounding, BOUNDS.parity[job.precision])
         compact.seal(
-            folder, self.net, proof, text, self._made_by, self._captions, precision=job.precision
+            folder,
+            self.net,
+            proof,
+            figures,
+            self._made_by,
+            self._captions,
+            trained=trained,
+            precision=job.precision,
         )
 
     def _save(self, folder: Path, model: onnx.ModelProto) -> None:

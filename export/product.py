@@ -29,22 +29,25 @@ from tap_live.voices.enrolment import Enroller
 from tap_live.voices.features import RATE as SPEECH_RATE
 
 
-def kept(extractor: Extractor, cue: EmbeddedCue, mixture: Audio, rate: int) -> Audio:
-    """One target of a whole mixture and nothing of the rest, (T,), as long as the mixture."""
-    extraction = Extraction(extractor, [Wanted(cue)], rest_gain=0.0, rate=rate)
+def kept(extractor: Extractor, cues: Sequence[EmbeddedCue], mixture: Audio, rate: int) -> Audio:
+    """The targets of a whole mixture and nothing of the rest, (T,), as long as the mixture."""
+    extraction = Extraction(extractor, [*map(Wanted, cues)], rest_gain=0.0, rate=rate)
     return np.concatenate([extraction.push(mixture).output, extraction.flush().output])
 
 
-def kept_voice(network: Network, embedding: Embedding, mixture: Audio) -> Audio:
-    """One voice of a whole mixture, (T,) at 16 kHz."""
-    cue = EmbeddedCue("voice:target", "voice", embedding, np.zeros(0, np.float32))
-    return kept(CompactExtractor({"voice": network}, SPEECH_RATE), cue, mixture, SPEECH_RATE)
+def kept_voices(network: Network, embeddings: Sequence[Embedding], mixture: Audio) -> Audio:
+    """The voices of these embeddings in a whole mixture, (T,) at 16 kHz."""
+    cues = [
+        EmbeddedCue(f"voice:{number}", "voice", embedding, np.zeros(0, np.float32))
+        for number, embedding in enumerate(embeddings)
+    ]
+    return kept(CompactExtractor({"voice": network}, SPEECH_RATE), cues, mixture, SPEECH_RATE)
 
 
 def kept_sound(network: Network, sides: Embedding, mixture: Audio) -> Audio:
     """One sound of a whole mixture, (T,) at 32 kHz; `sides`: what is kept, then what is not."""
     cue = EmbeddedCue("text:asked", "sound", *np.split(sides, 2))
-    return kept(CompactExtractor({"sound": network}, SOUND_RATE), cue, mixture, SOUND_RATE)
+    return kept(CompactExtractor({"sound": network}, SOUND_RATE), [cue], mixture, SOUND_RATE)
 
 
 def enrolled(enroller: Enroller, clip: Audio) -> Embedding:
@@ -63,7 +66,7 @@ class BundleVoices(VoiceMeter):
 
     def extract(self, mixture: NDArray[np.float32], enrolment: NDArray[np.float32]) -> Tensor:
         embedding = enrolled(self._enroller, enrolment)
-        return torch.from_numpy(kept_voice(self._network, embedding, mixture))
+        return torch.from_numpy(kept_voices(self._network, [embedding], mixture))
 
 
 class ShippedCues:

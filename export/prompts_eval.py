@@ -27,7 +27,7 @@ from tap_live.errors import TapError
 from tap_live.events import Caption
 from tap_live.export.ledger import Ledger
 from tap_live.export.mix_lists import open_lists
-from tap_live.export.product import fingerprint, kept_voice
+from tap_live.export.product import fingerprint, kept_voices
 from tap_live.export.prompts_report import WAYS, Case, report, spelling
 from tap_live.export.voices_eval import Bench
 from tap_live.export.word_errors import Errors, errors, permuted_errors, rate
@@ -86,7 +86,7 @@ class Listener:
         audio = case.target if way.endswith("alone") else case.mixture
         if way in ("extracted", "both"):
             assert self._network is not None
-            audio = kept_voice(self._network, np.array(voice.embedding, np.float32), audio)
+            audio = kept_voices(self._network, [np.array(voice.embedding, np.float32)], audio)
         if way in ("prompted", "both", "prompted alone"):
             return self._prompted(audio, voice)
         if self._streaming:

@@ -5,6 +5,7 @@ network compute.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 import numpy as np
@@ -25,8 +26,8 @@ Weights: TypeAlias = dict[str, NDArray[np.float32]]
 Net = TypeVar("Net", bound=nn.Module)
 
 
-def compact_net(name: str) -> CompactExtractor:
-    """The network of `voice-compact` or `sound-compact`."""
+def compact_net(name: str | Path) -> CompactExtractor:
+    """The network of `voice-compact` or `sound-compact`, or of a bundle at an absolute path."""
     bundle = open_bundle(BUNDLES / name)
     stored = _stored(bundle, "step")
     weights = {key.removeprefix("net."): stored[key] for key in stored if key.startswith("net.")}

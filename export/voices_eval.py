@@ -29,6 +29,7 @@ from tap_live.voices.enrolment import Enroller
 from tap_live.voices.gate import OTHER, GateConfig, VoiceGate
 from tap_live.voices.scoring import Print, Scorer
 from tap_live.voices.speech import find_speech
+from tap_live.voices.store import Voice
 from tap_live.whisper.batch import BatchOptions, transcribe
 from tap_live.whisper.decoding import DecodingOptions
 from tap_live.whisper.model import Whisper
@@ -56,9 +57,11 @@ class Bench:
         self.encoder, self.scorer, self.vad = SpeakerEncoder.open(), Scorer.open(), Vad.open()
         self.enroller = Enroller(self.encoder, self.scorer, self.vad)
 
+    def enrolled(self, audio: Audio) -> Voice:
+        return self.enroller.enrol("voice", audio, RATE, source="clip", day="").voice
+
     def print_of(self, audio: Audio) -> Print:
-        enrolment = self.enroller.enrol("voice", audio, RATE, source="clip", day="")
-        return self.scorer.print_of(enrolment.voice.state)
+        return self.scorer.print_of(self.enrolled(audio).state)
 
     def probabilities(self, audio: Audio) -> NDArray[np.float32]:
         return np.concatenate([self.vad.push(audio), self.vad.flush()])

@@ -4,8 +4,10 @@
 
 DATA has `eval/turns.csv` and the speech. Every dialogue is captioned with each of its voices
 as the only target, others hidden; with both enrolled; and with each voice's turns alone,
-which says what there was to keep. With both enrolled, delays and shares are taken too, against
-the words of each turn decoded by itself. OUT (a JSON file) gets the figures of each dialogue.
+which says what there was to keep. With an `--extractor` captions hear what it extracts of those
+who are asked for (`--captions extract`), else the mixture. With both enrolled, delays and shares
+are taken too, against the words of each turn decoded by itself. OUT (a JSON file) gets the figures
+of each dialogue.
 """
 
 import difflib
@@ -24,11 +26,15 @@ from tap_live.captions.gate import Gate
 from tap_live.captions.streaming import StreamingCaptioner
 from tap_live.captions.vad import RATE, Vad
 from tap_live.captions.whisper import WhisperRecogniser
+from tap_live.errors import TapError
 from tap_live.events import Word
+from tap_live.export.product import folder_of, kept_voices
 from tap_live.export.replay import Replay, delays, replay
 from tap_live.export.streaming_eval import CORES, Stream, batch
 from tap_live.export.voices import read_clip
 from tap_live.export.voices_eval import Bench, Turn, read_dialogues, render
+from tap_live.extractors.network import Network
+from tap_live.models.training.plain_errors import plainly
 from tap_live.processor import Audio
 from tap_live.voices.gate import OTHER, GateConfig, Others, VoiceGate
 from tap_live.voices.scoring import Print
@@ -54,23 +60,40 @@ class Read:
     share: float = 0.0  # of one core
 
 
-def measure(dialogue: str, rows: Sequence[Turn], data: Path, bench: Bench, model: Whisper) -> Read:
-    """Caption one dialogue in every way."""
+def measure(
+    dialogue: str,
+    rows: Sequence[Turn],
+    data: Path,
+    bench: Bench,
+    model: Whisper,
+    network: Network | None = None,
+) -> Read:
+    """Caption one dialogue in every way, of the mixture or of what a network extracts."""
     read, recogniser = Read(dialogue), WhisperRecogniser(model)
-    prints = {row.speaker: bench.print_of(read_clip(data / row.enrolment)) for row in rows}
+    clips = {row.speaker: read_clip(data / row.enrolment) for row in rows}
+    voices = {name: bench.enrolled(clip) for name, clip in clips.items()}
+    prints = {name: bench.scorer.print_of(voice.state) for name, voice in voices.items()}
     audio = render(data, rows)
+
+    def heard_of(*names: str) -> Audio:
+        if network is None:
+            return audio
+        embeddings = [np.asarray(voices[name].embedding, np.float32) for name in names]
+        return kept_voices(network, embeddings, audio)
+
     for voice, enrolled in prints.items():
         own = [row for row in rows if row.speaker == voice]
         alone = _finals(_captioned(recogniser, _only(data, rows, voice), None))
         gate = _gate(bench, {voice: enrolled}, "hide")
-        heard = _finals(_captioned(recogniser, audio, gate))
+        heard = _finals(_captioned(recogniser, heard_of(voice), gate))
         mine = [word for _, word in heard if _within(word, own)]
         matched, slots = _compared([word for _, word in alone], mine)
         read.alone += len(alone)
         read.same += matched
         read.kept += slots
         read.leaked += len(heard) - len(mine)
-    both = _captioned(recogniser, audio, _gate(bench, prints, "label"))
+    others: Others = "hide" if network else "label"
+    both = _captioned(recogniser, heard_of(*prints), _gate(bench, prints, others))
     for speaker, word in _finals(both):
         if speaker not in (None, OTHER):
             read.named += 1
@@ -164,16 +187,20 @@ def main(
     data: Path,
     out: Path,
     whisper: Annotated[str, typer.Option(help="name, or folder of weights")] = "base",
+    extractor: Annotated[
+        Path | None, typer.Option(help="a bundle, or a shipped one's name")
+    ] = None,
     first: Annotated[int | None, typer.Option(help="only so many dialogues")] = None,
 ) -> None:
     """Print the figures and write those of each dialogue to a JSON file."""
+    network = Network.open(folder_of(extractor)) if extractor else None
     model, bench = Whisper.open(whisper), Bench()
     reads: list[Read] = []
     for dialogue, rows in track(list(read_dialogues(data).items())[:first], transient=True):
-        reads.append(measure(dialogue, rows, data, bench, model))
+        reads.append(measure(dialogue, rows, data, bench, model, network))
         out.write_text(json.dumps([asdict(read) for read in reads], indent=1) + "\n")
     print(json.dumps(summary(reads), indent=1))
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    plainly(lambda: typer.run(main), TapError)

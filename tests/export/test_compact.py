@@ -1,11 +1,15 @@
 """The bundle of a small random network: what is written is what the network computes."""
 
+import shutil
+
+import msgspec
 import numpy as np
 import onnx
 import pytest
 import torch
 
-from tap_live.bundle import open_bundle
+from tap_live.bundle import open_bundle, write_manifest
+from tap_live.catalogue import BUNDLES
 from tap_live.errors import ParityError
 from tap_live.export import compact
 from tap_live.export.verify import verify
@@ -86,6 +90,31 @@ def test_the_card_and_the_manifest_tell_how_it_was_made(folder):
         "cues": ["speaker"],
         "captions": False,
     }
+
+
+def test_a_card_is_written_anew_and_the_network_stays(net, folder, tmp_path):
+    copy = tmp_path / folder.name
+    shutil.copytree(folder, copy)
+    before = open_bundle(copy).manifest
+    settings = before.settings | {"presence": {"from_db": -5.0}}  # which others put there
+    write_manifest(copy, msgspec.structs.replace(before, settings=settings))
+    made = compact.describe(copy, net, "| new |", "fit DATA RUN --seed 3")
+    assert made.proof.rounding is not None
+    card, after = (copy / "README.md").read_text(), open_bundle(copy).manifest
+    assert "| new |" in card and "fit DATA RUN --seed 3" in card and "rounding to fp16" in card
+    assert after.files["step.onnx"] == before.files["step.onnx"]
+    assert (after.made_by, after.settings) == (before.made_by, settings)
+    with pytest.raises(ParityError):
+        compact.describe(copy, CompactExtractor(DIMS).eval(), "", "")
+
+
+def test_a_card_without_its_checkpoint_does_not_tell_what_rounding_cost(tmp_path):
+    copy = tmp_path / "sound-compact"
+    shutil.copytree(BUNDLES / "sound-compact", copy)
+    compact.describe(copy, None, "| new |", compact.NOT_KEPT)
+    card = (copy / "README.md").read_text()
+    assert "rounding" not in card and "were not kept" in card
+    assert "158 kinds of sound" in card and "a dog barking; " in card
 
 
 def test_a_network_for_sounds_is_proved_at_their_rate():
