@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Self
 
 from tap_live.bundle import MANIFEST, Bundle, open_bundle, read_manifest
-from tap_live.errors import ConfigError
+from tap_live.errors import BundleError, ConfigError
 from tap_live.extractors.chunked import ChunkConfig
 from tap_live.extractors.gentse import GenExtractor
 from tap_live.extractors.gentse_network import (
@@ -50,7 +50,8 @@ class Generating:
     def parse(cls, extractor: str | None, where: Where = CPU) -> Self | None:
         """Read --extractor; None if it asks for another one.
 
-        Raises: ConfigError if hop or steps are none; BundleError if the bundle is not installed.
+        Raises: ConfigError if hop or steps are none; BundleError if the bundle is not installed,
+            or a folder that is given has none of this kind.
         """
         if not extractor:
             return None
@@ -59,6 +60,8 @@ class Generating:
             name, cut = _parted(cut)
         if name != NAME and not _is_gentse(name):
             return None
+        if name == NAME and cut:
+            _check_folder(cut.rpartition("@")[0] or cut)
         config, steps = (ChunkConfig(), None) if cut is None else cut_of(cut, name)
         folder = gentse_bundle() if name == NAME else Path(name)
         return cls(open_bundle(folder, KIND), config, steps, where)
@@ -133,6 +136,32 @@ def _parted(text: str) -> tuple[str, str | None]:
         return whole, cut
     name, at, cut = text.partition("@")
     return name, cut if at else None
+
+
+def _check_folder(text: str) -> None:
+    """Raises: BundleError if what stands after gentse@ is a folder without such a bundle, or none
+    where no numbers are either.
+    """
+    folder = Path(text)
+    if folder.is_dir():
+        found = read_manifest(folder).kind  # which says so if there is no bundle
+        raise BundleError(
+            f"wanted a bundle of {NAME} after --extractor {NAME}@, found one of {found} in {folder}"
+        )
+    hop, slash, steps = text.partition("/")
+    if slash and not (_is_number(hop.removesuffix("s") or "0") and _is_number(steps)):
+        raise BundleError(
+            f"wanted --extractor {NAME}@SECONDS/STEPS, or a bundle's folder after the @: "
+            f"there is no folder {text}"
+        )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_gentse(folder: str) -> bool:

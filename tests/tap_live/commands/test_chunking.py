@@ -87,6 +87,23 @@ def test_steps_that_cannot_be_are_refused_under_the_name_that_was_given(gentse, 
             Generating.parse(f"{gentse}@{cut}")
 
 
+@pytest.mark.parametrize("cut", ["", "@0.5/4"])
+def test_a_folder_without_the_generative_models_bundle_is_told_from_numbers(tmp_path, cut):
+    other = tmp_path / "compact"
+    other.mkdir()
+    with pytest.raises(BundleError, match=r"no bundle at .*manifest.json is missing"):
+        Generating.parse(f"gentse@{other}{cut}")
+    (other / "manifest.json").write_text(
+        '{"format": 1, "name": "mine", "kind": "voice", "licence": "", "made_by": "", '
+        '"sources": [], "files": {}}'
+    )
+    with pytest.raises(BundleError, match=f"found one of voice in {other}"):
+        Generating.parse(f"gentse@{other}{cut}")
+    for nowhere in (tmp_path / "nowhere", "models/gentse", "0.5/few"):
+        with pytest.raises(BundleError, match=f"there is no folder {nowhere}"):
+            Generating.parse(f"gentse@{nowhere}{cut}")
+
+
 @pytest.mark.parametrize(("target", "away"), [("voice:ben", ["voice:ana"]), ("voice:ana@-inf", [])])
 def test_a_voice_cannot_be_taken_out_by_making_it_anew(gentse, target, away):
     with pytest.raises(ConfigError, match=r"makes voices anew .*'voice:ana' cannot be asked away"):
