@@ -9,6 +9,7 @@ Source: Siuzdak, arXiv:2306.00814.
 """
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import cast
 
@@ -79,8 +80,15 @@ class Vocos(Vocoder):
         found = self.out(self.final_layer_norm(x.mT)).mT.to(self.inverse.bases.dtype)
         magnitude, phase = found.chunk(2, dim=1)
         magnitude = magnitude.clamp(max=LOUDEST).exp()
-        audio: Tensor = self.inverse(magnitude * phase.cos(), magnitude * phase.sin(), on)
+        with exactly(mel.device.type):
+            audio: Tensor = self.inverse(magnitude * phase.cos(), magnitude * phase.sin(), on)
         return audio
+
+
+def exactly(device: str) -> AbstractContextManager[object]:
+    """No autocast: in bfloat16 an inverse transform has noise at -47 dB."""
+    on = torch.is_autocast_enabled(device)  # asked, for an exporter takes no such context
+    return torch.autocast(device, enabled=False) if on else nullcontext()
 
 
 class InverseSpectrum(nn.Module):

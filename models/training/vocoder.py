@@ -32,7 +32,7 @@ from .vocoder_losses import (
 )
 
 SMALL = VocosDims(SHORT)
-"""Vocos for a CPU, at 16 kHz: 2.6 million parameters."""
+"""Vocos for a CPU, at 16 kHz: 2.7 million parameters."""
 
 PUBLIC = VocoderDims()
 """HiFi-GAN's V1, as the public universal checkpoint."""

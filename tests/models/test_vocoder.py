@@ -218,6 +218,15 @@ def test_a_vocos_of_other_sizes_is_refused(tmp_path: Path) -> None:
         open_vocoder(tmp_path / "best.pt")
 
 
+def test_under_autocast_the_inverse_transform_stays_exact() -> None:
+    net, mel, heard = lively(VOCOS).float(), frames(VOCOS, 20).float(), list[Tensor]()
+    net.get_submodule("inverse").register_forward_pre_hook(lambda _, given: heard.extend(given[:2]))
+    with torch.autocast("cpu", torch.bfloat16):
+        audio = net(mel)
+    exact = InverseSpectrum(VOCOS.mel)(*heard[:2], None)
+    torch.testing.assert_close(audio, exact)
+
+
 @pytest.mark.parametrize("hop", [16, 24])
 def test_spectra_of_frames_give_back_the_audio(hop: int) -> None:
     dims = MelDims(rate=16_000, fft=64, hop=hop, bands=8)
