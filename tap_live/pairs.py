@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
+from itertools import count
 from pathlib import Path
 from string import Template
 from urllib.parse import quote
@@ -19,12 +20,13 @@ NAMES = "before", "after"
 
 
 class Pair(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Two files of a folder, by their names."""
+    """Two files of a folder, by their names; `key` tells what they were made of."""
 
     title: str
     note: str
     before: str
     after: str
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,18 @@ def make_folder(folder: Path) -> None:
         raise StorageError(f"cannot make the folder {folder}: {error.strerror}") from error
 
 
-def plan_pair(folder: Path, name: str, note: str) -> Pair:
-    """Name the files of a pair, and make the folder; what was there of that name is replaced.
+def plan_pair(folder: Path, name: str, note: str, key: str = "") -> Pair:
+    """Name the files of a pair, and make the folder.
+
+    What was there of that name is replaced if it has the same key; else the name gets a number.
 
     Raises: StorageError.
     """
     make_folder(folder)
-    return Pair(name, note, f"{name}-before.flac", f"{name}-after.flac")
+    taken = {pair.title: pair.key for pair in _pairs_of(folder)}
+    names = (name if number == 1 else f"{name}-{number}" for number in count(1))
+    title = next(one for one in names if taken.get(one, key) == key)
+    return Pair(title, note, f"{title}-before.flac", f"{title}-after.flac", key)
 
 
 def add_pair(folder: Path, pair: Pair) -> Path:
@@ -58,25 +65,34 @@ def add_pair(folder: Path, pair: Pair) -> Path:
 
     Raises: StorageError if the folder cannot be written, or its list of pairs is broken.
     """
-    index = folder / INDEX
+    pairs = [*(other for other in _pairs_of(folder) if other.title != pair.title), pair]
     try:
-        pairs = msgspec.json.decode(index.read_bytes(), type=list[Pair]) if index.exists() else []
-        pairs = [*(other for other in pairs if other.title != pair.title), pair]
         page = render(folder, pairs)
-        index.write_bytes(msgspec.json.format(msgspec.json.encode(pairs), indent=1))
+        (folder / INDEX).write_bytes(msgspec.json.format(msgspec.json.encode(pairs), indent=1))
         (folder / PAGE).write_text(page, encoding="utf-8")
-    except msgspec.DecodeError as error:
-        raise StorageError(f"{index} is no list of pairs: {error}; take another folder") from error
     except OSError as error:
         raise StorageError(f"cannot write to {folder}: {error.strerror}") from error
     return folder / PAGE
 
 
+def _pairs_of(folder: Path) -> list[Pair]:
+    """Those that the folder's page has. Raises: StorageError if its list of them is broken."""
+    index = folder / INDEX
+    try:
+        return msgspec.json.decode(index.read_bytes(), type=list[Pair]) if index.exists() else []
+    except msgspec.DecodeError as error:
+        raise StorageError(f"{index} is no list of pairs: {error}; take another folder") from error
+    except OSError as error:
+        raise StorageError(f"cannot read {index}: {error.strerror}") from error
+
+
 def render(folder: Path, pairs: list[Pair]) -> str:
     """Return the page for pairs that lie in `folder`, which needs their files beside it."""
     template = Template((files("tap_live") / "pairs.html").read_text(encoding="utf-8"))
-    count = f"{len(pairs)} pair{'' if len(pairs) == 1 else 's'}"
-    return template.substitute(count=count, pairs="".join(section(folder, pair) for pair in pairs))
+    how_many = f"{len(pairs)} pair{'' if len(pairs) == 1 else 's'}"
+    return template.substitute(
+        count=how_many, pairs="".join(section(folder, pair) for pair in pairs)
+    )
 
 
 def section(folder: Path, pair: Pair) -> str:

@@ -10,8 +10,8 @@ from tap_live.pairs import add_pair, plan_pair
 NOISE = 0.1 * np.random.default_rng(0).standard_normal(8000)
 
 
-def made(folder, name, note="only voice:ana"):
-    pair = plan_pair(folder, name, note)
+def made(folder, name, note="only voice:ana", key=""):
+    pair = plan_pair(folder, name, note, key)
     for file, gain in ((pair.before, 1.0), (pair.after, 0.1)):
         soundfile.write(folder / file, gain * NOISE, 16_000)
     return add_pair(folder, pair)
@@ -38,6 +38,18 @@ def test_a_pair_made_again_takes_the_place_of_the_old(tmp_path):
         "one",
     ]
     assert "without voice:ana" in page and page.count("<section") == 2
+
+
+def test_a_pair_of_another_kind_gets_a_name_of_its_own(tmp_path):
+    for key in ("ana", "bob", "ana", "eve"):
+        page = made(tmp_path, "talk", f"only {key}", key).read_text()
+    rows = json.loads((tmp_path / "pairs.json").read_text())
+    assert [(row["title"], row["key"]) for row in rows] == [
+        ("talk-2", "bob"),
+        ("talk", "ana"),
+        ("talk-3", "eve"),
+    ]
+    assert page.count("<section") == 3 and (tmp_path / "talk-2-after.flac").is_file()
 
 
 def test_a_list_that_is_broken_is_named(tmp_path):
