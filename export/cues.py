@@ -9,6 +9,7 @@ Convolutions of the audio encoder are fp16 on disk; its linear layers and the ta
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +37,12 @@ from tap_live.export.storing import bytes_of, files_of, save
 from tap_live.export.verify import verify
 from tap_live.models.cues import LOWEST, WIDTH, AudioCueEncoder, TextCueTable
 from tap_live.models.training.cue_files import CueEncoders
+from tap_live.models.training.labels import Kinds
 from tap_live.models.training.present import MINILM_PACKAGE
 from tap_live.runtime import Engine, State, Tensors
 
 OPSET = 18
-TABLES = ("table.npz", "pieces.txt", "likes.npz")
+TABLES = ("table.npz", "pieces.txt", "likes.npz", "sayings.txt")
 MADE_BY = "python -m tap_live.export.cues"
 DATA = (
     "ESC-10 (CC BY), OLPC/Berklee sound library (CC BY), noise-of-life (CC0 and others of "
@@ -87,26 +89,36 @@ name lies nearest: the mean cue of that kind's training clips ({likes} sayings o
 - **Figures** ("table" beside "MiniLM" is what the table loses), before it is moved:
 {figures}
 - **Limits:** English. The order of words tells it nothing ("not a dog" asks for a dog). What
-  is far from every kind of sound is moved to the nearest all the same ("my budget" to coins).
+  is far from every kind of sound is moved to the nearest all the same ("wedding" to crowd): below
+  a cosine of 0.5, and of sentences, users are told what was understood.
   Words that it does not know, and cannot put together from pieces of three letters, are refused
   by name. A word of another language that is spelt like an English one is taken for it.
 """
 
 
-def export(cues: Path, folder: Path) -> tuple[Bundle, Bundle]:
+def export(cues: Path, folder: Path, sayings: Sequence[str] | None = None) -> tuple[Bundle, Bundle]:
     """Write `text-cue` and `audio-cue` below `folder` and compare the graph with PyTorch.
 
-    Raises: ParityError if the graph computes something else.
+    Args:
+        sayings: how kinds are said, as they were when the encoders were trained.
+    Raises: ParityError if the graph computes something else; ValueError if the sayings are others.
     """
+    said = list(sayings or Kinds.open().sayings())
     encoders = CueEncoders.open(cues)
     told = json.loads((cues / "audio.json").read_text())
     figures = "\n".join(f"  - {name}: {figure}" for name, figure in told["figures"].items())
-    text = _export_text(encoders, folder / "text-cue", figures)
+    text = _export_text(encoders, folder / "text-cue", figures, said)
     return text, _export_audio(encoders.audio, folder / "audio-cue", figures, told["kinds"])
 
 
-def _export_text(encoders: CueEncoders, folder: Path, figures: str) -> Bundle:
+def _export_text(encoders: CueEncoders, folder: Path, figures: str, said: list[str]) -> Bundle:
+    if len(said) != len(encoders.likes.sayings):
+        raise ValueError(
+            f"wanted the {len(encoders.likes.sayings)} sayings that the encoders were trained "
+            f"with, found {len(said)} in the table of kinds: run fit-cues again"
+        )
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / "sayings.txt").write_text("\n".join(said) + "\n", encoding="utf-8")
     steps, scales = packed(added(encoders.table))
     np.savez(folder / "table.npz", steps=steps, scales=scales)
     pieces = encoders.vocabulary.pieces

@@ -13,7 +13,7 @@ import numpy as np
 from tap_live.events import Failed, Warned
 from tap_live.mix import Mixer
 from tap_live.processor import Audio, Cue, Extractor, Lengthy, Remaking, Sparing, Targets
-from tap_live.thresholds import Telling, Thresholds
+from tap_live.signs import Signs, Telling
 
 FAILURES = 3  # an extractor that failed this often stays off
 
@@ -26,6 +26,7 @@ class Wanted:
 
     cue: Cue
     gain: float = 1.0
+    remark: str = ""  # what somebody should know who asked for it
 
     def counts(self, rest_gain: float) -> bool:
         """Whether it makes a difference: without a gain it is only taken out of the rest."""
@@ -36,7 +37,7 @@ class Wanted:
 class Mixed:
     """The same moment three ways: (T,), (T,) and (K, T), whose rows are the targets' `names`.
 
-    `thresholds` say of each target from which level on it is there, where the extractor knows.
+    `signs` are those by which each target is there, where the extractor knows.
     `voices` is the sum of the voices that are kept, (T,); None where there are none, and where
     the mixture passes through.
     """
@@ -46,7 +47,7 @@ class Mixed:
     targets: Targets
     names: tuple[str, ...] = ()
     voices: Audio | None = None
-    thresholds: tuple[Thresholds, ...] = ()
+    signs: tuple[Signs, ...] = ()
 
     @property
     def speech(self) -> Audio:
@@ -109,9 +110,13 @@ class Extraction:
             self._extractor.spare(frozenset(idle))
         self._held = np.pad(self._held, ((0, len(rows) - len(self._held)), (0, 0)))
         self._wanted, self._rest_gain = rows, rest_gain
+        self._signs = self._signs_of(rows)
         self._leaving = frozenset(one.cue.name for one in rows) - names
         self._aim(dry=self._dry)
         self._drop_those_that_left()
+        for one in wanted:
+            if one.remark and one.cue.name not in before:
+                self._tell(Warned(code="cue", text=one.remark))
 
     def bypass(self, on: bool) -> None:
         """Let the mixture pass through, as long as the machine is too slow for more."""
@@ -251,15 +256,9 @@ class Extraction:
         output = self._mixer.mix(mixture, rows)
         names = tuple(one.cue.name for one in self._wanted)
         voices = None if passing else self._voices(rows)
-        mixed = Mixed(mixture, output, rows, names, voices, self._thresholds)
+        mixed = Mixed(mixture, output, rows, names, voices, self._signs)
         self._drop_those_that_left()
         return mixed
-
-    @property
-    def _thresholds(self) -> tuple[Thresholds, ...]:
-        if not isinstance(self._extractor, Telling):
-            return ()
-        return tuple(self._extractor.thresholds(one.cue.kind) for one in self._wanted)
 
     def _voices(self, rows: Targets) -> Audio | None:
         kept = [
@@ -289,10 +288,16 @@ class Extraction:
         rows = [row for row, one in enumerate(self._wanted) if one.cue.name not in self._leaving]
         self._mixer.keep(rows)
         self._wanted = [self._wanted[row] for row in rows]
+        self._signs = self._signs_of(self._wanted)
         self._leaving = frozenset()
         self._held = self._held[rows] if len(self._held) else self._held
         if self._extractor is not None:
             self._extractor.set_cues([one.cue for one in self._wanted])
+
+    def _signs_of(self, wanted: Sequence[Wanted]) -> tuple[Signs, ...]:
+        if not isinstance(self._extractor, Telling):
+            return ()
+        return tuple(self._extractor.signs(one.cue) for one in wanted)
 
     def _no_rows(self, samples: int) -> Targets:
         return np.zeros((len(self._wanted), samples), np.float32)
@@ -308,5 +313,5 @@ def _joined(first: Mixed, second: Mixed) -> Mixed:
         np.concatenate([first.targets, second.targets], axis=1),
         second.names,
         voices,
-        second.thresholds,
+        second.signs,
     )

@@ -231,6 +231,7 @@ class Live:
         for part in (
             self._extract,
             self._close_devices,
+            self._metering.end,
             self._do_requests,
             self._end_captions,
             self._do_requests,  # what came since: a recording ends at once

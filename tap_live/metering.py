@@ -22,6 +22,10 @@ class Metering:
         """Publish spectra of these streams from a position on; of none, none."""
         self._spectra = Spectra(self._rate, streams, position) if streams else None
 
+    def end(self) -> None:
+        """Wait until nothing is measured any more."""
+        self._presence.end()
+
     def push(self, mixed: Mixed) -> None:
         """Take a block."""
         for level in self._meter.push(mixed):

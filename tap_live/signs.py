@@ -1,11 +1,12 @@
-"""From which level on a target is said to be there: each network leaks in its own way."""
+"""By which signs a target is said to be there: each network leaks in its own way."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Protocol, Self, runtime_checkable
 
 from tap_live.errors import BundleError
-from tap_live.processor import TargetKind
+from tap_live.likeness import Liken
+from tap_live.processor import Cue
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +19,7 @@ class Thresholds:
     quietest: float = -55.0  # dBFS; less is nothing
     on: float = -5.0  # beside the mixture, from which it is there
     off: float = -6.0  # and below which it is not
+    like: float | None = None  # cosine, as `Likeness` has it, from which it is there
     appears: float = 0.2  # on end, before it is said to be there
     leaves: float = 0.5  # likewise gone
 
@@ -40,9 +42,23 @@ class Thresholds:
             )
         return found
 
+    def settings(self) -> dict[str, object]:
+        """As a bundle keeps them."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+@dataclass(frozen=True)
+class Signs:
+    """What is looked at of one target; without `liken`, at levels alone."""
+
+    thresholds: Thresholds
+    liken: Liken | None = None
+
 
 @runtime_checkable
 class Telling(Protocol):
-    """An extractor that knows from which level on its targets are there."""
+    """An extractor that knows by which signs its targets are there."""
 
-    def thresholds(self, kind: TargetKind) -> Thresholds: ...
+    def signs(self, cue: Cue) -> Signs:
+        """Those of one of its targets."""
+        ...

@@ -3,8 +3,8 @@
 `parse_targets` reads what a user wrote, without looking anything up; `Cues` finds the numbers.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, cast
@@ -15,11 +15,12 @@ from tap_live.audio.files import read_audio
 from tap_live.cues.audio import AudioCues
 from tap_live.cues.text import TextCues
 from tap_live.errors import BundleError, ConfigError, CueError
-from tap_live.events import Decibels
+from tap_live.events import Decibels, Warned
 from tap_live.mix import parse_gain
 from tap_live.processor import Audio, Embedding, TargetKind
 from tap_live.voices.encoder import unit
-from tap_live.voices.store import VoiceStore, check_name
+from tap_live.voices.recognition import sound_alike
+from tap_live.voices.store import Voice, VoiceStore, check_name
 
 Scheme = Literal["voice", "text", "clip"]
 SCHEMES = ("voice", "text", "clip")
@@ -53,6 +54,7 @@ class EmbeddedCue:
     kind: TargetKind
     positive: Embedding
     negative: Embedding  # empty for voices, which have none
+    remark: str = ""  # what somebody should know who asked so
 
 
 def parse_targets(targets: Sequence[str], suppressed: Sequence[str] = ()) -> list[Asked]:
@@ -124,46 +126,59 @@ class Cues:
         of_clip: Callable[[Audio, int], Embedding] | None = None,
     ) -> None:
         self._store = store or VoiceStore()
-        self._of_text = of_text or (lambda text: self._text.embed(text))
+        self._of_text = of_text
         self._of_clip = of_clip or (lambda audio, rate: self._audio.embed(audio, rate))
 
     def of(self, asked: Sequence[Asked]) -> list[EmbeddedCue]:
         """Embed cues, in order; sounds asked away are the negative side of those that are kept.
 
         Raises: VoiceError if a voice is not enrolled; CueError if words or a clip cannot ask
-            for a sound, or if what is kept and what is asked away cannot be told apart;
+            for a sound, or if what is kept and what is asked away are the same;
             AudioError if a clip cannot be read; BundleError, StorageError.
         """
-        positive = [self._embedded(one) for one in asked]
-        away = [
-            (one, vector)
-            for one, vector in zip(asked, positive, strict=True)
-            if one.suppress and one.kind == "sound"
-        ]
-        for one, vector in zip(asked, positive, strict=True):
-            if one.kind == "sound" and not one.suppress:
-                _check_apart(one, vector, away)
+        found = [self._embedded(one) for one in asked]
+        pairs = list(zip(asked, found, strict=True))
+        away = [(one, its.vector) for one, its in pairs if one.suppress and one.kind == "sound"]
+        for one, its in pairs:
+            if not one.suppress:
+                others = [pair for pair in pairs if pair[0].suppress and pair[0].kind == one.kind]
+                its.remarks.extend(_check_apart(one, its, others))
         return [
-            EmbeddedCue(one.name, one.kind, vector, _negative(one, vector, away))
-            for one, vector in zip(asked, positive, strict=True)
+            EmbeddedCue(
+                one.name,
+                one.kind,
+                its.vector,
+                _negative(one, its.vector, away),
+                "; ".join(f"{one.name!r}: {remark}" for remark in its.remarks),
+            )
+            for one, its in pairs
         ]
 
-    def _embedded(self, asked: Asked) -> Embedding:
+    def _embedded(self, asked: Asked) -> "_Found":
         try:
             return self._embed(asked)
         except BundleError as error:
             raise BundleError(f"{asked.name!r} cannot be asked for: {error}") from error
 
-    def _embed(self, asked: Asked) -> Embedding:
+    def _embed(self, asked: Asked) -> "_Found":
         if asked.scheme == "voice":
-            return np.asarray(self._store.load(asked.value).embedding, np.float32)
+            voice = self._store.load(asked.value)
+            return _Found(np.asarray(voice.embedding, np.float32), voice)
         if asked.scheme == "text":
-            return self._of_text(asked.value)
-        audio, rate = read_audio(Path(asked.value), lambda warning: None)
+            return self._of_words(asked.value)
+        warnings: list[Warned] = []
+        audio, rate = read_audio(Path(asked.value), warnings.append)
         try:
-            return self._of_clip(audio, rate)
+            vector = self._of_clip(audio, rate)
         except CueError as error:
             raise CueError(f"{asked.name!r}: {error}") from error
+        return _Found(vector, remarks=[warning.text for warning in warnings])
+
+    def _of_words(self, text: str) -> "_Found":
+        if self._of_text:  # an encoder of its own, that knows no kinds
+            return _Found(self._of_text(text))
+        remark = self._text.understand(text).remark
+        return _Found(self._text.embed(text), remarks=[remark] if remark else [])
 
     @cached_property
     def _text(self) -> TextCues:
@@ -174,12 +189,32 @@ class Cues:
         return AudioCues.open()
 
 
-def _check_apart(asked: Asked, vector: Embedding, away: Sequence[tuple[Asked, Embedding]]) -> None:
-    for other, negative in away:
-        if float(vector @ negative) > SAME:
+@dataclass(frozen=True)
+class _Found:
+    """The numbers of a cue, and what is to be said of them."""
+
+    vector: Embedding
+    voice: Voice | None = None
+    remarks: list[str] = field(default_factory=list)
+
+
+def _check_apart(
+    asked: Asked, found: _Found, away: Sequence[tuple[Asked, _Found]]
+) -> Iterator[str]:
+    """Yield what is to be said where a voice is kept that sounds like one that is asked away.
+
+    Raises: CueError if they are the same.
+    """
+    for other, its in away:
+        if float(unit(found.vector) @ unit(its.vector)) > SAME:
             raise CueError(
                 f"{asked.name!r} is kept and {other.name!r} asked away, and they are the same: "
                 "leave one out"
+            )
+        if found.voice and its.voice and sound_alike(found.voice, its.voice):
+            yield (
+                f"sounds like {other.name!r}, which is asked away, and little of it will be left: "
+                "leave one out if they are one person"
             )
 
 

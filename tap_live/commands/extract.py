@@ -55,7 +55,10 @@ def extract(
     strict: Strict = False,
     report: Annotated[
         Path | None,
-        typer.Option(help="Folder with a page to hear and see before and after; added to."),
+        typer.Option(
+            help="Folder with a page to hear and see before and after; added to. Only what the "
+            "same command made before is replaced."
+        ),
     ] = None,
     channel: Channel = None,
     json: Json = False,
@@ -69,7 +72,7 @@ def extract(
         say_devices(device, plan.devices)
         tape = _Tape(audio)
         with closing(plan):
-            written = _write(tape, plan, out, report, _in_words(asked))
+            written = _write(tape, plan, out, report, (_in_words(asked), _key(file, asked)))
     looked_for = [one.name for one in asked.asked if one.name not in plan.spared]
     present = {name: round(tape.present[name], 1) for name in looked_for}
     seconds = round(tape.seconds, 2)
@@ -93,12 +96,15 @@ def _check(asked: Asking, file: Path, out: Path | None, report: Path | None) -> 
 
 
 def _write(
-    tape: "_Tape", plan: Extracting, out: Path | None, report: Path | None, note: str
+    tape: "_Tape", plan: Extracting, out: Path | None, report: Path | None, note: tuple[str, str]
 ) -> list[Path]:
-    """Extract all of a tape; return the files that a user asked for."""
+    """Extract all of a tape; return the files that a user asked for.
+
+    `note` is what the page says of it, and what tells it from others of its name.
+    """
     befores, afters, pages = [], [out] if out else [], []
     if report:
-        pair = plan_pair(report, tape.audio.path.stem, note)
+        pair = plan_pair(report, tape.audio.path.stem, *note)
         befores.append(report / pair.before)
         afters.append(report / pair.after)
     with ExitStack() as stack:
@@ -145,6 +151,7 @@ class _Tape:
                     self.present[name] += seconds
                 self.seconds += seconds
                 bar.update(task, advance=len(mixed.mixture))
+        presence.end()
 
     def _pushed(self, extraction: Extraction) -> Iterator[Mixed]:
         for block in self.audio.blocks(round(BLOCK_S * self.audio.rate), self.tell):
@@ -154,6 +161,11 @@ class _Tape:
 
 def _in_words(asked: Asking) -> str:
     return ", ".join(f"{'without' if one.suppress else 'only'} {one.name}" for one in asked.asked)
+
+
+def _key(file: Path, asked: Asking) -> str:
+    gains = (f"{one.name}@{'-inf' if one.suppress else one.gain}" for one in asked.asked)
+    return f"{file.resolve()} {' '.join(gains)} rest {asked.rest} {asked.extractor or 'compact'}"
 
 
 def _say(done: Done, json: bool) -> None:

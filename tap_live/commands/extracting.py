@@ -1,8 +1,10 @@
 """Load what extraction needs, once, from what a user asked for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from tap_live.commands.chunking import Chunking
 from tap_live.commands.generating import Generating
@@ -96,17 +98,20 @@ class Asking:
         """The names of voices that are kept, as `voice:ana`."""
         return [one.name for one in self.asked if one.kind == "voice" and not one.suppress]
 
-    def extracting(self, live: bool = True) -> Extracting | None:
+    def extracting(self, live: bool = True, open_to_all: bool = False) -> Extracting | None:
         """Load cues and networks; None if there are no targets.
 
         Args:
             live: for a stream, whose hop may follow the machine; a file's does not.
+            open_to_all: targets of any kind may come later: the compact networks that are
+                installed are loaded, for they must not be while the stream runs.
         Raises: as `Cues.of`; BundleError if a network is not installed.
         """
         if not self.asked:
             if self.rest is not None:
                 raise ConfigError("--rest says how loud all else is: add --target or --suppress")
-            return None
+            later = self._for_later({}) if open_to_all else {}
+            return Extracting(later, (), 1.0) if later else None
         full = Chunking.parse(self.extractor, self.where) or Generating.parse(
             self.extractor, self.where
         )
@@ -124,9 +129,21 @@ class Asking:
         networks = {
             kind: Network.open(folder, self.where) for kind, folder in folders.items() if folder
         }
+        if open_to_all:
+            networks |= self._for_later(networks)
         return Extracting(networks, self._wanted(cues), self._rest_gain())
 
-    def following(self, live: bool = True) -> Extracting | None:
+    def _for_later(self, loaded: Mapping[TargetKind, Network]) -> dict[TargetKind, Network]:
+        """Networks for the kinds that nobody asked for yet, where they go with those loaded."""
+        found: dict[TargetKind, Network] = {}
+        for kind in get_args(TargetKind):
+            with suppress(BundleError):  # what is broken is said when it is asked for at the start
+                if kind not in loaded and (folder := self._folder(kind)):
+                    found[kind] = Network.open(folder, self.where)
+        windows = {(one.hop_s, one.fade_s) for one in (*loaded.values(), *found.values())}
+        return found if len(windows) == 1 else {}
+
+    def following(self, live: bool = True, open_to_all: bool = False) -> Extracting | None:
         """As `extracting`; but where all that is asked for is whose words are captioned, the
         sound may stay as it is: when that is wanted, or the network is not installed.
         """
@@ -143,11 +160,11 @@ class Asking:
         if words_only and self.asked and self.extractor is None and not installed("voice"):
             Cues().of(self.asked)  # says so if a voice is not enrolled
             return None
-        return self.extracting(live)
+        return self.extracting(live, open_to_all)
 
     def _wanted(self, cues: Sequence[EmbeddedCue]) -> tuple[Wanted, ...]:
         return tuple(
-            Wanted(cue, 0.0 if one.suppress else factor(one.gain))
+            Wanted(cue, 0.0 if one.suppress else factor(one.gain), cue.remark)
             for cue, one in zip(cues, self.asked, strict=True)
         )
 

@@ -11,7 +11,7 @@ from tap_live.extractors.network import Network
 from tap_live.extractors.spectra import Spectrum, Windows, share, widened
 from tap_live.processor import Audio, Cue, TargetKind, Targets
 from tap_live.runtime import State
-from tap_live.thresholds import Thresholds
+from tap_live.signs import Signs
 
 
 @dataclass
@@ -69,9 +69,8 @@ class CompactExtractor:
                 tails[row] = self._tails[row]
         self._asked, self._tails = asked, tails
 
-    def thresholds(self, kind: TargetKind) -> Thresholds:
-        """From which level on targets of a kind are said to be there."""
-        return self._networks[kind].thresholds
+    def signs(self, cue: Cue) -> Signs:
+        return self._networks[cue.kind].signs(cue)
 
     def push(self, block: Audio) -> Targets:
         hop = self._windows.hop

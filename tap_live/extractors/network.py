@@ -1,6 +1,8 @@
 """One compact network as its bundle holds it: what it is asked with and what it gives."""
 
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -8,14 +10,18 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
+from tap_live.audio.resample import StreamResampler
 from tap_live.bundle import MANIFEST, Bundle, open_bundle, read_manifest
+from tap_live.cues.audio import AudioCues
 from tap_live.errors import BundleError
 from tap_live.extractors.spectra import Spectrum
-from tap_live.processor import Cue, TargetKind
+from tap_live.processor import Audio, Cue, Embedding, TargetKind
 from tap_live.providers import CPU, Where
 from tap_live.runtime import Engine, State
+from tap_live.signs import Signs, Thresholds
 from tap_live.targets import EmbeddedCue
-from tap_live.thresholds import Thresholds
+from tap_live.voices.encoder import SpeakerEncoder, unit
+from tap_live.voices.features import RATE as SPEECH_RATE
 
 BUNDLES = Path(__file__).parents[1] / "bundles"
 _KINDS: dict[str, TargetKind] = {"voice-extractor": "voice", "sound-extractor": "sound"}
@@ -29,7 +35,7 @@ class Network:
         cues: the bundles whose embeddings it knows.
         bins: of a spectrum it sees, from the lowest.
         captions: whether captions may hear what it extracts.
-        thresholds: from which level on a target is said to be there.
+        thresholds: from which a target is said to be there.
         hop_s, fade_s: of the windows it was trained with.
         device: where it runs.
     """
@@ -47,8 +53,9 @@ class Network:
             self.cues = tuple(cast(list[str], manifest.settings["cues"]))
         except (KeyError, TypeError, ValueError) as error:
             raise BundleError(f"the settings of bundle {self.name!r} lack {error}") from error
-        self.captions = manifest.settings.get("captions") is True
         self.thresholds = Thresholds.of(manifest.settings, self.name)
+        self._liken = liken_of(self.kind) if self.thresholds.like is not None else None
+        self.captions = manifest.settings.get("captions") is True
         where = where.for_hops
         self._engine = Engine(
             bundle, "step", device=where.device, strict=where.strict, waiting=where.waiting
@@ -86,6 +93,10 @@ class Network:
             )
         return vector
 
+    def signs(self, cue: Cue) -> Signs:
+        """By which signs a target is said to be there."""
+        return Signs(self.thresholds, self._liken and partial(self._liken, cue.positive))
+
     def look(self, spectrum: Spectrum) -> NDArray[np.float32]:
         """What the network sees of (bins of the stream,): silence where the stream has no bins.
 
@@ -110,6 +121,27 @@ class Network:
 
     def _warm_up(self) -> None:
         self.mask(self._seen, self.vector(self.any_cue()), self.start())
+
+
+def liken_of(kind: TargetKind) -> Callable[[Embedding, Audio, int], float]:
+    """Load the encoder of examples of a kind: cue and audio at a rate to their cosine.
+
+    Raises: BundleError, RuntimeMissingError.
+    """
+    embed = AudioCues.open().embed if kind == "sound" else _embed_speech(SpeakerEncoder.open())
+
+    def liken(cue: Embedding, audio: Audio, rate: int) -> float:
+        return float(embed(audio, rate) @ unit(cue))
+
+    return liken
+
+
+def _embed_speech(encoder: SpeakerEncoder) -> Callable[[Audio, int], Embedding]:
+    def embed(audio: Audio, rate: int) -> Embedding:
+        resampler = StreamResampler(rate, SPEECH_RATE)
+        return encoder.embed(np.concatenate([resampler.push(audio), resampler.flush()]))
+
+    return embed
 
 
 def made_here() -> Path:

@@ -97,7 +97,9 @@ class LiveMix:
     def _apply(self, asked: dict[str, Asked]) -> None:
         cues = self._embed([self._with_its_file(one) for one in asked.values()])
         wanted = [
-            Wanted(replace(cue, name=one.name), 0.0 if one.suppress else factor(one.gain))
+            Wanted(
+                replace(cue, name=one.name), 0.0 if one.suppress else factor(one.gain), cue.remark
+            )
             for cue, one in zip(cues, asked.values(), strict=True)
         ]
         self._live.set_targets(wanted, self._rest_gain)

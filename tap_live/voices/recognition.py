@@ -62,6 +62,11 @@ def compare(voice: Voice, audio: Audio, rate: int) -> Recognition:
     )
 
 
+def sound_alike(one: Voice, other: Voice) -> bool:
+    """Whether two enrolments are likelier of one voice than of two. Raises: BundleError."""
+    return _ratio(one, np.array(other.state, np.float32)) > GateConfig().threshold
+
+
 def _ratio(voice: Voice, state: Embedding) -> float:
     """How much likelier a mean state over windows of 1.6 s is this voice's, as a logarithm."""
     scorer = Scorer.open()

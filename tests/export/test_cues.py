@@ -40,7 +40,7 @@ def folder(encoders: CueEncoders, tmp_path_factory: pytest.TempPathFactory) -> P
     save_table(cues, encoders.table, encoders.vocabulary)
     save_likes(cues, encoders.likes)
     save_audio(cues, encoders.audio, {"kinds": 2, "figures": {"dev clips": "R@1 0.5"}})
-    export(cues, out)
+    export(cues, out, ["a dog", "a cat", "barking"])
     return out
 
 

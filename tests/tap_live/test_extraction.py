@@ -1,4 +1,4 @@
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -93,6 +93,15 @@ def test_cutting_does_not_change_the_result(size):
     np.testing.assert_array_equal(mixture, AUDIO)
     np.testing.assert_allclose(output, AUDIO / 2, atol=1e-6)
     np.testing.assert_array_equal(output, run(one, AUDIO, size)[1])
+
+
+def test_what_is_remarked_on_a_target_is_told_when_it_comes_and_not_again():
+    told = []
+    doubtful = replace(target(0.5), remark="taken for a bell")
+    one = extraction(target(0.25), tell=told.append)
+    one.set_targets([target(0.25), doubtful], 0.0)
+    one.set_targets([target(0.25), doubtful], 1.0)
+    assert [(event.code, event.text) for event in told] == [("cue", "taken for a bell")]
 
 
 def test_the_rest_of_what_is_re_made_is_the_whole_mixture_and_it_still_comes_and_goes_softly():

@@ -3,7 +3,7 @@ import pytest
 
 from tap_live.extraction import Mixed
 from tap_live.presence import Presence
-from tap_live.thresholds import Thresholds
+from tap_live.signs import Signs, Thresholds
 
 RATE = 8_000
 NOISE = 0.1 * np.random.default_rng(0).standard_normal(10 * RATE).astype(np.float32)
@@ -51,13 +51,25 @@ def test_between_the_thresholds_nothing_changes():
 
 def test_each_target_is_judged_by_the_thresholds_of_its_own_network():
     levels = mixed(NOISE, 0.4, 0.4)  # -8 dB
-    strict, easy = Thresholds(), Thresholds(on=-9.0, off=-10.0)
-    both = Mixed(
-        NOISE, NOISE, levels.targets, ("voice:ana", "text:rain"), thresholds=(strict, easy)
-    )
+    signs = Signs(Thresholds()), Signs(Thresholds(on=-9.0, off=-10.0))
+    both = Mixed(NOISE, NOISE, levels.targets, ("voice:ana", "text:rain"), signs=signs)
     assert [(event.name, event.present) for event in Presence(RATE).push(both)] == [
         ("text:rain", True)
     ]
+
+
+def test_what_is_loud_but_not_like_what_was_asked_for_is_not_there():
+    def liken(audio, rate):
+        return 0.9 if audio.max() < 0.2 else 0.1  # the loud half is something else
+
+    signs = (Signs(Thresholds(like=0.5), liken),)
+    loud = np.repeat([1.0, 0.3, 1.0], len(NOISE) // 3)
+    mixture = (NOISE[: len(loud)] * loud).astype(np.float32)
+    whole = Mixed(mixture, mixture, mixture[None], ("text:rain",), signs=signs)
+    presence = Presence(RATE)
+    events = presence.push(whole)
+    presence.end()
+    assert [event.present for event in events] == [True, False]
 
 
 def test_a_pause_between_words_is_no_absence():

@@ -3,12 +3,13 @@ import pytest
 from tap_live.errors import BundleError
 from tap_live.extractors.compact import CompactExtractor
 from tap_live.extractors.network import Network
-from tap_live.thresholds import Telling, Thresholds
+from tap_live.signs import Signs, Telling, Thresholds
 
 
 def test_a_bundle_brings_its_own_and_what_it_leaves_out_stays():
     found = Thresholds.of({"presence": {"on": -3, "off": -4.5}}, "mine")
     assert found == Thresholds(on=-3, off=-4.5)
+    assert Thresholds.of({"presence": Thresholds(like=0.4).settings()}, "") == Thresholds(like=0.4)
     assert Thresholds.of({"captions": True}, "mine") == Thresholds()
 
 
@@ -33,4 +34,4 @@ def test_an_extractor_tells_those_of_the_bundle_that_a_target_is_for(voice_bundl
     network = Network.open(voice_bundle)
     extractor = CompactExtractor({"voice": network}, 16_000)
     assert isinstance(extractor, Telling)
-    assert extractor.thresholds("voice") is network.thresholds
+    assert extractor.signs(network.any_cue()) == Signs(network.thresholds)

@@ -1,7 +1,9 @@
+import msgspec
 import numpy as np
 import pytest
 import soundfile
 
+from tap_live.cues.text import Understood
 from tap_live.errors import (
     AudioError,
     BundleError,
@@ -91,6 +93,9 @@ def sounds(monkeypatch):
                 raise CueError(f"unknown in {text!r}: {text!r}; use plain English words")
             return known[text].astype(np.float32)
 
+        def understand(self, text):
+            return Understood("a bell", 0.3 if text == "rain" else 0.9, 1)
+
     class Clips:
         def embed(self, audio, rate):
             if not audio.any():
@@ -141,6 +146,36 @@ def test_what_cannot_ask_for_a_sound_is_told_why(store, sounds, tmp_path):
         embed(store, [f"clip:{tmp_path / 'nothing.wav'}"])
     with pytest.raises(AudioError, match="found no such file"):
         embed(store, ["clip:none.wav"])
+
+
+def test_words_that_are_taken_for_something_far_are_remarked_on(store, sounds):
+    bell, rain = embed(store, ["text:bell", "text:rain"])
+    assert bell.remark == ""
+    assert rain.remark.startswith("'text:rain': far from every sound that is known, taken for 'a b")
+
+
+def test_what_is_wrong_with_a_clip_is_remarked_on(store, sounds, tmp_path):
+    audio = np.ones(1000, np.float32) / 2
+    audio[100:110] = np.nan
+    soundfile.write(tmp_path / "clip.wav", audio, 16_000, subtype="FLOAT")
+    (cue,) = embed(store, [f"clip:{tmp_path / 'clip.wav'}"])
+    assert "'clip.wav' holds samples that are no numbers" in cue.remark
+
+
+def test_one_voice_under_two_names_cannot_be_kept_and_asked_away(store):
+    ana = store.load("ana")
+    store.save(msgspec.structs.replace(ana, name="twin"))
+    with pytest.raises(CueError, match="'voice:ana' is kept and 'voice:twin' asked away"):
+        embed(store, ["voice:ana"], ["voice:twin"])
+
+
+def test_voices_that_sound_alike_are_remarked_on(store):
+    ana = store.load("ana")
+    almost = (np.eye(256)[3] + 0.2 * np.eye(256)[4]).tolist()
+    store.save(msgspec.structs.replace(ana, name="sister", embedding=tuple(almost)))
+    kept, away = embed(store, ["voice:ana"], ["voice:sister"])
+    assert kept.remark.startswith("'voice:ana': sounds like 'voice:sister', which is asked away")
+    assert away.remark == ""
 
 
 def test_a_missing_encoder_is_named_with_the_target(store, monkeypatch):

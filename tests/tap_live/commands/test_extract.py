@@ -60,6 +60,24 @@ def test_where_the_network_ran_is_in_the_json(extract):
     assert "wanted cuda, but this ONNX Runtime has only" in err
 
 
+SENTENCE = "text:I would like to hear the dog next door barking while the train goes by"
+
+
+@pytest.mark.parametrize(
+    ("cue", "told"),
+    [
+        (SENTENCE, f"warning: {SENTENCE!r}: a sentence of 15 words, taken for "),
+        ("text:microwave", "warning: 'text:microwave': far from every sound that is known, "),
+        ("text:a cow mooing", ""),
+    ],
+)
+def test_what_ships_tells_what_it_took_words_for(tap_live, clip, tmp_path, cue, told):
+    code, _, err = tap_live("extract", clip, "-o", tmp_path / "out.wav", "--target", cue)
+    assert code == 0, err
+    assert told in err and ("warning" in err) == bool(told)
+    assert soundfile.info(tmp_path / "out.wav").frames == 2 * RATE
+
+
 def test_with_every_gain_at_0_db_the_file_comes_out(extract, clip):
     words = ("--target", "voice:ana", "--target", "voice:bob@0dB", "--rest", "0dB")
     np.testing.assert_allclose(extract(*words)[1], heard(clip), atol=1e-6)
@@ -78,6 +96,22 @@ def test_what_was_done_can_be_read_by_programs(extract, tmp_path):
     assert done["seconds"] == pytest.approx(2.0)
     assert list(done["present"]) == ["voice:ana"]
     assert done["written"] == [str(tmp_path / "out.wav")]
+
+
+def test_a_report_keeps_pairs_of_one_file_that_were_asked_for_otherwise(
+    tap_live, voice_bundle, store, clip, tmp_path
+):
+    words = ("extract", clip, "--extractor", voice_bundle, "--report", tmp_path / "pairs")
+    for target in ("voice:ana", "voice:bob", "voice:bob@-6dB", "voice:ana"):
+        code, _, err = tap_live(*words, "--target", target)
+        assert code == 0, err
+    rows = json.loads((tmp_path / "pairs" / "pairs.json").read_text())
+    assert [row["title"] for row in rows] == ["clip-2", "clip-3", "clip"]
+    once, again = (
+        soundfile.read(tmp_path / "pairs" / f"clip{n}-after.flac", dtype="float32")[0]
+        for n in ("-2", "-3")
+    )
+    np.testing.assert_allclose(again, 0.50119 * once, atol=1e-4)
 
 
 def test_a_report_plays_before_and_after(tap_live, voice_bundle, store, clip, tmp_path):

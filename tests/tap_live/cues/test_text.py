@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tap_live.bundle import FORMAT, Manifest, file_spec, write_manifest
-from tap_live.cues.text import LONGEST, TextCues, words_of
+from tap_live.cues.text import BUNDLE, LONGEST, TextCues, words_of
 from tap_live.errors import BundleError, CueError
 
 PIECES = ["a", "dog", "bark", "##ing", "temple", "##bell", "z", "##x", "##q", "##v", "9"]
@@ -19,7 +19,8 @@ def write_bundle(folder: Path, rows: int = len(PIECES)) -> Path:
     (folder / "pieces.txt").write_text("\n".join(PIECES) + "\n")
     rows = np.eye(8, dtype=np.float16)
     np.savez(folder / "likes.npz", sayings=rows[:2], clips=np.stack([0 * rows[2], rows[3]]))
-    names = ("table.npz", "pieces.txt", "likes.npz")
+    (folder / "sayings.txt").write_text("a dog\na bell\n")
+    names = ("table.npz", "pieces.txt", "likes.npz", "sayings.txt")
     files = {name: file_spec(folder / name) for name in names}
     manifest = Manifest(
         format=FORMAT,
@@ -53,9 +54,33 @@ def test_a_cue_is_a_unit_vector(cues):
 def test_words_are_moved_half_of_the_way_to_the_clips_of_the_nearest_kind():
     pieces, vectors = ["rain", "wind"], np.eye(4, dtype=np.float32)[:2]
     clips = np.array([[0, 0, 1, 0], [0, 0, 0, 0]], np.float32)  # no clips of wind
-    cues = TextCues(pieces, vectors, sayings=vectors, clips=clips)
+    cues = TextCues(pieces, vectors, sayings=vectors, clips=clips, said=pieces)
     np.testing.assert_allclose(cues.embed("rain"), np.array([1, 0, 1, 0]) / np.sqrt(2), atol=1e-6)
     np.testing.assert_allclose(cues.embed("wind"), vectors[1], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("text", "remark"),
+    [
+        ("a dog barking", ""),
+        ("the dog next door", ""),
+        ("microwave", "far from every sound that is known, taken for 'dishes': "),
+        (
+            "I would like to hear the dog next door barking while the train goes by",
+            "a sentence of 15 words, taken for ",
+        ),
+    ],
+)
+def test_it_is_told_what_words_were_taken_for_where_that_is_not_plain(shipped, text, remark):
+    found = shipped.understand(text)
+    assert found.remark.startswith(remark) and bool(found.remark) == bool(remark)
+
+
+def test_every_saying_is_taken_for_itself(shipped):
+    said = (BUNDLE / "sayings.txt").read_text().splitlines()
+    assert len(said) > 400
+    likenesses = [shipped.understand(saying).likeness for saying in said]
+    assert min(likenesses) > 0.99
 
 
 def test_order_case_and_punctuation_make_no_difference(cues):

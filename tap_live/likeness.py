@@ -1,0 +1,60 @@
+"""How like what was asked for that is which is extracted: heard again by the encoder of its cue.
+
+A network that does not find its target gives something else, often as loud as the target would
+be. Twice a second the newest second is embedded as an example clip would be, on a thread of its
+own; the result is due half a second later, by position, so that it does not depend on how fast
+the machine is.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TypeAlias
+
+from tap_live.errors import CueError
+from tap_live.extractors.computing import Computing
+from tap_live.extractors.rows import Newest
+from tap_live.processor import Audio
+
+Liken: TypeAlias = Callable[[Audio, int], float]
+"""(T,) samples at a rate -> the cosine of what they sound like and of what is asked for."""
+
+HEARD_S = 1.0
+EVERY_S = 0.5
+UNLIKE = -1.0  # before anything was compared, and of silence
+
+
+class Likeness:
+    """What one target's stream sounds like, as of about a second ago."""
+
+    def __init__(self, liken: Liken, rate: int) -> None:
+        self.value = UNLIKE
+        self._liken, self._rate = liken, rate
+        self._every = round(EVERY_S * rate)
+        self._newest = Newest(round(HEARD_S * rate))
+        self._computing: list[Computing[float]] = []  # at most one
+
+    def push(self, block: Audio) -> None:
+        """Take (T,) of what is extracted."""
+        while len(block):
+            size = self._every - self._newest.end % self._every
+            self._newest.write(block[:size])
+            if self._newest.end % self._every == 0:
+                self._look()
+            block = block[size:]
+
+    def end(self) -> None:
+        """Wait until nothing is compared any more."""
+        for computing in self._computing:
+            computing.leave()
+
+    def _look(self) -> None:
+        if self._computing:
+            self.value = self._computing.pop().result()
+        heard = self._newest.read(self._newest.end, round(HEARD_S * self._rate))
+        self._computing.append(Computing(partial(self._compared, heard), "likeness"))
+
+    def _compared(self, heard: Audio) -> float:
+        try:
+            return self._liken(heard, self._rate)
+        except CueError:  # silence
+            return UNLIKE
