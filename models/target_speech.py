@@ -27,7 +27,8 @@ class TargetSpeechEncoder(nn.Module):
         self.speaker = nn.Linear(speaker, width)
         # They begin as the last of Whisper's own: far from those of the mixture.
         last = encoder.positional_embedding[len(encoder.positional_embedding) - enrolment :]
-        self.positions = nn.Parameter(last.clone())
+        # Without any there is nothing to learn, and processes would wait for its gradient.
+        self.positions = nn.Parameter(last.clone(), requires_grad=bool(enrolment))
 
     def forward(self, mel: Tensor, speaker: Tensor, enrolment: Tensor) -> Tensor:
         """(B, 80, 2 T) log-mel frames of the mixture -> (B, T, W).

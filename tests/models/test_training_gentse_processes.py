@@ -46,17 +46,44 @@ def test_a_vocoder_and_its_discriminators_train_in_two_processes_and_resume(
     assert dims.width == 16
 
 
-def test_the_generative_model_trains_in_two_processes(
-    corpus_folder: Path, labels: Path, whisper_files: Path, tmp_path: Path
-) -> None:
+@pytest.fixture
+def whisper(whisper_files: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "whisper"
     folder.mkdir()
     weights = open_whisper(whisper_files / "small.pt").state_dict()
     save_file({n: part.contiguous() for n, part in weights.items()}, folder / "model.safetensors")
     (folder / "tokenizer.json").write_bytes((whisper_files / "tokenizer.json").read_bytes())
+    return folder
+
+
+# A parameter that gets no gradient stops processes at their second step: so three.
+@pytest.mark.parametrize(
+    "left_out",
+    [(), ("--no-enrolment",), ("--text", "0", "--lora", "0"), ("--no-mixture", "--dropped", "0")],
+)
+def test_the_generative_model_trains_in_two_processes(
+    left_out: tuple[str, ...], corpus_folder: Path, labels: Path, whisper: Path, tmp_path: Path
+) -> None:
     best = trained(
-        "fit-gentse", corpus_folder, tmp_path / "run", "--whisper", str(folder), "--seconds", "2",
-        "--labels", str(labels), "--width", "16", "--layers", "1", "--draws", "1", "--steps", "2",
+        "fit-gentse", corpus_folder, tmp_path / "run", "--whisper", str(whisper), "--seconds", "2",
+        "--labels", str(labels), "--width", "16", "--layers", "1", "--draws", "1", "--steps", "3",
+        *left_out,
     )  # fmt: skip
-    assert resumed(best) == 2
-    assert load(best, folder).dims.width == 16
+    assert resumed(best) == 3
+    dims = load(best, whisper).dims
+    assert (dims.width, dims.enrolment > 0, dims.mixture, dims.lora > 0) == (
+        16, "--no-enrolment" not in left_out, "--no-mixture" not in left_out,
+        "--lora" not in left_out,
+    )  # fmt: skip
+
+
+def test_a_student_trains_in_two_processes(
+    corpus_folder: Path, labels: Path, whisper: Path, tmp_path: Path
+) -> None:
+    given = ("--whisper", str(whisper), "--seconds", "2", "--labels", str(labels), "--steps", "3")
+    tiny = ("--width", "16", "--layers", "1", "--no-enrolment")
+    teacher = trained("fit-gentse", corpus_folder, tmp_path / "run", *given, *tiny)
+    best = trained(
+        "fit-gentse", corpus_folder, tmp_path / "student", *given, "--distil", str(teacher)
+    )
+    assert resumed(best) == 3
