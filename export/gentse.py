@@ -36,7 +36,7 @@ from tap_live.models.lora import merge_lora
 from tap_live.models.vocoder import Vocoder
 from tap_live.profiles import Ranges
 
-CONTEXT_S = 4.0  # of `fit-gentse`
+CONTEXT_S = 4.0  # of `fit-gentse`, where a checkpoint does not say
 SHORTEST_S = 1.5  # contexts: what a hop of a file needs, and the proof
 LONGEST_S = LONGEST / POSITIONS_S  # all that Whisper hears
 RANGES: Ranges = {"frames": (1, 100, 4000)}  # the longest hop, and what the flow reaches beyond
@@ -114,27 +114,38 @@ class Wanted:
     """What is to be made.
 
     Attributes:
-        seconds: of a context; that of the training.
+        seconds: of a context; None: those of the training.
         steps: of the flow; 1 for a student.
     """
 
     precision: str = "fp32"
-    seconds: float = CONTEXT_S
+    seconds: float | None = None
     steps: int = 2
 
     def __post_init__(self) -> None:
         check_steps(self.steps)
-        if not SHORTEST_S <= self.seconds <= LONGEST_S:
+        if self.seconds is not None and not SHORTEST_S <= self.seconds <= LONGEST_S:
             raise ConfigError(
                 f"wanted a context of {SHORTEST_S:g} to {LONGEST_S:g} seconds, "
                 f"found {self.seconds:g}"
             )
 
 
+def context_of(net: GenTSE, asked: float | None) -> float:
+    """Seconds of a context. Raises: ValueError if others are asked for than it learned with."""
+    learned = net.dims.context_s
+    if asked and learned and asked != learned:
+        raise ValueError(
+            f"wanted contexts of the {learned:g} s that the model was trained on, found "
+            f"seconds={asked:g}: leave that option, or train with --seconds {asked:g}"
+        )
+    return asked or learned or CONTEXT_S
+
+
 def begin(net: GenTSE, vocoder: Vocoder, wanted: Wanted, made_by: str, figures: str) -> Content:
     """Merge the low-rank changes and say what the bundle holds.
 
-    Raises: ValueError if the vocoder hears other mel frames.
+    Raises: ValueError if the vocoder hears other mel frames, or as `context_of`.
     """
     if net.dims.mel != vocoder.log_mel.dims:
         raise ValueError(
@@ -142,7 +153,7 @@ def begin(net: GenTSE, vocoder: Vocoder, wanted: Wanted, made_by: str, figures: 
         )
     merged = copy.deepcopy(net).eval().requires_grad_(False)
     merge_lora(merged.encoder.encoder)
-    positions = round(wanted.seconds * POSITIONS_S)
+    positions = round(context_of(net, wanted.seconds) * POSITIONS_S)
     return Content(
         graphs=graphs_of(merged, vocoder.eval().requires_grad_(False), positions),
         settings=_settings(net, vocoder, positions) | {

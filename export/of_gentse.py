@@ -1,8 +1,9 @@
 """`tap-live export gentse`: the generative voice model, a best.pt of `fit-gentse`.
 
 Options: `vocoder=FILE` (a best.pt of `fit-vocoder`, or a public generator with its config.json),
-`whisper=NAME|FOLDER` (that of the training), `seconds` of a context, 1.5 to 30, `steps` of the
-flow, 1 to 20, and `figures=FILE` (Markdown for the card).
+`whisper=NAME|FOLDER` (that of the training), `seconds` of a context, 1.5 to 30 (that of the
+training, which a best.pt says; 4 where it does not), `steps` of the flow, 1 to 20, and
+`figures=FILE` (Markdown for the card).
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from tap_live.errors import BundleError, ConfigError
 from tap_live.export.emulation import engine_of
 from tap_live.export.export_report import Task
 from tap_live.export.exporters import Bounds, Job, Tell
-from tap_live.export.gentse import CONTEXT_S, NOT_MEASURED, RANGES, Content, Wanted, begin
+from tap_live.export.gentse import NOT_MEASURED, RANGES, Content, Wanted, begin
 from tap_live.export.gentse_given import drawn_by, given_of, heard_by
 from tap_live.export.gentse_graphs import TorchStream
 from tap_live.export.given import vocoder_of
@@ -141,9 +142,9 @@ class GentseSubject:
 
 def _wanted(job: Job) -> Wanted:
     """Raises: ConfigError if seconds or steps cannot be."""
-    seconds, steps = job.options.get("seconds", str(CONTEXT_S)), job.options.get("steps", "2")
+    seconds, steps = job.options.get("seconds"), job.options.get("steps", "2")
     try:
-        numbers = float(seconds), int(steps)
+        numbers = None if seconds is None else float(seconds), int(steps)
     except ValueError:
         raise ConfigError(
             "wanted --option seconds=NUMBER and --option steps=WHOLE_NUMBER, "

@@ -48,6 +48,7 @@ class GenDims:
         enrolment: positions of enrolment, 20 ms each; 0 leaves it out: the speaker alone.
         mixture: whether the flow hears the mixture's mel frames too.
         lora: rank, in every linear layer of the encoder's attention; 0 leaves Whisper as it is.
+        context_s: seconds of a context that it was trained on; 0: nobody noted it.
     """
 
     mel: MelDims = field(default_factory=MelDims)
@@ -60,6 +61,7 @@ class GenDims:
     enrolment: int = 150
     mixture: bool = True
     lora: int = 16
+    context_s: float = 0.0
 
     def __post_init__(self) -> None:
         if not (0 <= self.enrolment <= MOST_ENROLMENT and self.lora >= 0):

@@ -12,9 +12,10 @@ import typer
 from ..present import check_file
 from .choices import Size
 from .whisper_files import TOKENIZER, check_whisper, whisper_folder
+from .words import LABELS, check_labels
 
 if TYPE_CHECKING:
-    from ..gentse import GenDims
+    from ..gentse import GenDims, GenTSE
     from ..vocoder_files import AnyDims
     from .gentse import GenCourse
     from .prompt_mixing import PromptRecipe
@@ -177,6 +178,7 @@ def fit_gentse(
         if given:
             check_file(given, "best.pt of a model", "give the one of a run of `fit-gentse`")
     check_whisper(whisper, data, cache)
+    check_labels(labels or data / "speech" / LABELS)
     speaker = speaker or data / "speaker.safetensors"
     check_file(speaker, "Resemblyzer's pretrained.pt", "give it with --speaker")
     import torch
@@ -206,13 +208,13 @@ def fit_gentse(
     )  # fmt: skip
     if distil:
         trainer: GenTrainer = StudentTrainer(
-            config, load(distil, folder), course, out, place,
+            config, _noted(load(distil, folder), seconds), course, out, place,
             teacher_steps=teacher_steps, guidance=guidance,
         )  # fmt: skip
     else:
         dims = _dims(size, width, layers, enrolment, mixture, lora)
         net = load(start, folder) if start else begin(dims, open_whisper(folder), course, seed)
-        trainer = GenTrainer(config, net, course, out, place)
+        trainer = GenTrainer(config, _noted(net, seconds), course, out, place)
     trainer.resume()
     run(trainer)
 
@@ -227,6 +229,12 @@ def _check_sizes(context: typer.Context, distil: Path | None, start: Path | None
         raise typer.BadParameter(
             f"the model that is given has its own sizes: leave --{', --'.join(given)}"
         )
+
+
+def _noted(net: "GenTSE", seconds: float) -> "GenTSE":
+    """Its checkpoints say what contexts it was trained on, which an export has to know."""
+    net.dims = replace(net.dims, context_s=seconds)
+    return net
 
 
 def _dims(

@@ -45,16 +45,21 @@ class Label:
         return json.dumps(asdict(self), ensure_ascii=False)
 
 
-def read_labels(path: Path) -> dict[str, Label]:
-    """Read a file of labels, by file name; clips that were not to be trusted are left out.
-
-    Raises: FileNotFoundError saying how labels are made.
-    """
+def check_labels(path: Path) -> None:
+    """Raises: FileNotFoundError saying how labels are made."""
     if not path.is_file():
         raise FileNotFoundError(
             f"wanted the words of the training speech in {path}, found none: "
             "make them with python -m tap_live.export.prompt_labels SPEECH OUT.jsonl"
         )
+
+
+def read_labels(path: Path) -> dict[str, Label]:
+    """Read a file of labels, by file name; clips that were not to be trusted are left out.
+
+    Raises: FileNotFoundError as `check_labels` does.
+    """
+    check_labels(path)
     labels = map(Label.read, path.read_text(encoding="utf-8").splitlines())
     return {label.file: label for label in labels if label.words}
 

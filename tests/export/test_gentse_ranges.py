@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tap_live.export.gentse import NOT_MEASURED, RANGES, Wanted, begin
+from tap_live.export.gentse import NOT_MEASURED, RANGES, Wanted, begin, context_of
 from tap_live.extractors.chunked import LONGEST_S, SHORTEST_S, ChunkConfig
 from tap_live.extractors.gentse_frames import MelForm
 from tap_live.extractors.gentse_network import MOST_STEPS
@@ -35,6 +35,22 @@ def test_every_hop_draws_and_speaks_within_the_range(rate: int, hop_s: float) ->
         first, last = plan.drawn(chunk - 1), plan.drawn(chunk)
         drawn = plan.heard(chunk) - max(0, first - plan.before)
         assert last == first or least <= last - first <= drawn <= most
+
+
+@pytest.mark.parametrize(
+    ("learned", "asked", "found"),
+    [(3.0, None, 3.0), (3.0, 3.0, 3.0), (0.0, 6.0, 6.0), (0, None, 4)],
+)
+def test_a_context_is_as_long_as_in_training(
+    learned: float, asked: float | None, found: float
+) -> None:
+    net = SimpleNamespace(dims=GenDims(context_s=learned))
+    assert context_of(net, asked) == found
+    if learned:
+        with pytest.raises(
+            ValueError, match="of the 3 s that the model was trained on, found seco"
+        ):
+            context_of(net, 4.0)
 
 
 def test_the_manifest_has_a_range_for_every_axis_of_any_length(tmp_path: Path) -> None:

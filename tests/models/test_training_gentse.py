@@ -225,6 +225,7 @@ def test_the_commands_train_teacher_and_student(
     assert not load(student, folder).dims.mixture
     again = ran("fit-gentse", *given, "--start", str(student))
     assert not load(again, folder).dims.mixture
+    assert {load(made, folder).dims.context_s for made in (teacher, student, again)} == {2.0}
 
 
 @pytest.mark.parametrize(
@@ -244,6 +245,18 @@ def test_sizes_that_a_given_model_would_not_take_are_refused(
     assert result.exit_code == 2
     assert said in result.output
     assert not (tmp_path / "out").exists()
+
+
+def test_missing_words_are_told_before_anything_is_decoded(
+    corpus_folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "tokenizer.json").write_text("{}")
+    (tmp_path / "pretrained.pt").touch()
+    whole = ["fit-gentse", str(corpus_folder), str(tmp_path / "out"), "--whisper", str(tmp_path)]
+    more = ["--speaker", str(tmp_path / "pretrained.pt"), "--cache", str(tmp_path / "cache")]
+    result = CliRunner().invoke(app, [*whole, *more, "--labels", str(tmp_path / "none.jsonl")])
+    assert "wanted the words of the training speech in" in str(result.exception)
+    assert not (tmp_path / "cache").exists()
 
 
 def test_segments_are_of_what_is_heard(tmp_path: Path) -> None:
