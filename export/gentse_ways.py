@@ -9,6 +9,7 @@ import soxr
 from tap_live.extraction import Extraction, Wanted
 from tap_live.extractors.gentse import GenExtractor
 from tap_live.extractors.gentse_frames import MelStream
+from tap_live.extractors.gentse_loudness import Loudness
 from tap_live.extractors.gentse_network import GenNetwork
 from tap_live.extractors.gentse_plan import GenPlan
 from tap_live.processor import Audio, Extractor
@@ -46,6 +47,7 @@ def vocoded(network: GenNetwork) -> Way:
         body, state = network.speak(frames, np.ones(len(frames), bool), state)
         rest, _ = network.speak(silent, np.zeros(len(silent), bool), state)
         made = np.concatenate([body, rest])[network.reach * network.form.hop :]
+        made = Loudness(network.form).follow(frames, made)
         back = np.asarray(soxr.resample(made, own, RATE), np.float32)
         return back[: len(case.target)], None
 

@@ -87,8 +87,9 @@ class Vocos(Vocoder):
 
 def exactly(device: str) -> AbstractContextManager[object]:
     """No autocast: in bfloat16 an inverse transform has noise at -47 dB."""
-    on = torch.is_autocast_enabled(device)  # asked, for an exporter takes no such context
-    return torch.autocast(device, enabled=False) if on else nullcontext()
+    if torch.is_autocast_enabled(device):  # asked, for an exporter takes no such context
+        return torch.autocast(device, enabled=False)
+    return nullcontext()
 
 
 class InverseSpectrum(nn.Module):

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tap_live.extractors.gentse_frames import (
+    QUIETEST,
     Frames,
     Stretch,
     frames_before,
@@ -11,6 +12,7 @@ from tap_live.extractors.gentse_frames import (
     places,
     read_at,
 )
+from tap_live.extractors.gentse_loudness import Loudness
 from tap_live.extractors.gentse_network import GenNetwork
 from tap_live.extractors.gentse_plan import GenPlan
 from tap_live.processor import Audio
@@ -37,6 +39,8 @@ class Voice:
         self._tokens = np.empty((0, 0), np.float32)
         self._tail = np.empty((0, 0), np.float32)  # to be faded into the next hop
         self._state = network.silence()
+        self._loudness = Loudness(plan.form)
+        self._unsaid = np.full((plan.reach, network.bands), np.log(QUIETEST), np.float32)
 
     def go_on(self, chunk: int, context: Audio, heard: Stretch) -> Audio:
         """Samples of the frames that a chunk is the first to draw for good, `reach` frames late.
@@ -50,7 +54,7 @@ class Voice:
         first, last = plan.drawn(chunk - 1), plan.drawn(chunk)
         if last == first:
             return np.empty(0, np.float32)
-        mel = np.zeros((last - first, self._network.bands), np.float32)
+        mel = np.full((last - first, self._network.bands), np.log(QUIETEST), np.float32)
         mine = max(first, self._begin)
         if last > mine:
             start = max(self._begin, first - plan.before)
@@ -60,7 +64,10 @@ class Voice:
         audio, self._state = self._network.speak(mel, there, self._state)
         given = np.arange(first, last) - plan.reach >= self._begin
         self._forget(last)
-        return np.asarray(audio * np.repeat(given, plan.form.hop), np.float32)
+        asked = np.concatenate([self._unsaid, mel])
+        self._unsaid = asked[len(mel) :]
+        audio = np.asarray(audio * np.repeat(given, plan.form.hop), np.float32)
+        return self._loudness.follow(asked[: len(mel)], audio)
 
     def _hear(self, context: Audio) -> None:
         """Add a hop of positions, its beginning faded with what the context before had there."""

@@ -1,8 +1,9 @@
 """The bundle of the generative model: what PyTorch computes, through every way it is run."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple, cast
@@ -10,8 +11,8 @@ from typing import NamedTuple, cast
 import msgspec
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
+import soxr
 import torch
 from safetensors.torch import save_file
 from torch import nn
@@ -22,7 +23,6 @@ from tap_live.errors import BundleError, ConfigError
 from tap_live.export import gentse_eval, gentse_minute
 from tap_live.export.exporters import EMULATED, Job, Precision
 from tap_live.export.gentse import NOT_MEASURED, Wanted, begin
-from tap_live.export.gentse_graphs import STATE, TorchStream, graphs_of
 from tap_live.export.making import make
 from tap_live.export.of_gentse import BOUNDS, GentseSubject
 from tap_live.export.seams import context_joins, frame_joins, high_joins
@@ -30,18 +30,20 @@ from tap_live.export.task import clip, two_voices
 from tap_live.export.verify import Compared
 from tap_live.extractors.chunked import ChunkConfig
 from tap_live.extractors.gentse import GenExtractor
-from tap_live.extractors.gentse_frames import MelStream, noise_at, places, read_at
+from tap_live.extractors.gentse_frames import MelForm, MelStream, noise_at, places, read_at
+from tap_live.extractors.gentse_loudness import Loudness
 from tap_live.extractors.gentse_network import KIND, GenNetwork
 from tap_live.extractors.gentse_voice import SEED
 from tap_live.models.gentse import GenDims, GenTSE, at_frames, levels
 from tap_live.models.gentse_files import content_of as gentse_content
+from tap_live.models.speaker import SpeakerEncoder
 from tap_live.models.training.gentse_batches import GenBatch
 from tap_live.models.training.words import Script
-from tap_live.models.vocoder import Generator, VocoderDims
+from tap_live.models.vocoder import Generator, Vocoder, VocoderDims
+from tap_live.models.vocoder_files import AnyDims, normed, vocoder_of
 from tap_live.models.vocoder_files import content_of as vocoder_content
-from tap_live.models.vocoder_files import normed
-from tap_live.models.vocoder_mel import MelDims
-from tap_live.models.vocos import Vocos, VocosDims
+from tap_live.models.vocoder_mel import SHORT, MelDims
+from tap_live.models.vocos import VocosDims
 from tap_live.models.whisper import Dims, Whisper
 from tap_live.runtime import State
 from tap_live.targets import EmbeddedCue
@@ -49,22 +51,23 @@ from tap_live.targets import EmbeddedCue
 pytestmark = pytest.mark.slow  # tracing takes a minute
 
 RATE = 16_000
-MEL = MelDims(rate=RATE, bands=20)
+MEL = replace(SHORT, bands=20)
 WHISPER = Dims(80, 1500, 64, 1, 2, 50, 16, 64, 1, 2)
 DIMS = GenDims(mel=MEL, width=16, layers=2, heads=2, before=4, after=1, enrolment=25, lora=2)
-VOCODER = VocoderDims(
-    mel=MEL, rates=(8, 8, 4), kernels=(16, 16, 8), channels=16, pairs=False,
-    block_kernels=(3, 5), dilations=((1, 2), (2, 6)),
+VOCODER = VocosDims(MEL, width=16, layers=2)  # what small models have
+HIFIGAN = VocoderDims(
+    mel=MelDims(rate=RATE, bands=20), rates=(8, 8, 4), kernels=(16, 16, 8), channels=16,
+    pairs=False, block_kernels=(3, 5), dilations=((1, 2), (2, 6)),
 )  # fmt: skip
+PUBLIC = replace(HIFIGAN, mel=MelDims(bands=20))  # at 22.05 kHz
 SECONDS = 2.0
 CONFIG = ChunkConfig(hop_s=0.5, ahead_s=0.1, fade_s=0.04)
 
 
-@pytest.fixture(scope="module")
-def net() -> GenTSE:
+def net_of(mel: MelDims) -> GenTSE:
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    net = GenTSE(DIMS, Whisper(WHISPER)).eval()
+    net = GenTSE(replace(DIMS, mel=mel), Whisper(WHISPER)).eval()
     for name, parameter in net.named_parameters():
         if "modulation" in name or "leave" in name or "lora_B" in name:  # which begin as zeros
             nn.init.normal_(parameter, std=0.2)
@@ -73,35 +76,55 @@ def net() -> GenTSE:
     return net.requires_grad_(False)
 
 
-@pytest.fixture(scope="module")
-def vocoder() -> Generator:
+def speaking(dims: AnyDims) -> Vocoder:
     torch.manual_seed(1)
-    net = Generator(VOCODER).eval()
-    for parameter in net.parameters():
+    net = vocoder_of(dims).eval()
+    for parameter in net.parameters() if isinstance(net, Generator) else ():
         if parameter.dim() > 1:
             nn.init.normal_(parameter, std=0.1)
     return net.requires_grad_(False)
 
 
 class Made(NamedTuple):
-    """A bundle, and how far each of its graphs is from PyTorch's."""
+    """A bundle, what it was made of, and how far each of its graphs is from PyTorch's."""
 
+    net: GenTSE
+    vocoder: Vocoder
     folder: Path
     compared: Mapping[str, Compared]
 
 
 @pytest.fixture(scope="module")
-def exported(net: GenTSE, vocoder: Generator, tmp_path_factory: pytest.TempPathFactory) -> Made:
-    folder = tmp_path_factory.mktemp("gentse")
-    content = begin(net, vocoder, Wanted(seconds=SECONDS), "a test", NOT_MEASURED)
-    subject, job = (
-        GentseSubject(net, vocoder, content),
-        Job(model="gentse", checkpoint="best.pt", out=folder),
-    )
-    subject.write(folder, job, lambda stage, done, total: None)
-    compared = subject.compare(folder, job)
-    subject.seal(folder, job, compared)
-    return Made(folder, compared)
+def made_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[AnyDims], Made]:
+    @cache
+    def made(dims: AnyDims) -> Made:
+        net, vocoder, folder = net_of(dims.mel), speaking(dims), tmp_path_factory.mktemp("gentse")
+        content = begin(net, vocoder, Wanted(seconds=SECONDS), "a test", NOT_MEASURED)
+        subject, job = (
+            GentseSubject(net, vocoder, content),
+            Job(model="gentse", checkpoint="best.pt", out=folder),
+        )
+        subject.write(folder, job, lambda stage, done, total: None)
+        compared = subject.compare(folder, job)
+        subject.seal(folder, job, compared)
+        return Made(net, vocoder, folder, compared)
+
+    return made
+
+
+@pytest.fixture(scope="module")
+def exported(made_of: Callable[[AnyDims], Made]) -> Made:
+    return made_of(VOCODER)
+
+
+@pytest.fixture(scope="module")
+def net() -> GenTSE:
+    return net_of(MEL)
+
+
+@pytest.fixture(scope="module")
+def vocoder() -> Vocoder:
+    return speaking(VOCODER)
 
 
 @pytest.fixture(scope="module")
@@ -130,8 +153,9 @@ def live(network: GenNetwork, audio: np.ndarray, size: int, rate: int = RATE) ->
 
 
 @torch.no_grad()
-def offline(net: GenTSE, vocoder: Generator, audio: np.ndarray) -> np.ndarray:
+def offline(made: Made, audio: np.ndarray) -> np.ndarray:
     """PyTorch's: contexts one by one, then flow and vocoder over the whole recording at once."""
+    net, mels = made.net, made.net.dims.mel
     speaker = torch.from_numpy(cue().positive)[None]
     hop, fade, ahead, context = 25, 2, 5, round(SECONDS * 50)  # positions, of `CONFIG`
     padded = torch.from_numpy(np.pad(audio, (context * 320, context * 320)))[None]
@@ -145,48 +169,40 @@ def offline(net: GenTSE, vocoder: Generator, audio: np.ndarray) -> np.ndarray:
             newest[:, :fade] = share * newest[:, :fade] + (1 - share) * tail
         tail = newest[:, hop:]
         tokens.append(newest[:, :hop])
-    whole = torch.from_numpy(np.pad(audio, (0, 2 * RATE)))[None]
-    mel = net.mel(whole)
-    level, line = levels(mel, MEL), torch.cat(tokens, dim=1)
-    count = min(mel.shape[-1], int(line.shape[1] / 0.8) - 2)
+    own = np.asarray(soxr.resample(audio, RATE, mels.rate), np.float32)
+    mel = net.mel(torch.from_numpy(np.pad(own, (0, 2 * mels.rate)))[None])
+    level, line = levels(mel, mels), torch.cat(tokens, dim=1)
+    count = min(mel.shape[-1], int(line.shape[1] * 0.02 * mels.rate / mels.hop) - 2)
     heard = net.relative(mel, level)[:, :count]
-    condition = torch.cat([at_frames(line, count, MEL), heard], dim=-1)
+    condition = torch.cat([at_frames(line, count, mels), heard], dim=-1)
     noise = torch.from_numpy(noise_at(SEED, 0, count, 20))[None]
     drawn = net.absolute(net.draw(condition, speaker, noise, 2), level[:, :count])
-    return vocoder(drawn)[0].numpy()
+    form = MelForm(mels.rate, mels.fft, mels.hop, net.mel.filters.numpy())
+    said = Loudness(form).follow(drawn[0].T.numpy(), made.vocoder(drawn)[0].numpy())
+    return np.asarray(soxr.resample(said, mels.rate, RATE), np.float32)
 
 
-def test_every_graph_computes_what_pytorch_does(exported: Made) -> None:
-    assert set(exported.compared) == {"encode", "flow", "vocoder"}
-    spoken = exported.compared["vocoder"].parities
-    assert {one.output for one in spoken} >= {"audio", "heard_mel"}
-    assert max(one.largest for one in exported.compared.values()) < 1e-3
+KINDS = pytest.mark.parametrize("dims", [VOCODER, HIFIGAN, PUBLIC], ids=["vocos", "16k", "22k"])
 
 
-def test_a_vocos_speaks_through_its_graph_as_in_pytorch(net: GenTSE) -> None:
-    torch.manual_seed(2)
-    vocos = Vocos(VocosDims(MEL, width=16, layers=2)).eval().requires_grad_(False)
-    traceable = graphs_of(net, vocos, positions=50)["vocoder"]
-    stream, state = TorchStream(traceable), TorchStream(traceable).initial_state()
-    session = onnxruntime.InferenceSession(traceable.build().SerializeToString())
-    kept = {**state}
-    for count in (7, 1, 40):
-        inputs = {
-            "mel": 2 * torch.randn(1, 20, count).numpy() - 4,
-            "on": np.ones((1, 1, count), np.float32),
-        }
-        expected, state = stream.step(inputs, state)
-        audio, *after = session.run(["audio", *STATE.values()], {**inputs, **kept})
-        kept = dict(zip(STATE, after, strict=True))
-        np.testing.assert_allclose(audio, expected["audio"], atol=1e-5)
-
-
-def test_chunks_give_what_flow_and_vocoder_over_the_whole_line_of_positions_do(
-    net: GenTSE, vocoder: Generator, network: GenNetwork, audio: np.ndarray
+@KINDS
+def test_every_graph_computes_what_pytorch_does(
+    made_of: Callable[[AnyDims], Made], dims: AnyDims
 ) -> None:
-    found, expected = live(network, audio, 1000), offline(net, vocoder, audio)
+    compared = made_of(dims).compared
+    assert set(compared) == {"encode", "flow", "vocoder"}
+    assert {one.output for one in compared["vocoder"].parities} >= {"audio", "heard_mel"}
+    assert max(one.largest for one in compared.values()) < 1e-3
+
+
+@KINDS
+def test_chunks_give_what_flow_and_vocoder_over_the_whole_line_of_positions_do(
+    made_of: Callable[[AnyDims], Made], dims: AnyDims, audio: np.ndarray
+) -> None:
+    made = made_of(dims)
+    found = live(GenNetwork.open(made.folder, threads=1), audio, 1000)
     assert len(found) == len(audio)
-    expected = expected[: len(audio)]
+    expected = offline(made, audio)[: len(audio)]
     assert expected.std() > 1e-3
     # Offline there is silence after the end, live the extractor adds it: alike but for rounding.
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3 * np.abs(expected).max())
@@ -206,14 +222,14 @@ def test_chunks_are_nearer_to_one_context_if_both_have_the_same_noise(
     live(network, audio, 1000)
     chunked, stream = np.concatenate(spoken), MelStream(network.form)
     stream.push(audio)
-    whole = slice(60, 110)  # frames of the first context's middle: it reaches beyond both
-    heard, speaker = stream.heard.part(40, 120), cue().positive
+    whole = slice(70, 130)  # frames of the first context's middle: it reaches beyond both
+    heard, speaker = stream.heard.part(50, 150), cue().positive
     hidden = network.hear(audio[: network.positions * 320], speaker, network.enrolled(None))
-    tokens = read_at(hidden, 0, places(40, 80, network.form))
+    tokens = read_at(hidden, 0, places(50, 100, network.form))
     same, other = (
         network.draw(
-            tokens, heard.mel, heard.level, speaker, noise_at(seed, 40, 80, network.bands), 2
-        )[20:70]
+            tokens, heard.mel, heard.level, speaker, noise_at(seed, 50, 100, network.bands), 2
+        )[20:80]
         for seed in (SEED, SEED + 1)
     )
     # How near depends on the weights: contexts do not agree on what they hear at their ends.
@@ -237,8 +253,6 @@ def test_cutting_does_not_change_the_result(
 
 
 def test_another_stream_rate_is_heard_and_given(network: GenNetwork, audio: np.ndarray) -> None:
-    import soxr
-
     high = np.asarray(soxr.resample(audio, RATE, 48_000), np.float32)
     found = live(network, high, 4800, 48_000)
     assert len(found) == len(high)
@@ -359,7 +373,7 @@ def test_the_export_command_makes_and_proves_the_bundle(
     (whisper / "tokenizer.json").write_text("{}")
     torch.manual_seed(1)
     torch.save(gentse_content(net), tmp_path / "best.pt")
-    torch.save(vocoder_content(normed(Generator(VOCODER))), tmp_path / "vocoder.pt")
+    torch.save(vocoder_content(normed(vocoder_of(VOCODER))), tmp_path / "vocoder.pt")
     (tmp_path / "figures.md").write_text("Better than nothing.")
     options = {"whisper": str(whisper), "seconds": "2", "steps": "1"}
     options["figures"] = str(tmp_path / "figures.md")
@@ -408,7 +422,7 @@ def test_lengths_and_steps_that_cannot_be_are_refused_before_anything_is_read(
 
 @pytest.mark.usefixtures("traced_once")
 def test_eight_bits_for_a_card_have_the_ranges_of_speech(
-    net: GenTSE, vocoder: Generator, tmp_path: Path
+    net: GenTSE, vocoder: Vocoder, tmp_path: Path
 ) -> None:
     content = begin(net, vocoder, Wanted("int8", SECONDS, 1), "a test", "")
     subject = GentseSubject(net, vocoder, content)
@@ -440,8 +454,8 @@ def test_the_evaluation_rates_every_way_of_hearing(
     gentse_eval.main(tmp_path, tmp_path / "out", bundle, student=bundle, steps="1,2", enrolled=True)
     table = (tmp_path / "out" / "gentse.md").read_text()
     assert "voice_2mix, 1 cases" in table and "| 50.0 [" in table
-    lines = (tmp_path / "out" / "cases.jsonl").read_text().splitlines()
-    rows = [json.loads(line) for line in lines]
+    found = (tmp_path / "out" / "cases.jsonl").read_text()
+    rows = [json.loads(line) for line in found.splitlines()]
     ways = {row["way"]: row for row in rows}
     assert list(ways) == [
         "mixture", "gentse, 1 step", "gentse, 1 step, enrolment heard", "gentse, 2 steps",
@@ -454,29 +468,42 @@ def test_the_evaluation_rates_every_way_of_hearing(
     assert ways["gentse, 1 step"]["likeness"] != ways["gentse, 1 step, enrolment heard"]["likeness"]
     likeness = ways["gentse, 1 step"]["likeness"]
     assert ways["student, 1 step"]["likeness"] == pytest.approx(likeness, abs=1e-3)
+    monkeypatch.setattr(gentse_eval.Judge, "hear", None)  # stopped and begun anew: nothing is heard
+    gentse_eval.main(tmp_path, tmp_path / "out", bundle, student=bundle, steps="1,2", enrolled=True)
+    assert (tmp_path / "out" / "gentse.md").read_text() == table
+    assert (tmp_path / "out" / "cases.jsonl").read_text() == found
 
 
 def test_a_minute_is_judged_beside_what_the_vocoder_makes_of_the_clean_voice(
-    net: GenTSE, vocoder: Generator, audio: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    net: GenTSE, vocoder: Vocoder, audio: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gentse_minute.Whisper, "open", lambda name: None)
     monkeypatch.setattr(gentse_minute, "transcribe", lambda *given: [SimpleNamespace(text="a")])
+    monkeypatch.setattr(gentse_minute, "dnsmos", lambda audio: 3.0)
     script = SimpleNamespace(read=lambda labels: "a b")
     mixture = torch.from_numpy(audio[None, : 2 * RATE]).repeat(2, 1)
     target = mixture * torch.tensor([[0.5], [0.0]])  # the second voice is absent
     speaker = torch.from_numpy(cue().positive).repeat(2, 1)
     labels = torch.zeros(2, 3, dtype=torch.long)
     batch = GenBatch(mixture, torch.zeros(2, 25 * 320), speaker, mixture, target, labels, labels)
-    minute = gentse_minute.Minute(net, vocoder, "base.en", cast(Script, script))
+    judge = gentse_minute.Judge("base.en", cast(Script, script), SpeakerEncoder().eval())
+    minute = gentse_minute.Minute(net, vocoder, judge, student=net)
     found = list(minute.judge(batch, [1, 3]))
     assert [said.way for said in found] == [
-        "mixture, vocoder", "clean voice, vocoder", "1 step", "3 steps", "clean voice",
+        "mixture, vocoder", "clean voice, vocoder", "1 step", "3 steps", "student, 1 step",
+        "clean voice",
     ]  # fmt: skip
     apart = {said.way: said.apart for said in found}
     assert apart["mixture, vocoder"] == pytest.approx(np.log(2), abs=0.1)
     assert apart["clean voice, vocoder"] == apart["clean voice"] == 0
-    assert apart["1 step"] > 0.3
+    assert apart["1 step"] == apart["student, 1 step"] > 0.3
     assert {said.errors.count for said in found} == {1}
+    ways = {said.way: said for said in found}
+    assert ways["clean voice"].loudness == pytest.approx(0, abs=1e-4)
+    assert all((said.cost > 0) == (way != "clean voice") for way, said in ways.items())
+    line = gentse_minute.line("1 step", [ways["1 step"], ways["clean voice"]])
+    assert line.startswith(f"| 1 step | {apart['1 step'] / 2:.2f} | 50.0 [") and "| 3.00 |" in line
+    assert f"({min(0.0, ways['1 step'].loudness):.1f}, " in line
 
 
 def test_the_card_and_the_manifest_say_what_it_is(exported: Made) -> None:
