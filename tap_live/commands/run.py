@@ -115,7 +115,7 @@ def run(
     make_output = output_maker(output, source)
     where = where_of(device, strict)
     asked = asking(target, suppress, rest, extractor, where)
-    plan = asked.following()
+    plan = asked.following(open_to_all=served is not None)
     if asked.voices and plan is None and extractor is None:
         names = ", ".join(asked.voices)
         warn(f"voice-compact is not installed: captions follow {names}, the sound stays as it is")
