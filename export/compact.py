@@ -38,7 +38,7 @@ from tap_live.bundle import (
 )
 from tap_live.commands.demo import BUNDLE as DEMO
 from tap_live.errors import TapError
-from tap_live.export.compact_card import NOT_KEPT, NOT_MEASURED, Proof, recipe_of
+from tap_live.export.compact_card import NOT_KEPT, NOT_MEASURED, Proof, presence_of, recipe_of
 from tap_live.export.compact_card import card as card_of
 from tap_live.export.compact_graph import build
 from tap_live.export.shipped import compact_net
@@ -126,7 +126,8 @@ def describe(folder: Path, net: CompactExtractor | None, figures: str, trained: 
         proof = replace(prove(net, net, engine), rounding=None)
     else:
         proof = prove(net, round_to_half(net), engine)
-    _write_card(folder, net, proof, figures, manifest.made_by, trained)
+    presence = presence_of((folder / "README.md").read_text(encoding="utf-8"))
+    _write_card(folder, net, proof, figures, manifest.made_by, trained, presence=presence)
     files = manifest.files | {"README.md": file_spec(folder / "README.md")}
     write_manifest(folder, msgspec.structs.replace(manifest, files=files))
     return Exported(open_bundle(folder), proof)
@@ -166,6 +167,7 @@ def _write_card(
     made_by: str,
     trained: str,
     precision: str = "fp32",
+    presence: str = "",
 ) -> None:
     text = card_of(
         recipe_of(net.dims),
@@ -176,6 +178,7 @@ def _write_card(
         made_by=made_by,
         figures=figures,
         trained=trained,
+        presence=presence,
         precision=precision,
     )
     (folder / "README.md").write_text(text, encoding="utf-8")
@@ -267,6 +270,7 @@ def _manifest(folder: Path, dims: Dims, made_by: str, captions: bool) -> Manifes
             "fade_s": dims.fade_s,
             "cues": list(recipe.cues),
             "captions": captions,
+            "presence": recipe.presence.settings(),
         },
     )
 

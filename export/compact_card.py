@@ -7,7 +7,9 @@ from tap_live.export.emulation import told
 from tap_live.export.verify import Parity
 from tap_live.models.compact import Dims
 from tap_live.models.training.labels import Kinds
+from tap_live.signs import Thresholds
 
+PRESENCE = "## Whether it is there\n\n"
 NOT_MEASURED = "Not measured: `python -m tap_live.export.evaluate` makes them."
 NOT_KEPT = "The commands of its training were not kept."
 ROOMS = "rooms: synthetic impulse responses, CC0"
@@ -24,6 +26,7 @@ class Recipe:
     sources: tuple[str, ...]
     does: str
     limits: str
+    presence: Thresholds  # of what ships; `presence_eval` chooses them
 
 
 VOICE = Recipe(
@@ -45,6 +48,7 @@ VOICE = Recipe(
     "enrolment, and several talkers\n  at once make it pick the wrong one; where the voice does "
     "not speak, others leak. It knows voices only,\n  not sounds. Cues are voiceprints: "
     "biometric data.",
+    presence=Thresholds(on=-10.0, off=-12.0, like=0.6, appears=0.2, leaves=1.0),
 )
 SOUND = Recipe(
     name="sound-compact",
@@ -64,6 +68,7 @@ SOUND = Recipe(
     "is kept, 128 numbers, and what is not, 128 more, zeros where nothing is said.",
     limits="Some thousands of short clips were all that it heard: what is not like one of them "
     "it does\n  not know, and like sounds it cannot tell apart. It is told English words only.",
+    presence=Thresholds(on=-6.0, off=-8.0, like=0.5, appears=0.2, leaves=1.0),
 )
 
 
@@ -117,9 +122,10 @@ def card(
     made_by: str,
     figures: str,
     trained: str = NOT_KEPT,
+    presence: str = "",
     precision: str = "fp32",
 ) -> str:
-    """Write the model card; `size` is the graph's, in bytes, `figures` and `trained` Markdown."""
+    """Write the model card; `size` is the graph's, in bytes, `figures` and those below Markdown."""
     top_khz = dims.bins / (2 * dims.hop_s) / 1000
     sources = "\n".join(f"  - {source}" for source in recipe.sources)
     return f"""\
@@ -149,4 +155,38 @@ A causal network for a CPU: every {1000 * dims.hop_s:g} ms it looks at a short-t
 Improvements are over the mixture, in dB; 95 % bootstrap intervals in brackets.
 
 {figures.strip()}
+
+{PRESENCE}{presence or unmeasured(recipe)}
 """
+
+
+def presence_of(text: str) -> str:
+    """What a card says of presence, at its end; nothing if it says nothing."""
+    return text.partition(PRESENCE)[2].strip()
+
+
+def with_presence(text: str, presence: str) -> str:
+    """A card that says this of presence, in the place of what it said."""
+    return f"{text.partition(PRESENCE)[0].rstrip()}\n\n{PRESENCE}{presence.strip()}\n"
+
+
+def unmeasured(recipe: Recipe) -> str:
+    """What is said of presence before it was measured."""
+    return (
+        f"{told_presence(recipe.presence)}\n\nNot measured with these weights: "
+        "`python -m tap_live.export.presence_eval` does, and chooses others."
+    )
+
+
+def told_presence(its: Thresholds) -> str:
+    """By which signs a target is said to be there, in words."""
+    like = (
+        ""
+        if its.like is None
+        else f"and the cosine of its newest second, embedded, with the cue is over {its.like:g}, "
+    )
+    return (
+        f"A target is said to be there when what is extracted lies over {its.on:g} dB beside the "
+        f"mixture {like}for {its.appears:g} s, and gone\nafter {its.leaves:g} s at which that is "
+        f"not so (under {its.off:g} dB once it is there; under {its.quietest:g} dBFS is nothing)."
+    )

@@ -171,7 +171,7 @@ def divided(
     for number, kind in enumerate(its):
         by_kind[kind].append(number)
     members = [by_kind[kind] for kind in kinds]
-    held_out = {number for number, clip in enumerate(clips) if _is_held_out(clip)}
+    held_out = {number for number, clip in enumerate(clips) if is_held_out(clip)}
     audio = bank.clips[rows]
     corpus = SoundCorpus(
         store=store,
@@ -217,5 +217,6 @@ def _kind(kinds: Kinds, clip: Clip) -> Kind | None:
     return kinds.find(clip.name, clip.caption)
 
 
-def _is_held_out(clip: Clip) -> bool:
+def is_held_out(clip: Clip) -> bool:
+    """Whether a clip is not learned from."""
     return int(hashlib.sha256(name_of(clip).encode()).hexdigest(), 16) % HELD_OUT == 0

@@ -2,19 +2,20 @@
 
 import shutil
 
-import msgspec
 import numpy as np
 import onnx
 import pytest
 import torch
 
-from tap_live.bundle import open_bundle, write_manifest
+from tap_live.bundle import open_bundle
 from tap_live.catalogue import BUNDLES
 from tap_live.errors import ParityError
-from tap_live.export import compact
+from tap_live.export import compact, presence_eval
+from tap_live.export.compact_card import VOICE
 from tap_live.export.verify import verify
 from tap_live.models.compact import CompactExtractor, Dims
 from tap_live.runtime import Engine
+from tap_live.signs import Thresholds
 
 DIMS = Dims(band_width=8, full_width=16, blocks=2, condition_width=8)
 
@@ -89,6 +90,7 @@ def test_the_card_and_the_manifest_tell_how_it_was_made(folder):
         "fade_s": 0.004,
         "cues": ["speaker"],
         "captions": False,
+        "presence": VOICE.presence.settings(),
     }
 
 
@@ -96,12 +98,16 @@ def test_a_card_is_written_anew_and_the_network_stays(net, folder, tmp_path):
     copy = tmp_path / folder.name
     shutil.copytree(folder, copy)
     before = open_bundle(copy).manifest
-    settings = before.settings | {"presence": {"from_db": -5.0}}  # which others put there
-    write_manifest(copy, msgspec.structs.replace(before, settings=settings))
+    assert "Not measured with these weights" in (copy / "README.md").read_text()
+    presence_eval.write(copy, Thresholds(like=0.7), "| lists |")
+    settings = open_bundle(copy).manifest.settings
+    assert settings == before.settings | {"presence": Thresholds(like=0.7).settings()}
     made = compact.describe(copy, net, "| new |", "fit DATA RUN --seed 3")
     assert made.proof.rounding is not None
     card, after = (copy / "README.md").read_text(), open_bundle(copy).manifest
     assert "| new |" in card and "fit DATA RUN --seed 3" in card and "rounding to fp16" in card
+    told = card.partition("## Whether it is there")[2]
+    assert "the cue is over 0.7" in told and told.endswith("| lists |\n")
     assert after.files["step.onnx"] == before.files["step.onnx"]
     assert (after.made_by, after.settings) == (before.made_by, settings)
     with pytest.raises(ParityError):
