@@ -227,12 +227,18 @@ def evaluate(
 def curve(
     run: Annotated[Path, typer.Argument(help="folder of a run")],
     out: Annotated[Path | None, typer.Option(help="default: curve.svg in that folder")] = None,
+    only: Annotated[
+        str | None, typer.Option(help="figures of the log, with commas [default: all known]")
+    ] = None,
 ) -> None:
     """Draw how a run went, from its log.jsonl."""
     from .plot import curves
 
     rows = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-    lines = {name: [row[key] for row in rows] for key, name in CURVES.items() if key in rows[0]}
+    chosen = [key for key in (only.split(",") if only else CURVES) if key in rows[0]]
+    if not chosen:
+        raise typer.BadParameter(f"wanted some of {', '.join(rows[0])}, found {only}")
+    lines = {CURVES.get(key, key): [row[key] for row in rows] for key in chosen}
     drawing = curves(run.name, "step", [row["step"] for row in rows], lines)
     (out or run / "curve.svg").write_text(drawing)
 

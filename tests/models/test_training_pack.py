@@ -62,6 +62,11 @@ def test_a_pack_trains_without_anything_beside_it(
     result = CliRunner().invoke(app, ["curve", str(tmp_path / "run")])
     assert result.exit_code == 0, result.output
     assert "<svg" in (tmp_path / "run" / "curve.svg").read_text()
+    one = CliRunner().invoke(app, ["curve", str(tmp_path / "run"), "--only", "loss"])
+    assert one.exit_code == 0
+    assert (tmp_path / "run" / "curve.svg").read_text().count("<polyline") == 1
+    none = CliRunner().invoke(app, ["curve", str(tmp_path / "run"), "--only", "lost"])
+    assert none.exit_code == 2 and "found lost" in none.output
 
 
 def test_embeddings_of_a_pack_are_those_made_again(
