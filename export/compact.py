@@ -94,19 +94,21 @@ def export(
     made_from: str = "CHECKPOINT",
     *,
     trained: str = NOT_KEPT,
-    captions: bool = False,
+    captions: bool | None = None,
 ) -> Exported:
     """Write the bundle into `folder` and prove it.
 
     Args:
         figures, trained: Markdown for the card: what it does, how it was trained.
         made_from: the checkpoint, as the command that made the bundle named it.
-        captions: whether captions may hear what it extracts; see `main`.
+        captions: whether captions hear what it extracts; None: where it extracts voices.
     Raises: ParityError if the graph computes something else than the network.
     """
     rounded = round_to_half(net)
     made_by = f"python -m tap_live.export.compact {made_from} {folder.name}"
-    made_by += " --captions" if captions else ""
+    if captions is not None:
+        made_by += " --captions" if captions else " --no-captions"
+    captions = net.dims.kind == "voice" if captions is None else captions
     bundle = write(folder, build(rounded), net.dims, made_by, captions)
     proof = prove(net, rounded, Engine(bundle, "step"))
     return Exported(seal(folder, net, proof, figures, made_by, captions, trained=trained), proof)
@@ -291,12 +293,14 @@ def main(
         bool, typer.Option("--card", help="write the card anew and leave the network as it is")
     ] = False,
     captions: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            help="Let captions hear what it extracts: only if other voices are so far down that "
-            "who speaks is still told right by what is left of them."
+            "--captions/--no-captions",
+            help="whether captions hear what it extracts, which shows more of a voice that is "
+            "talked over, if others are so far down that who speaks is still told right "
+            "[default: of voices]",
         ),
-    ] = False,
+    ] = None,
 ) -> None:
     """Make the bundle and prove it against PyTorch."""
     text = figures.read_text(encoding="utf-8") if figures else NOT_MEASURED

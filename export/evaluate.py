@@ -14,6 +14,7 @@ OUT gets `evaluation.md`, which `export compact` takes for the card (`figures=`)
 list, and lines of every case: a run that was stopped, or is asked for more, goes on from them.
 """
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -143,7 +144,20 @@ def exact_cases(checkpoint: Path, ledger: Ledger, name: str, rows: Rows) -> dict
         return measuring(Path(folder), ledger, ways=ONE_WAY, by=by).cases(name, rows)
 
 
+def command_of(context: typer.Context) -> str:
+    """The command with the options that were given; paths by their last names."""
+    given = context.params
+    words = ["python -m tap_live.export.evaluate", folder_of(given["bundle"]).name, "LISTS"]
+    for option in context.command.params:
+        value, name = given[option.name or ""], option.opts[0]
+        if name.startswith("--") and value not in (None, option.default):
+            told = [] if value is True else [Path(value).name if isinstance(value, Path) else value]
+            words += [name, *(shlex.quote(str(one)) for one in told)]
+    return " ".join(words)
+
+
 def main(
+    context: typer.Context,
     bundle: Annotated[Path, typer.Argument(help="a bundle's folder, or the name of a shipped one")],
     lists: Annotated[Path, typer.Argument(help="folder of lists with their render.py")],
     out: Annotated[Path, typer.Option(help="folder for evaluation.md, cases and plots")],
@@ -169,7 +183,8 @@ def main(
     folder, render = folder_of(bundle), open_render(lists)
     if dnsmos:
         open_dnsmos()  # says so at once if it is not there
-    ledger, rows, found = Ledger(out / "cases.jsonl"), Rows(render, cases, seed), Found()
+    ledger, rows = Ledger(out / "cases.jsonl"), Rows(render, cases, seed)
+    found = Found(command=command_of(context))
     measure = measuring(folder, ledger, dnsmos)
     names = DEFAULT_LISTS[kind_of(folder)] if names is None else names
     chosen = [name for name in names.split(",") if name]

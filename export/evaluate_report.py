@@ -34,11 +34,13 @@ class Found:
         cases: by list, or `list: way` of asking.
         exact: some of them again, before weights were rounded.
         words: what captions made of cases.
+        command: that measured them.
     """
 
     cases: dict[str, list[Case]] = field(default_factory=dict)
     exact: Mapping[str, Sequence[Case]] = field(default_factory=dict)
     words: list[Heard] = field(default_factory=list)
+    command: str = ""
 
 
 def report(found: Found) -> list[str]:
@@ -51,7 +53,8 @@ def report(found: Found) -> list[str]:
     parts += [[line] for line in _rounding(found)]
     if bars := list(_bars(found)):
         parts += [["| wanted | found | |", "|---|---|---|", *bars]]
-    parts += [[f"Intervals hold 95 % of {RESAMPLINGS} resamplings of the cases (seed {SEED})."]]
+    by = f"Measured by `{found.command}`. " if found.command else ""
+    parts += [[f"{by}Intervals hold 95 % of {RESAMPLINGS} resamplings of the cases (seed {SEED})."]]
     lines = [line for part in parts for line in [*part, ""]]
     return [*lines[:-1], *by_name(found.cases)]
 

@@ -1,7 +1,7 @@
 """`tap-live export compact`: a compact extractor, for one hop of one target at a time.
 
-Options: `captions=yes` as in `export.compact`, `figures=FILE` and `trained=FILE` (Markdown for the
-card).
+Options: `captions=yes` or `no` as in `export.compact`, `figures=FILE` and `trained=FILE` (Markdown
+for the card).
 """
 
 from collections.abc import Mapping, Sequence
@@ -62,7 +62,8 @@ class CompactSubject:
 
     def write(self, folder: Path, job: Job, tell: Tell) -> Mapping[str, Path]:
         tell("graphs", 0, 2)
-        self._made_by, self._captions = job.command, job.options.get("captions") == "yes"
+        chosen = job.options.get("captions", "yes" if self.net.dims.kind == "voice" else "no")
+        self._made_by, self._captions = job.command, chosen == "yes"
         exact = job.precision == "fp32"
         model = build(self.rounded, stored_as_half=exact)
         tell("graphs", 1, 2)

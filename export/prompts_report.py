@@ -48,7 +48,9 @@ def report(cases: Sequence[Case]) -> list[str]:
         "noise of -10 dB and less": lambda case: case.noise_db is not None and case.noise_db <= -10,
     }
     for name, belongs in parted.items():
-        groups[name] = [case for case in cases if case.errors.words and belongs(case)]
+        part = [case for case in cases if case.errors.words and belongs(case)]
+        if part not in groups.values():  # what is a whole list is told already
+            groups[name] = part
     for name, its in groups.items():
         for way, words in WAYS.items():
             own = [case for case in its if case.way == way]

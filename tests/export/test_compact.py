@@ -89,7 +89,7 @@ def test_the_card_and_the_manifest_tell_how_it_was_made(folder):
         "hop_s": 0.016,
         "fade_s": 0.004,
         "cues": ["speaker"],
-        "captions": False,
+        "captions": True,
         "presence": VOICE.presence.settings(),
     }
 

@@ -79,6 +79,8 @@ def test_the_report_tells_words_from_silence(tmp_path: Path) -> None:
     own = [case for case in cases if case.id == "a"]
     lines = report(own)
     assert any("| mix | plain, mixture | 1 | 66.7" in line for line in lines)
+    assert not any("overlap" in line for line in lines)  # that is the whole list
+    lines = report(cases)
     assert any("| overlap below half | prompted, mixture | 1 | 100.0" in line for line in lines)
     assert any(
         "| noise of -10 dB and less | plain, clean voice | 1 | 0.0" in line for line in lines
