@@ -67,7 +67,7 @@ class Presence:
         """Go on with those that stay, begin with those that are new."""
         before = self._likenesses
         self._likenesses = {
-            name: before.pop(name, None) or Likeness(its.liken, self._rate)
+            name: before.pop(name) if name in before else Likeness(its.liken, self._rate)
             for name, its in zip(self._names, self._signs, strict=True)
             if its.liken
         }

@@ -6,7 +6,7 @@ from typing import Protocol, Self, runtime_checkable
 
 from tap_live.errors import BundleError
 from tap_live.likeness import Liken
-from tap_live.processor import Cue
+from tap_live.processor import Cue, Extractor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,7 @@ class Signs:
 
 
 @runtime_checkable
-class Telling(Protocol):
+class Telling(Extractor, Protocol):
     """An extractor that knows by which signs its targets are there."""
 
     def signs(self, cue: Cue) -> Signs:

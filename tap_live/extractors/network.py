@@ -116,8 +116,9 @@ class Network:
 
     def any_cue(self) -> EmbeddedCue:
         """A cue that asks for nobody, for measurements."""
-        numbers = np.full(self._cue, self._cue**-0.5, np.float32)
-        return EmbeddedCue("anybody", self.kind, numbers, np.zeros(0, np.float32))
+        width = self._cue if self.kind == "voice" else self._cue // 2  # sounds have two sides
+        numbers = np.full(width, width**-0.5, np.float32)
+        return EmbeddedCue("anybody", self.kind, numbers, np.zeros(self._cue - width, np.float32))
 
     def _warm_up(self) -> None:
         self.mask(self._seen, self.vector(self.any_cue()), self.start())
