@@ -28,10 +28,12 @@ from tap_live.commands.placing import say_devices, where_of
 from tap_live.errors import ConfigError
 from tap_live.processor import Audio
 from tap_live.providers import Where
+from tap_live.targets import MOST
 from tap_live.whisper.model import Progress as Told
 
 Part = Literal["captions", "extraction", "panel"]
 PANEL_S = 20.0
+TARGETS = (1, 3)  # at once
 
 
 def bench(
@@ -52,10 +54,24 @@ def bench(
         Part | None,
         typer.Option(help="Measure one part alone. [default: all, extraction beside captions]"),
     ] = None,
+    beside_captions: Annotated[
+        bool,
+        typer.Option(
+            "--beside-captions", help="With --only extraction: while captions run, as in a stream."
+        ),
+    ] = False,
     hops: Annotated[int, typer.Option(help="Hops of extraction, each rate.", min=1000)] = 60_000,
     extractor: Annotated[
         Path | None,
-        typer.Option(help="Folder of an extractor. [default: the one that `run` takes]"),
+        typer.Option(help="Folder of an extractor. [default: those that `run` takes, both kinds]"),
+    ] = None,
+    targets: Annotated[
+        list[int] | None,
+        typer.Option(
+            help=f"Targets at once, up to {MOST}; repeatable, each is measured. [default: 1, 3]",
+            min=1,
+            max=MOST,
+        ),
     ] = None,
     model: Annotated[
         list[str] | None,
@@ -82,6 +98,7 @@ def bench(
     """Measure captions, extraction and the panel against real time, and captions against a peer.
 
     Extraction takes most of the time: `--hops` makes it shorter. Each part is told when it is done.
+    `--only extraction --beside-captions` is extraction as in a run with captions, and nothing else.
     With --model: latency, throughput, memory and batches of a network's graphs, optimised and not.
     Exit code 1 if a budget is not kept.
     """
@@ -96,16 +113,20 @@ def bench(
     name = whisper or DEFAULT_WHISPER
     recording = _recording(audio)
     found = _Findings(json)
-    listened = only in (None, "captions")
-    listener = captioning(name, LANGUAGE, where=where) if listened else None
+    listened = only in (None, "captions") or beside_captions
+    heard = captioning(name, LANGUAGE, where=where) if listened else None
+    listener = heard if only in (None, "captions") else None
+    if heard:
+        say_devices(device, heard.devices)
     if listener:
-        say_devices(device, listener.devices)
         stream = repeated(recording, seconds)
         found.part("captions", lambda tell: measure_captions(listener, stream, tell))
     if only in (None, "extraction"):
         found.part(
             "extraction",
-            lambda tell: measure_extraction(extractor, recording, hops, listener, where, tell),
+            lambda tell: measure_extraction(
+                extractor, recording, hops, heard, where, tell, targets or TARGETS
+            ),
         )
     if only in (None, "panel"):
         found.part("the panel", lambda tell: measure_panel(PANEL_S))

@@ -5,7 +5,7 @@ import pytest
 
 def test_extraction_is_measured_at_both_rates(tap_live, voice_bundle):
     words = ("bench", "--only", "extraction", "--hops", 1000, "--extractor", voice_bundle)
-    _, out, err = tap_live(*words, "--json")
+    _, out, err = tap_live(*words, "--targets", 1, "--json")
     results = {row["what"]: row for row in json.loads(out)}
     assert err == ""
     for rate in ("48", "44.1"):
@@ -14,11 +14,31 @@ def test_extraction_is_measured_at_both_rates(tap_live, voice_bundle):
     assert results["  share of a core, alone"]["value"] > 0
 
 
+def test_several_targets_are_measured_at_once(tap_live, voice_bundle):
+    words = ("bench", "--only", "extraction", "--hops", 1000, "--extractor", voice_bundle)
+    _, out, err = tap_live(*words, "--targets", 1, "--targets", 3, "--json")
+    rows = json.loads(out)
+    named = [number for number, row in enumerate(rows) if "at 48 kHz" in row["what"]]
+    one, three = (rows[number + 1] for number in named)
+    assert rows[named[1]]["what"] == "voice-compact at 48 kHz, 3 targets, latency, ms"
+    assert three["value"] > 1.5 * one["value"] and three["budget"] is None
+
+
+def test_voices_and_sounds_are_measured_as_run_takes_them(tap_live):
+    words = ("bench", "--only", "extraction", "--hops", 1000, "--targets", 1)
+    _, out, err = tap_live(*words, "--json")
+    results = {row["what"]: row["value"] for row in json.loads(out)}
+    assert err == ""
+    for name in ("voice-compact", "sound-compact"):
+        for rate in ("48", "44.1"):
+            assert f"{name} at {rate} kHz, latency, ms" in results
+
+
 def test_without_an_extractor_that_is_said_and_left_out(tap_live, monkeypatch):
     monkeypatch.setattr("tap_live.commands.bench_extraction.installed", lambda kind: None)
     code, out, err = tap_live("bench", "--only", "extraction", "--json")
     assert (code, json.loads(out)) == (0, [])
-    assert "voice-compact is not installed" in err
+    assert "voice-compact is not installed" in err and "sound-compact is not installed" in err
 
 
 def test_the_panel_is_measured_in_a_process_of_its_own(tap_live, monkeypatch):
