@@ -46,7 +46,8 @@ def kept_voices(network: Network, embeddings: Sequence[Embedding], mixture: Audi
 
 def kept_sound(network: Network, sides: Embedding, mixture: Audio) -> Audio:
     """One sound of a whole mixture, (T,) at 32 kHz; `sides`: what is kept, then what is not."""
-    cue = EmbeddedCue("text:asked", "sound", *np.split(sides, 2))
+    kept_side, other_side = np.split(sides, 2)
+    cue = EmbeddedCue("text:asked", "sound", kept_side, other_side)
     return kept(CompactExtractor({"sound": network}, SOUND_RATE), [cue], mixture, SOUND_RATE)
 
 
