@@ -47,9 +47,10 @@ def report(cases: Sequence[Case]) -> list[str]:
         "noise above -10 dB": lambda case: case.noise_db is not None and case.noise_db > -10,
         "noise of -10 dB and less": lambda case: case.noise_db is not None and case.noise_db <= -10,
     }
+    lists = list(groups.values())
     for name, belongs in parted.items():
         part = [case for case in cases if case.errors.words and belongs(case)]
-        if part not in groups.values():  # what is a whole list is told already
+        if part not in lists:  # what is a whole list is told already
             groups[name] = part
     for name, its in groups.items():
         for way, words in WAYS.items():

@@ -91,6 +91,8 @@ def summarise(name: str, cases: Sequence[Case]) -> list[str]:
         rated = [case.mos for case in cases if case.mos is not None]
         before = [case.mixture_mos for case in cases if case.mixture_mos is not None]
         mos = f"{bootstrap(rated)} ({np.mean(before):.2f})" if rated else ""
+        if 0 < len(rated) < len(gains):
+            mos += f", of {len(rated)}"
         lines.append(
             f"| {name} | {len(gains)} | {bootstrap(gains)} | {bootstrap(gains, np.median)} "
             f"| {bootstrap(sdr_gains)} | {worse} | | {mos} |"
