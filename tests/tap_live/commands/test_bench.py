@@ -16,7 +16,7 @@ def test_extraction_is_measured_at_both_rates(tap_live, voice_bundle):
 
 def test_several_targets_are_measured_at_once(tap_live, voice_bundle):
     words = ("bench", "--only", "extraction", "--hops", 1000, "--extractor", voice_bundle)
-    _, out, err = tap_live(*words, "--targets", 1, "--targets", 3, "--json")
+    _, out, _ = tap_live(*words, "--targets", 1, "--targets", 3, "--json")
     rows = json.loads(out)
     named = [number for number, row in enumerate(rows) if "at 48 kHz" in row["what"]]
     one, three = (rows[number + 1] for number in named)
