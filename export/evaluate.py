@@ -149,7 +149,7 @@ def command_of(context: typer.Context) -> str:
     given = context.params
     words = ["python -m tap_live.export.evaluate", folder_of(given["bundle"]).name, "LISTS"]
     for option in context.command.params:
-        value, name = given[option.name or ""], option.opts[0]
+        value, name = given.get(option.name or ""), option.opts[0]
         if name.startswith("--") and value not in (None, option.default):
             told = [] if value is True else [Path(value).name if isinstance(value, Path) else value]
             words += [name, *(shlex.quote(str(one)) for one in told)]

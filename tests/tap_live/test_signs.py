@@ -3,7 +3,7 @@ import pytest
 from tap_live.errors import BundleError
 from tap_live.extractors.compact import CompactExtractor
 from tap_live.extractors.network import Network
-from tap_live.signs import Signs, Telling, Thresholds
+from tap_live.signs import Telling, Thresholds
 
 
 def test_a_bundle_brings_its_own_and_what_it_leaves_out_stays():
@@ -34,4 +34,5 @@ def test_an_extractor_tells_those_of_the_bundle_that_a_target_is_for(voice_bundl
     network = Network.open(voice_bundle)
     extractor = CompactExtractor({"voice": network}, 16_000)
     assert isinstance(extractor, Telling)
-    assert extractor.signs(network.any_cue()) == Signs(network.thresholds)
+    signs = extractor.signs(network.any_cue())
+    assert signs.thresholds == network.thresholds and signs.liken is not None
