@@ -8,7 +8,7 @@ what it was asked to say, and the next samples are raised by as much.
 import numpy as np
 from numpy.typing import NDArray
 
-from tap_live.extractors.gentse_frames import Frames, MelForm, MelStream
+from tap_live.extractors.gentse_frames import QUIETEST, Frames, MelForm, MelStream
 from tap_live.processor import Audio
 
 LATELY_S = 3.0  # of speech; pauses change nothing
@@ -50,4 +50,7 @@ class Loudness:
 
 
 def _powers(mel: Frames) -> NDArray[np.float64]:
-    return np.asarray(np.exp(2.0 * mel).sum(1), np.float64)
+    """(F,) powers; of silence none: before a voice begins there is nothing to be as loud as."""
+    powers = np.asarray(np.exp(2.0 * mel).sum(1), np.float64)
+    powers[powers < 2 * mel.shape[1] * QUIETEST**2] = 0.0
+    return powers

@@ -30,7 +30,14 @@ from tap_live.export.task import clip, two_voices
 from tap_live.export.verify import Compared
 from tap_live.extractors.chunked import ChunkConfig
 from tap_live.extractors.gentse import GenExtractor
-from tap_live.extractors.gentse_frames import MelForm, MelStream, noise_at, places, read_at
+from tap_live.extractors.gentse_frames import (
+    QUIETEST,
+    MelForm,
+    MelStream,
+    noise_at,
+    places,
+    read_at,
+)
 from tap_live.extractors.gentse_loudness import Loudness
 from tap_live.extractors.gentse_network import KIND, GenNetwork
 from tap_live.extractors.gentse_voice import SEED
@@ -178,7 +185,11 @@ def offline(made: Made, audio: np.ndarray) -> np.ndarray:
     noise = torch.from_numpy(noise_at(SEED, 0, count, 20))[None]
     drawn = net.absolute(net.draw(condition, speaker, noise, 2), level[:, :count])
     form = MelForm(mels.rate, mels.fft, mels.hop, net.mel.filters.numpy())
-    said = Loudness(form).follow(drawn[0].T.numpy(), made.vocoder(drawn)[0].numpy())
+    lead = 8  # frames of silence before the voice begins, as live
+    quiet = np.full((lead, drawn.shape[1]), np.log(QUIETEST), np.float32)
+    spoken = np.pad(made.vocoder(drawn)[0].numpy(), (lead * mels.hop, 0))
+    said = Loudness(form).follow(np.concatenate([quiet, drawn[0].T.numpy()]), spoken)
+    said = said[lead * mels.hop :]
     return np.asarray(soxr.resample(said, mels.rate, RATE), np.float32)
 
 
