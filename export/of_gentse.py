@@ -148,7 +148,7 @@ def _wanted(job: Job) -> Wanted:
     except ValueError:
         raise ConfigError(
             "wanted --option seconds=NUMBER and --option steps=WHOLE_NUMBER, "
-            f"found {seconds!r} and {steps!r}"
+            f"found {'none' if seconds is None else repr(seconds)} and {steps!r}"
         ) from None
     return Wanted(job.precision, *numbers)
 
