@@ -21,6 +21,7 @@ Liken: TypeAlias = Callable[[Audio, int], float]
 HEARD_S = 1.0
 EVERY_S = 0.5
 UNLIKE = -1.0  # before anything was compared, and of silence
+PATIENCE_S = 1.0  # for a look, which takes some 20 ms; sound never waits longer
 
 
 class Likeness:
@@ -32,6 +33,7 @@ class Likeness:
         self._every = round(EVERY_S * rate)
         self._newest = Newest(round(HEARD_S * rate))
         self._computing: list[Computing[float]] = []  # at most one
+        self._patience_s = PATIENCE_S
 
     def push(self, block: Audio) -> None:
         """Take (T,) of what is extracted."""
@@ -43,13 +45,17 @@ class Likeness:
             block = block[size:]
 
     def end(self) -> None:
-        """Wait until nothing is compared any more."""
+        """Wait until nothing is compared any more, or an encoder stands still."""
         for computing in self._computing:
-            computing.leave()
+            computing.ended(self._patience_s)
 
     def _look(self) -> None:
         if self._computing:
-            self.value = self._computing.pop().result()
+            if not self._computing[0].ended(self._patience_s):
+                # An encoder that stands still is waited for once: extraction goes on without it.
+                self.value, self._patience_s = UNLIKE, 0.0
+                return
+            self.value, self._patience_s = self._computing.pop().result(), PATIENCE_S
         heard = self._newest.read(self._newest.end, round(HEARD_S * self._rate))
         self._computing.append(Computing(partial(self._compared, heard), "likeness"))
 

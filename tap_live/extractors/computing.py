@@ -23,6 +23,11 @@ class Computing(Generic[Found]):
         self._thread.join()
         return self._future.result()
 
+    def ended(self, patience_s: float) -> bool:
+        """Whether it ends within some seconds; waits for so long at most."""
+        self._thread.join(patience_s)
+        return not self._thread.is_alive()
+
     def leave(self) -> None:
         """Wait until nothing is computed any more, and do without the result."""
         self._thread.join()

@@ -1,3 +1,6 @@
+import time
+from threading import Event
+
 import numpy as np
 import pytest
 
@@ -46,3 +49,22 @@ def test_what_the_encoder_fails_at_is_not_hidden():
     likeness = Likeness(broken, RATE)
     with pytest.raises(RuntimeError, match="the encoder is broken"):
         likeness.push(steps([0.1, 0.1]))
+
+
+def test_an_encoder_that_stands_still_is_waited_for_once(monkeypatch):
+    monkeypatch.setattr("tap_live.likeness.PATIENCE_S", 0.2)
+    going = Event()
+
+    def stands_still(audio, rate):
+        going.wait(20)
+        return 0.9
+
+    likeness, began = Likeness(stands_still, RATE), time.monotonic()
+    likeness.push(steps([0.5] * 10))
+    likeness.end()
+    assert likeness.value == UNLIKE and time.monotonic() - began < 10
+    going.set()  # and is heard again when it goes on
+    time.sleep(0.2)
+    likeness.push(steps([0.5]))
+    assert likeness.value == 0.9
+    likeness.end()
