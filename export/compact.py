@@ -9,13 +9,13 @@ The graph takes one hop of one target: `mask, state = step(spectrum, cue, state)
 shapes. A step is short enough to be run once a target; so targets come and go without the
 others noticing, each with a state of its own.
 
-Weights are rounded to fp16 first. What is traced and proved is the rounded network; the cost
-of rounding is measured on real audio and told in the card.
+Weights are rounded first, to fp16 or to 8-bit steps (`--bits 8`). What is traced and proved is the
+rounded network; the cost of rounding is measured on real audio and told in the card.
 """
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast, get_args
 
 import msgspec
 import numpy as np
@@ -40,7 +40,8 @@ from tap_live.commands.demo import BUNDLE as DEMO
 from tap_live.errors import TapError
 from tap_live.export.compact_card import NOT_KEPT, NOT_MEASURED, Proof, presence_of, recipe_of
 from tap_live.export.compact_card import card as card_of
-from tap_live.export.compact_graph import build
+from tap_live.export.compact_graph import bits_of, build
+from tap_live.export.rounding import Bits, rounded
 from tap_live.export.shipped import compact_net
 from tap_live.export.storing import bytes_of, files_of, save
 from tap_live.export.verify import verify
@@ -95,6 +96,7 @@ def export(
     *,
     trained: str = NOT_KEPT,
     captions: bool | None = None,
+    bits: Bits = 16,
 ) -> Exported:
     """Write the bundle into `folder` and prove it.
 
@@ -102,15 +104,18 @@ def export(
         figures, trained: Markdown for the card: what it does, how it was trained.
         made_from: the checkpoint, as the command that made the bundle named it.
         captions: whether captions hear what it extracts; None: where it extracts voices.
+        bits: a weight on disk.
     Raises: ParityError if the graph computes something else than the network.
     """
-    rounded = round_to_half(net)
+    stored = rounded(net, bits)
     made_by = f"python -m tap_live.export.compact {made_from} {folder.name}"
+    if bits != 16:
+        made_by += f" --bits {bits}"
     if captions is not None:
         made_by += " --captions" if captions else " --no-captions"
     captions = net.dims.kind == "voice" if captions is None else captions
-    bundle = write(folder, build(rounded), net.dims, made_by, captions)
-    proof = prove(net, rounded, Engine(bundle, "step"))
+    bundle = write(folder, build(stored), net.dims, made_by, captions)
+    proof = prove(net, stored, Engine(bundle, "step"))
     return Exported(seal(folder, net, proof, figures, made_by, captions, trained=trained), proof)
 
 
@@ -127,7 +132,7 @@ def describe(folder: Path, net: CompactExtractor | None, figures: str, trained: 
         net = compact_net(folder.resolve())
         proof = replace(prove(net, net, engine), rounding=None)
     else:
-        proof = prove(net, round_to_half(net), engine)
+        proof = prove(net, rounded(net, bits_of(folder / GRAPH)), engine)
     presence = presence_of((folder / "README.md").read_text(encoding="utf-8"))
     _write_card(folder, net, proof, figures, manifest.made_by, trained, presence=presence)
     files = manifest.files | {"README.md": file_spec(folder / "README.md")}
@@ -177,6 +182,7 @@ def _write_card(
         proof,
         parameters=sum(weight.numel() for weight in net.parameters()),
         size=bytes_of(folder / GRAPH),
+        bits=bits_of(folder / GRAPH),
         made_by=made_by,
         figures=figures,
         trained=trained,
@@ -186,19 +192,12 @@ def _write_card(
     (folder / "README.md").write_text(text, encoding="utf-8")
 
 
-def prove(net: CompactExtractor, rounded: CompactExtractor, engine: Engine) -> Proof:
+def prove(net: CompactExtractor, stored: CompactExtractor, engine: Engine) -> Proof:
     """Compare a graph with its network on real speech. Raises: ParityError."""
     audio, cue = real_speech(net.dims)
     stream = hops(net.dims, audio, cue)
-    parity = verify(TorchBackend(rounded), engine, stream, tolerance=TOLERANCE)
-    return Proof(parity, difference_db(net, rounded, audio, cue))
-
-
-def round_to_half(net: CompactExtractor) -> CompactExtractor:
-    """Copy a network with weights that fp16 can hold."""
-    rounded = CompactExtractor(net.dims)
-    rounded.load_state_dict({k: v.half().float() for k, v in net.state_dict().items()})
-    return rounded.eval()
+    parity = verify(TorchBackend(stored), engine, stream, tolerance=TOLERANCE)
+    return Proof(parity, difference_db(net, stored, audio, cue))
 
 
 def real_speech(dims: Dims, file: str = "conversation.ogg") -> tuple[Audio, Audio]:
@@ -226,12 +225,12 @@ def hops(dims: Dims, audio: Audio, cue: Audio) -> list[dict[str, Audio]]:
 
 @torch.no_grad()
 def difference_db(
-    net: CompactExtractor, rounded: CompactExtractor, audio: Audio, cue: Audio
+    net: CompactExtractor, stored: CompactExtractor, audio: Audio, cue: Audio
 ) -> float:
     """How far below the output the change lies that rounding made."""
     spectra, cues = Spectra(net.dims, recipe_of(net.dims).rate), torch.from_numpy(cue)[None, None]
     exact, found = (
-        extract(one, spectra, torch.from_numpy(audio)[None], cues) for one in (net, rounded)
+        extract(one, spectra, torch.from_numpy(audio)[None], cues) for one in (net, stored)
     )
     change = (found - exact).square().sum() / exact.square().sum()
     return float(-10 * torch.log10(change + 1e-12))
@@ -301,6 +300,7 @@ def main(
             "[default: of voices]",
         ),
     ] = None,
+    bits: Annotated[int, typer.Option(min=8, max=16, help="a weight on disk: 16 or 8")] = 16,
 ) -> None:
     """Make the bundle and prove it against PyTorch."""
     text = figures.read_text(encoding="utf-8") if figures else NOT_MEASURED
@@ -309,11 +309,14 @@ def main(
         net = None if checkpoint.is_dir() else open_network(checkpoint)
         proof = describe(out, net, text, told).proof
     else:
+        if bits not in get_args(Bits):
+            raise typer.BadParameter(f"wanted 16 or 8, found {bits}", param_hint="--bits")
         net = open_network(checkpoint)
-        made = export(net, out, text, checkpoint.name, trained=told, captions=captions)
+        kept = cast(Bits, bits)
+        made = export(net, out, text, checkpoint.name, trained=told, captions=captions, bits=kept)
         proof = made.proof
     rounding = proof.rounding
-    cost = "" if rounding is None else f", fp16 changes {rounding:.0f} dB below the output"
+    cost = "" if rounding is None else f", rounding changes {rounding:.0f} dB below the output"
     typer.echo(f"{out}: parity {proof.worst:.1e}{cost}")
 
 

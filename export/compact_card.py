@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from textwrap import fill
 
 from tap_live.export.emulation import told
+from tap_live.export.rounding import Bits
 from tap_live.export.verify import Parity
 from tap_live.models.compact import Dims
 from tap_live.models.training.labels import Kinds
@@ -77,7 +78,7 @@ class Proof:
     """What was found when a bundle was made."""
 
     parity: list[Parity]
-    rounding: float | None  # dB, the output over the difference that fp16 makes; None: unknown
+    rounding: float | None  # dB, the output over what rounding weights changes; None: unknown
     allowed: float = 1e-4
 
     @property
@@ -90,16 +91,17 @@ def recipe_of(dims: Dims) -> Recipe:
     return {"voice": VOICE, "sound": SOUND}[dims.kind]
 
 
-def _kept_as(precision: str) -> str:
+def _kept_as(precision: str, bits: Bits) -> str:
     if precision == "fp32":
-        return "fp16 on disk, fp32 when run"
+        disk = "fp16" if bits == 16 else "matrices as 8-bit steps of a scale for each output"
+        return f"{disk} on disk, fp32 when run"
     return told(f"computed in {precision}", precision)
 
 
 def _rounding(proof: Proof) -> str:
     if proof.rounding is None:
         return ""
-    return f"  What rounding to fp16 changed in the output lies {proof.rounding:.0f} dB below it.\n"
+    return f"  What rounding weights changed in the output lies {proof.rounding:.0f} dB below it.\n"
 
 
 def _known(recipe: Recipe) -> str:
@@ -119,6 +121,7 @@ def card(
     *,
     parameters: int,
     size: int,
+    bits: Bits,
     made_by: str,
     figures: str,
     trained: str = NOT_KEPT,
@@ -137,7 +140,7 @@ A causal network for a CPU: every {1000 * dims.hop_s:g} ms it looks at a short-t
 {dims.bins} bins below {top_khz:g} kHz at any stream rate, and gives a complex mask. Latency
 {1000 * (dims.hop_s + dims.fade_s):g} ms. State goes in and out.
 
-- **Size:** {parameters:,} parameters, {size:,} bytes, {_kept_as(precision)}.
+- **Size:** {parameters:,} parameters, {size:,} bytes, {_kept_as(precision, bits)}.
 - **Made by:** `{made_by}`, from a checkpoint of
   `python -m tap_live.models.training` (`models/training/README.md`); see Training.
 - **From:** our own weights, trained from nothing on mixtures made of

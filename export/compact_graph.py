@@ -1,9 +1,10 @@
-"""One hop of one target as an ONNX graph, its weights stored as fp16 where nothing is lost.
+"""One hop of one target as an ONNX graph, its weights stored small where nothing is lost.
 
 `mask, *state = step(spectrum, cue, *state)`, with fixed shapes.
 """
 
 import copy
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -14,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from tap_live.export.inner_notes import unheard
+from tap_live.export.rounding import Bits, repacked
 from tap_live.models.compact import Block, CompactExtractor, Memory, State
 
 OPSET = 18
@@ -58,8 +60,12 @@ class Step(nn.Module):
         return mask[0, 0], *after
 
 
-def build(net: CompactExtractor, *, stored_as_half: bool = True) -> onnx.ModelProto:
-    """Trace one step; what fp16 holds exactly is stored as fp16 and cast when loaded."""
+def build(net: CompactExtractor, *, stored_small: bool = True) -> onnx.ModelProto:
+    """Trace one step.
+
+    `stored_small`: what fp16 holds exactly is stored so, and what 8-bit steps of a scale make
+    exactly as those; ONNX Runtime widens both once, as it loads.
+    """
     state = net.initial_state()
     apart = [part.clone() for part in state]  # the tracer takes one tensor for one input
     example = (torch.zeros(net.dims.bins, 2), torch.zeros(net.dims.cue), *apart)
@@ -77,10 +83,16 @@ def build(net: CompactExtractor, *, stored_as_half: bool = True) -> onnx.ModelPr
     assert program is not None
     model = _plain(program.model_proto)
     _split_into_tensors(model.graph)
-    if stored_as_half:
-        _store_as_half(model.graph)
+    if stored_small:
+        _store_small(model.graph)
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def bits_of(graph: Path) -> Bits:
+    """How many bits a weight of a stored graph has at least."""
+    stored = onnx.load(graph, load_external_data=False).graph.initializer
+    return 8 if any(one.data_type == TensorProto.INT8 for one in stored) else 16
 
 
 def _plain(traced: onnx.ModelProto) -> onnx.ModelProto:
@@ -145,17 +157,34 @@ def _constant(node: onnx.NodeProto) -> NDArray[Any]:
     return numpy_helper.to_array(value) if isinstance(value, TensorProto) else np.array(value)
 
 
-def _store_as_half(graph: onnx.GraphProto) -> None:
-    casts = []
+def _store_small(graph: onnx.GraphProto) -> None:
+    widened = []
+    stored = []
     for tensor in graph.initializer:
-        values = numpy_helper.to_array(tensor)
+        name, values = tensor.name, numpy_helper.to_array(tensor)
         if values.dtype != np.float32 or values.size < SMALL:
-            continue
-        half = values.astype(np.float16)
-        if not np.array_equal(half.astype(np.float32), values):
-            continue
-        casts.append(helper.make_node("Cast", [f"{tensor.name}_half"], [tensor.name], to=1))
-        tensor.CopyFrom(numpy_helper.from_array(half, f"{tensor.name}_half"))
-    nodes = [*casts, *graph.node]
-    del graph.node[:]
+            stored.append(tensor)
+        elif np.array_equal(values.astype(np.float16), values):
+            stored.append(_half(name, values))
+            widened.append(_cast(f"{name}_half", name))
+        elif (parts := repacked(values)) is not None:
+            steps, scale = parts
+            stored.append(numpy_helper.from_array(np.ascontiguousarray(steps), f"{name}_steps"))
+            stored.append(_half(f"{name}_scale", scale))
+            widened.append(_cast(f"{name}_steps", f"{name}_whole"))
+            widened.append(_cast(f"{name}_scale_half", f"{name}_scale"))
+            widened.append(helper.make_node("Mul", [f"{name}_whole", f"{name}_scale"], [name]))
+        else:
+            stored.append(tensor)
+    nodes = [*widened, *graph.node]
+    del graph.node[:], graph.initializer[:]
     graph.node.extend(nodes)
+    graph.initializer.extend(stored)
+
+
+def _half(name: str, values: NDArray[Any]) -> onnx.TensorProto:
+    return numpy_helper.from_array(values.astype(np.float16), f"{name}_half")
+
+
+def _cast(source: str, to: str) -> onnx.NodeProto:
+    return helper.make_node("Cast", [source], [to], to=TensorProto.FLOAT)

@@ -33,6 +33,7 @@ from tap_live.bundle import (
 )
 from tap_live.cues import audio as run_audio
 from tap_live.cues.features import BANDS, RATE, WINDOW_FRAMES
+from tap_live.export.rounding import packed, unpacked
 from tap_live.export.storing import bytes_of, files_of, save
 from tap_live.export.verify import verify
 from tap_live.models.cues import LOWEST, WIDTH, AudioCueEncoder, TextCueTable
@@ -143,16 +144,6 @@ def _export_text(encoders: CueEncoders, folder: Path, figures: str, said: list[s
     return open_bundle(folder, "text-cue")
 
 
-def packed(rows: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float16]]:
-    """(N, D) numbers as 8-bit steps of (N,) scales; what was packed once stays as it is."""
-    exact = np.maximum(np.abs(rows).max(axis=1), 1e-4) / 127
-    scales = exact.astype(np.float16)
-    # Rounded up, so that nothing is clipped.
-    scales = np.where(scales < exact, np.nextafter(scales, np.float16(np.inf)), scales)
-    steps = np.round(rows / scales.astype(np.float32)[:, None]).clip(-127, 127)
-    return steps.astype(np.int8), scales
-
-
 def added(table: TextCueTable) -> NDArray[np.float32]:
     """(N, width) what each piece adds to a sum."""
     rows: NDArray[np.float32] = (table.vectors * table.weights.exp()[:, None]).detach().numpy()
@@ -203,8 +194,7 @@ def fuse(encoder: AudioCueEncoder) -> AudioCueEncoder:
             weight.copy_(weight.half().float())
         for layer in fused.head:
             if isinstance(layer, nn.Linear):
-                steps, scales = (torch.from_numpy(part) for part in packed(layer.weight.numpy()))
-                layer.weight.copy_(steps.float() * scales.float()[:, None])
+                layer.weight.copy_(torch.from_numpy(unpacked(*packed(layer.weight.numpy()))))
     return fused
 
 

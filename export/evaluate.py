@@ -140,7 +140,7 @@ def exact_cases(checkpoint: Path, ledger: Ledger, name: str, rows: Rows) -> dict
     net = open_network(checkpoint)
     by = f"fp32 {sha256(checkpoint.read_bytes()).hexdigest()[:12]}"
     with TemporaryDirectory() as folder:
-        write(Path(folder), build(net, stored_as_half=False), net.dims, "", False)
+        write(Path(folder), build(net, stored_small=False), net.dims, "", False)
         return measuring(Path(folder), ledger, ways=ONE_WAY, by=by).cases(name, rows)
 
 
@@ -170,7 +170,7 @@ def main(
     streaming: Annotated[bool, typer.Option("--streaming", help="as live captions hear")] = False,
     dnsmos: Annotated[bool, typer.Option("--dnsmos", help="rate voices; slow")] = False,
     checkpoint: Annotated[
-        Path | None, typer.Option(help="that it was made of: what did rounding to fp16 cost?")
+        Path | None, typer.Option(help="that it was made of: what did rounding cost?")
     ] = None,
     cases: Annotated[int | None, typer.Option(help="of each list, drawn [default: all]")] = None,
     wer_cases: Annotated[

@@ -69,7 +69,7 @@ def macro(cases: Sequence[Case]) -> Interval:
 
 
 def _rounding(found: Found) -> Iterator[str]:
-    """What fp16 on disk costs: the same cases through the network before and after."""
+    """What rounded weights on disk cost: the same cases through the network before and after."""
     for name, its in found.exact.items():
         exact = {case.id: case.gain for case in its}
         lost = [
@@ -79,7 +79,7 @@ def _rounding(found: Found) -> Iterator[str]:
         ]
         whole = bootstrap([gain for gain in exact.values() if gain is not None])
         yield (
-            f"Rounding to fp16 changes SI-SDRi on {name} by {np.mean(lost):+.4f} dB on average "
+            f"Rounding weights changes SI-SDRi on {name} by {np.mean(lost):+.4f} dB on average "
             f"({max(map(abs, lost)):.3f} dB at most in a case; {whole} before)."
         )
 

@@ -17,6 +17,7 @@ from tap_live.export.gentse_given import given_of
 from tap_live.export.gentse_graphs import TorchStream
 from tap_live.export.gpu_networks import Networks, noise_for
 from tap_live.export.precision import halved
+from tap_live.export.rounding import rounded
 from tap_live.export.storing import save
 from tap_live.providers import GPU_INSTALL, Device, Where
 from tap_live.runtime import Backend, Engine, Tensors
@@ -48,8 +49,8 @@ class Models:
     @cached_property
     def compact(self) -> Made:
         """In fp32; it hears real speech, hop by hop."""
-        net = compact.round_to_half(self.networks.compact)
-        graph = build(net, stored_as_half=False)
+        net = rounded(self.networks.compact)
+        graph = build(net, stored_small=False)
         bundle = compact.write(self.folder / "compact", graph, net.dims, MADE_BY, False)
         hops = compact.hops(net.dims, *compact.real_speech(net.dims))
         return Made(bundle, {"step": compact.TorchBackend(net)}, {"step": hops}, EXACT)

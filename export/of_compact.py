@@ -21,6 +21,7 @@ from tap_live.export.emulation import engine_of
 from tap_live.export.export_report import Task
 from tap_live.export.exporters import FIXED, Bounds, Job, Tell
 from tap_live.export.precision import brained, calibrated, feeds_of, half, quantised
+from tap_live.export.rounding import rounded
 from tap_live.export.task import si_sdr, two_voices
 from tap_live.export.verify import Compared, compare
 from tap_live.models.compact import CompactExtractor
@@ -55,7 +56,7 @@ class CompactSubject:
     ranges = FIXED
 
     def __init__(self, net: CompactExtractor) -> None:
-        self.net, self.rounded = net, compact.round_to_half(net)
+        self.net, self.rounded = net, rounded(net)
         self.kind = recipe_of(net.dims).kind
         self.parameters = sum(weight.numel() for weight in net.parameters())
         self.kept: tuple[str, ...] = ()
@@ -65,7 +66,7 @@ class CompactSubject:
         chosen = job.options.get("captions", "yes" if self.net.dims.kind == "voice" else "no")
         self._made_by, self._captions = job.command, chosen == "yes"
         exact = job.precision == "fp32"
-        model = build(self.rounded, stored_as_half=exact)
+        model = build(self.rounded, stored_small=exact)
         tell("graphs", 1, 2)
         self._save(folder, model)
         if not exact:

@@ -25,6 +25,8 @@ from tap_live.models.speaker import SpeakerEncoder
 Weights: TypeAlias = dict[str, NDArray[np.float32]]
 Net = TypeVar("Net", bound=nn.Module)
 
+_PARTS = ("_steps", "_scale", "_shape")  # of what is stored in steps of a scale
+
 
 def compact_net(name: str | Path) -> CompactExtractor:
     """The network of `voice-compact` or `sound-compact`, or of a bundle at an absolute path."""
@@ -36,7 +38,8 @@ def compact_net(name: str | Path) -> CompactExtractor:
         width = len(both) // 4
         weights |= {f"{lstm}.weight_ih_l0": both[:, :-width], f"{lstm}.bias_ih_l0": bias}
         weights |= {f"{lstm}.weight_hh_l0": both[:, -width:], f"{lstm}.bias_hh_l0": 0 * bias}
-    return _filled(CompactExtractor(_dims(bundle)), weights)
+    dims = _dims(bundle, condition_width=len(weights["condition.linear.bias"]))
+    return _filled(CompactExtractor(dims), weights)
 
 
 def audio_cue_net() -> AudioCueEncoder:
@@ -64,13 +67,20 @@ def speaker_net() -> SpeakerEncoder:
     return _filled(net, weights)
 
 
-def _dims(bundle: Bundle) -> Dims:
-    """The sizes that its inputs and states have."""
+def _dims(bundle: Bundle, condition_width: int) -> Dims:
+    """The sizes that its inputs and states have; the width of what asks is in the weights alone."""
     spec = bundle.graph("step")
     shape = {one.input: one.shape for one in spec.state}
     blocks, _, width = shape["band_h"]
     kind, cue = bundle.manifest.kind.removesuffix("-extractor"), int(spec.inputs[1].shape[0])
-    return Dims(kind=kind, cue=cue, blocks=blocks, band_width=width, full_width=shape["full_h"][-1])
+    return Dims(
+        kind=kind,
+        cue=cue,
+        blocks=blocks,
+        band_width=width,
+        full_width=shape["full_h"][-1],
+        condition_width=condition_width,
+    )
 
 
 def _stored(bundle: Bundle, graph: str) -> Weights:
@@ -83,7 +93,7 @@ def _stored(bundle: Bundle, graph: str) -> Weights:
         largest = 32767 if steps.dtype == np.int16 else 1  # of 16 bits a scale is the range
         values = weights[f"{name}_steps"] / np.float32(largest) * weights[f"{name}_scale"]
         weights[name] = values if shape is None else values.reshape(shape)
-    return weights
+    return {name: weights[name] for name in weights if not name.endswith(_PARTS)}
 
 
 def _gates(values: NDArray[np.float32]) -> NDArray[np.float32]:

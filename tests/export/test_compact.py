@@ -12,6 +12,8 @@ from tap_live.catalogue import BUNDLES
 from tap_live.errors import ParityError
 from tap_live.export import compact, presence_eval
 from tap_live.export.compact_card import VOICE
+from tap_live.export.rounding import rounded
+from tap_live.export.shipped import compact_net
 from tap_live.export.verify import verify
 from tap_live.models.compact import CompactExtractor, Dims
 from tap_live.runtime import Engine
@@ -45,8 +47,8 @@ def engine(folder):
 def test_the_graph_computes_what_the_network_computes_also_for_noise(net, engine):
     noise = 0.1 * np.random.default_rng(0).standard_normal(16_000).astype(np.float32)
     cue = np.random.default_rng(1).standard_normal(DIMS.cue).astype(np.float32)
-    rounded = compact.round_to_half(net)
-    parities = verify(compact.TorchBackend(rounded), engine, compact.hops(DIMS, noise, cue))
+    reference = compact.TorchBackend(rounded(net))
+    parities = verify(reference, engine, compact.hops(DIMS, noise, cue))
     assert {p.output for p in parities} >= {"mask", "band_h", "full_c", "power", "heard"}
 
 
@@ -58,7 +60,7 @@ def test_silence_gives_a_finite_mask(engine):
 
 
 def test_another_network_is_told_apart(engine):
-    other = compact.round_to_half(CompactExtractor(DIMS))
+    other = rounded(CompactExtractor(DIMS))
     stream = compact.hops(DIMS, *compact.real_speech(DIMS))[:40]
     with pytest.raises(ParityError, match="do not ship"):
         verify(compact.TorchBackend(other), engine, stream)
@@ -70,6 +72,25 @@ def test_weights_are_stored_as_half_and_nothing_is_lost(net, folder):
     assert kinds.count(onnx.TensorProto.FLOAT16) > 0.8 * len(kinds)
     stored = sum(int(np.prod(tensor.dims)) for tensor in graph.initializer)
     assert stored >= sum(weight.numel() for weight in net.parameters())
+
+
+def test_in_8_bits_it_computes_what_is_rounded_and_every_matrix_is_stored_so(net, folder, tmp_path):
+    small = tmp_path / folder.name
+    made = compact.export(net, small, bits=8)
+    assert made.proof.worst < 1e-5 and made.proof.rounding > 25
+    assert (small / "step.onnx").stat().st_size < 0.8 * (folder / "step.onnx").stat().st_size
+    stored = onnx.load(small / "step.onnx").graph.initializer
+    matrices = [one for one in stored if ".weight" in one.name and "_scale" not in one.name]
+    large = {one.data_type for one in matrices if np.prod(one.dims) >= 256}
+    assert large == {onnx.TensorProto.INT8}
+    exact = rounded(net, 8).state_dict()
+    for name, found in compact_net(small).state_dict().items():
+        if found.ndim > 1:
+            torch.testing.assert_close(found, exact[name], rtol=0, atol=0, msg=name)
+    card = (small / "README.md").read_text()
+    assert "8-bit steps" in card and "best.pt voice-compact --bits 8" not in card
+    assert compact.describe(small, net, "| new |", "by hand").proof.rounding > 25
+    assert open_bundle(small).manifest.made_by.endswith("voice-compact --bits 8")
 
 
 def test_the_graph_names_no_file_of_the_machine_it_was_made_on(folder):
@@ -105,7 +126,7 @@ def test_a_card_is_written_anew_and_the_network_stays(net, folder, tmp_path):
     made = compact.describe(copy, net, "| new |", "fit DATA RUN --seed 3")
     assert made.proof.rounding is not None
     card, after = (copy / "README.md").read_text(), open_bundle(copy).manifest
-    assert "| new |" in card and "fit DATA RUN --seed 3" in card and "rounding to fp16" in card
+    assert "| new |" in card and "fit DATA RUN --seed 3" in card and "rounding weights" in card
     told = card.partition("## Whether it is there")[2]
     assert "the cue is over 0.7" in told and told.endswith("| lists |\n")
     assert after.files["step.onnx"] == before.files["step.onnx"]

@@ -11,7 +11,8 @@ from torch.nn import functional as F
 from tap_live.bundle import open_bundle
 from tap_live.cues.audio import AudioCues
 from tap_live.cues.text import TextCues
-from tap_live.export.cues import TorchBackend, added, export, fuse, noise_stream, packed
+from tap_live.export.cues import TorchBackend, added, export, fuse, noise_stream
+from tap_live.export.rounding import packed, unpacked
 from tap_live.export.verify import verify
 from tap_live.models.cues import WIDTH, AudioCueEncoder, AudioDims, Likes, TextCueTable, windows
 from tap_live.models.training.cue_files import CueEncoders, save_audio, save_likes, save_table
@@ -78,7 +79,7 @@ def test_words_have_the_cue_that_they_have_in_training(encoders: CueEncoders, fo
 def test_steps_and_scales_lose_a_half_step_at_most(encoders: CueEncoders) -> None:
     rows = added(encoders.table)
     steps, scales = packed(rows)
-    off = np.abs(steps * scales.astype(np.float32)[:, None] - rows)
+    off = np.abs(unpacked(steps, scales) - rows)
     assert (off <= 0.51 * scales.astype(np.float32)[:, None] + 1e-6).all()
 
 

@@ -95,7 +95,7 @@ def test_a_voice_is_measured_to_the_decibel(bundles, lists):
     )
     assert two[2].strip() == "4" and two[3].startswith(" 0.00 [") and "| b | 2 |" in text
     assert absent[7].strip().startswith(f"{20 * math.log10(0.5):.2f}")
-    assert "Rounding to fp16 changes SI-SDRi on two by +0.0000 dB" in text
+    assert "Rounding weights changes SI-SDRi on two by +0.0000 dB" in text
     told = "python -m tap_live.export.evaluate voice LISTS --out out --names two,absent "
     assert f"Measured by `{told}--checkpoint voice.pt`" in text
     made = {file.name for file in (lists / "out").iterdir()}

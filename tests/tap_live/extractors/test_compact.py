@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 
 from tap_live.errors import BundleError, ConfigError
-from tap_live.export.compact import round_to_half
+from tap_live.export.rounding import rounded
 from tap_live.extractors.compact import CompactExtractor
 from tap_live.extractors.network import Network
 from tap_live.models import compact
@@ -61,7 +61,7 @@ def offline(voice_bundle):
         content = torch.load(voice_bundle.with_suffix(".pt"))
     net = compact.CompactExtractor(content["dims"])
     net.load_state_dict(content["weights"])
-    net = round_to_half(net)
+    net = rounded(net)
 
     def run(audio, rate, cue):
         spectra = Spectra(net.dims, rate)
