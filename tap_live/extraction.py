@@ -4,8 +4,8 @@ Whatever an extractor does, there is sound: while it is off, or for the moment i
 failed, the mixture passes through, as late as it would be with it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Self, TypeAlias
 
 import numpy as np
@@ -38,21 +38,33 @@ class Mixed:
     """The same moment three ways: (T,), (T,) and (K, T), whose rows are the targets' `names`.
 
     `signs` are those by which each target is there, where the extractor knows.
-    `voices` is the sum of the voices that are kept, (T,); None where there are none, and where
-    the mixture passes through.
+    `voices` are those that are kept, by name, (T,) each; there are none where none is kept and
+    where the mixture passes through.
     """
 
     mixture: Audio
     output: Audio
     targets: Targets
     names: tuple[str, ...] = ()
-    voices: Audio | None = None
+    voices: Mapping[str, Audio] = field(default_factory=dict)
     signs: tuple[Signs, ...] = ()
 
     @property
     def speech(self) -> Audio:
         """What is captioned: the voices that are kept, or else everything."""
-        return self.mixture if self.voices is None else self.voices
+        if not self.voices:
+            return self.mixture
+        return sum(self.voices.values(), np.zeros_like(self.mixture))
+
+    def voice(self, name: str) -> Audio:
+        """One of the voices that are kept; silence if others are, everything if none is."""
+        if not self.voices:
+            return self.mixture
+        return self.voices.get(name, np.zeros_like(self.mixture))
+
+    def apart(self, names: Sequence[str]) -> Audio:
+        """(T, C): each of C voices, likewise."""
+        return np.stack([self.voice(name) for name in names], axis=1)
 
 
 class Extraction:
@@ -255,18 +267,17 @@ class Extraction:
         mixture, self._waiting = self._waiting[:ready], self._waiting[ready:]
         output = self._mixer.mix(mixture, rows)
         names = tuple(one.cue.name for one in self._wanted)
-        voices = None if passing else self._voices(rows)
+        voices = {} if passing else self._voices(rows)
         mixed = Mixed(mixture, output, rows, names, voices, self._signs)
         self._drop_those_that_left()
         return mixed
 
-    def _voices(self, rows: Targets) -> Audio | None:
-        kept = [
-            row
-            for row, one in enumerate(self._wanted)
+    def _voices(self, rows: Targets) -> dict[str, Audio]:
+        return {
+            one.cue.name: row
+            for row, one in zip(rows, self._wanted, strict=True)
             if one.cue.kind == "voice" and one.gain > 0 and one.cue.name not in self._leaving
-        ]
-        return rows[kept].sum(axis=0) if kept else None
+        }
 
     def _aim(self, dry: bool = False) -> None:
         """Let gains move to what is wanted, or to the mixture alone."""
@@ -304,9 +315,9 @@ class Extraction:
 
 
 def _joined(first: Mixed, second: Mixed) -> Mixed:
-    voices = None
-    if second.voices is not None:
-        voices = np.concatenate([first.speech, second.voices])
+    voices = {
+        name: np.concatenate([first.voice(name), voice]) for name, voice in second.voices.items()
+    }
     return Mixed(
         np.concatenate([first.mixture, second.mixture]),
         np.concatenate([first.output, second.output]),

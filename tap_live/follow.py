@@ -3,8 +3,6 @@
 import time
 from collections.abc import Callable, Iterator
 
-import numpy as np
-
 from tap_live.errors import OverrunError
 from tap_live.processor import Audio
 from tap_live.ring import RingBuffer
@@ -73,4 +71,4 @@ class Follower:
         while self.position < stop:
             length = min(self._block, stop - self.position)
             self.position += length
-            yield np.zeros(length, np.float32)
+            yield self._ring.silence(length)

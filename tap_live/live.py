@@ -77,6 +77,7 @@ class Live:
                 rate,
                 self._publish,
                 extracted=parts.caption_extracted,
+                apart=parts.caption_apart,
                 wait=self._wait,
             )
             if parts.make_captioner

@@ -1,6 +1,6 @@
 """What a stream is made of."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
@@ -27,6 +27,7 @@ class Parts:
     make_extraction: MakeExtraction | None = None
     make_captioner: MakeCaptioner | None = None
     caption_extracted: bool = False  # the voices that are kept, rather than the mixture
+    caption_apart: Mapping[str, MakeCaptioner] = field(default_factory=dict)  # each its own voice
     record: Path | None = None
     seconds: float | None = None  # of the stream, then it stops
     bundles: tuple[str, ...] = ()

@@ -17,21 +17,27 @@ class RingBuffer:
     (Each of these is one assignment of an int, which CPython makes atomic.)
     """
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, channels: int | None = None) -> None:
+        """Make a ring of (T,) samples, or with `channels` of (T, channels)."""
         if capacity < 1:
             raise ConfigError(f"a ring holds at least 1 sample, not {capacity}")
         self.capacity = capacity
         self.end = 0  # position after the newest sample
         self._writing = 0  # position after the newest sample that may be half written
-        self._samples = np.zeros(capacity, np.float32)
+        self._shape = () if channels is None else (channels,)  # of a sample
+        self._samples = self.silence(capacity)
 
     @property
     def oldest(self) -> int:
         """Position of the oldest sample still held."""
         return max(0, self._writing - self.capacity)
 
+    def silence(self, length: int) -> Audio:
+        """So many samples of silence, of the shape that samples here have."""
+        return np.zeros((length, *self._shape), np.float32)
+
     def write(self, block: Audio) -> None:
-        """Append (T,) samples, overwriting the oldest. One thread only."""
+        """Append samples, overwriting the oldest. One thread only."""
         stop = self.end + len(block)
         self._writing = stop
         newest = block[-self.capacity :]
@@ -53,7 +59,7 @@ class RingBuffer:
             raise OverrunError(start, self.oldest)
         first, length = start % self.capacity, stop - start
         head = min(length, self.capacity - first)
-        block = np.empty(length, np.float32)
+        block = np.empty((length, *self._shape), np.float32)
         block[:head] = self._samples[first : first + head]
         block[head:] = self._samples[: length - head]
         if start < self.oldest:  # overtaken while copying

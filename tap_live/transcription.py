@@ -6,12 +6,12 @@ audio, and what falls out of it is skipped with a warning that gives its times.
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
 
-from tap_live.captions.stream import CaptionStream, MakeCaptioner
+from tap_live.captions.stream import CaptionStreams, MakeCaptioner
 from tap_live.events import AnyEvent, Caption, Failed, StageStats, Warned
 from tap_live.extraction import Mixed
 from tap_live.follow import Follower
@@ -30,25 +30,26 @@ Publish: TypeAlias = Callable[[AnyEvent], None]
 
 
 class Captions:
-    """Captions of a stream at any rate; begun anew when the captioner fails.
+    """Captions of a stream at any rate; begun anew when a captioner fails.
 
-    A captioner that failed `FAILURES` times stays off and says so.
+    Captioners that failed `FAILURES` times stay off and say so.
 
     Args:
+        makers: one for each channel of the stream.
         position: of the first sample in the stream.
     """
 
     def __init__(
-        self, make_captioner: MakeCaptioner, rate: int, publish: Publish, position: int = 0
+        self, makers: Sequence[MakeCaptioner], rate: int, publish: Publish, position: int = 0
     ) -> None:
         self.next_id = 0
-        self._make, self._rate, self._publish = make_captioner, rate, publish
+        self._makers, self._rate, self._publish = makers, rate, publish
         self._failures = 0
         self._pushed = position
         self._begin()
 
     def push(self, block: Audio, worker: Worker) -> None:
-        """Caption (T,) samples, in steps of `worker`."""
+        """Caption (T, C) samples, in steps of `worker`."""
         self._pushed += len(block)
         self._guarded(self._stream.hear(block), worker)
 
@@ -57,14 +58,14 @@ class Captions:
 
     def after(self, why: str) -> "Captions":
         """Make captions that go on after ours stood still."""
-        captions = Captions(self._make, self._rate, self._publish, self._pushed)
+        captions = Captions(self._makers, self._rate, self._publish, self._pushed)
         captions.next_id, captions._failures = self.next_id, self._failures
         captions._fail(why)
         return captions
 
     def _begin(self) -> None:
-        self._stream = CaptionStream(
-            self._make, self._rate, start=self._pushed, first_id=self.next_id
+        self._stream = CaptionStreams(
+            self._makers, self._rate, start=self._pushed, first_id=self.next_id
         )
 
     def _guarded(self, captions: Iterable[Caption], worker: Worker) -> None:
@@ -96,6 +97,7 @@ class Transcription:
 
     Args:
         extracted: hear the voices that are kept, where there are any, not the mixture.
+        apart: by name, makers for voices that are kept; each hears its own, if `extracted`.
         wait: lets seconds pass while there is nothing to read.
     """
 
@@ -106,16 +108,20 @@ class Transcription:
         publish: Publish,
         *,
         extracted: bool = False,
+        apart: Mapping[str, MakeCaptioner] | None = None,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
         self.skipped: list[tuple[int, int]] = []  # positions in the stream
         self._rate = rate
         self._publish = publish
         self._extracted = extracted
+        its = dict(apart or {}) if extracted else {}
+        self._apart = tuple(its)
         self._wait = wait
-        self._captions = Captions(make_captioner, rate, publish)
+        makers = [*its.values()] or [make_captioner]
+        self._captions = Captions(makers, rate, publish)
         self.worker = Worker("transcription", self.run, PATIENCE_S, self._replace)
-        self._ring = RingBuffer(BACKLOG_S * rate)
+        self._ring = RingBuffer(BACKLOG_S * rate, channels=len(makers))
         self._reader = Follower(
             self._ring,
             block=round(BLOCK_S * rate),
@@ -151,8 +157,14 @@ class Transcription:
 
     def write(self, mixed: Mixed) -> None:
         """Take a block at the stream rate; never waits."""
-        heard = mixed.speech if self._extracted else mixed.mixture
+        heard = self._heard(mixed)
         self._ring.write(heard if self._on else np.zeros_like(heard))
+
+    def _heard(self, mixed: Mixed) -> Audio:
+        """(T, C) samples, a channel for each captioner."""
+        if self._apart:
+            return mixed.apart(self._apart)
+        return (mixed.speech if self._extracted else mixed.mixture)[:, None]
 
     def turn(self, on: bool) -> None:
         """Hear silence from now on, or what there is again; any thread."""

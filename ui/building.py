@@ -86,6 +86,7 @@ class Builder:
             make_extraction=plan.make if plan else None,
             make_captioner=listener.make if listener else None,
             caption_extracted=plan is not None and plan.captions and setup.others == "hide",
+            caption_apart=listener.apart if listener else {},
             bundles=(*(plan.bundles if plan else ()), *(listener.bundles if listener else ())),
             close=plan.close if plan else lambda: None,
         )

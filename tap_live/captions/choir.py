@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from tap_live.captions.numbering import Numbering
 from tap_live.captions.vad import WINDOW, Probabilities
 from tap_live.events import Caption
 from tap_live.processor import Audio, Processor
@@ -51,19 +51,13 @@ class Choir:
 
     def _restart(self) -> None:
         self._waiting = np.zeros(0, np.float32)
-        self._next_id = self._first_id
-        self._open: dict[int, tuple[int, int]] = {}  # of each voice: its own id, and ours
+        self._numbering = Numbering(self._first_id)
 
     def _numbered(self, said: Sequence[list[Caption]]) -> list[Caption]:
         """Join what each voice says, under ids that no two of them share."""
-        captions = []
-        for voice, its in enumerate(said):
-            for caption in its:
-                if self._open.get(voice, (-1, -1))[0] != caption.id:  # a captioner's ids only rise
-                    self._open[voice] = caption.id, self._next_id
-                    self._next_id += 1
-                captions.append(replace(caption, id=self._open[voice][1]))
-        return captions
+        return [
+            self._numbering.of(voice, caption) for voice, its in enumerate(said) for caption in its
+        ]
 
 
 class Ear:

@@ -1,11 +1,13 @@
 """Captions of a stream at any rate: from its first sound on, resampled for Whisper."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
+import numpy as np
 from msgspec.structs import replace
 
 from tap_live.audio.resample import StreamResampler
+from tap_live.captions.numbering import Numbering
 from tap_live.captions.onset import Onset
 from tap_live.captions.vad import RATE, WINDOW
 from tap_live.events import Caption
@@ -68,6 +70,34 @@ class CaptionStream:
         """Let nothing begin before the stream: a sound at once has silence put before it."""
         begin = self._start / self._rate
         return [_not_before(begin, c) if c.start < begin else c for c in captions]
+
+
+class CaptionStreams:
+    """Caption several channels at once, each by a captioner of its own.
+
+    Args:
+        makers: one for each channel.
+        start: position of the first sample in the stream.
+        first_id: of the captions, whose ids no two channels share.
+    """
+
+    def __init__(
+        self, makers: Sequence[MakeCaptioner], rate: int, *, start: int = 0, first_id: int = 0
+    ) -> None:
+        self._streams = [CaptionStream(make, rate, start=start) for make in makers]
+        self._numbering = Numbering(first_id)
+
+    def hear(self, block: Audio) -> Iterator[Caption]:
+        """Take (T, C) samples at the stream rate; each caption comes as soon as it is there."""
+        for channel, stream in enumerate(self._streams):
+            for caption in stream.hear(np.ascontiguousarray(block[:, channel])):
+                yield self._numbering.of(channel, caption)
+
+    def end(self) -> Iterator[Caption]:
+        """Yield the last captions."""
+        for channel, stream in enumerate(self._streams):
+            for caption in stream.end():
+                yield self._numbering.of(channel, caption)
 
 
 def _not_before(begin: float, caption: Caption) -> Caption:

@@ -1,8 +1,8 @@
 """Load what captions need, once, with a progress bar where it takes long."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.progress import Progress, TaskID
@@ -15,18 +15,24 @@ from tap_live.captions.whisper import WhisperRecogniser
 from tap_live.commands.options import DEFAULT_WHISPER
 from tap_live.providers import CPU, Where
 from tap_live.voices.gate import Others
-from tap_live.voices.targets import gate_maker
+from tap_live.voices.targets import gate_maker, gates_apart
 from tap_live.whisper.model import Progress as Told
 from tap_live.whisper.model import Whisper
 
 
 @dataclass(frozen=True)
 class Captioning:
-    """A loaded model, and what makes captioners of it."""
+    """A loaded model, and what makes captioners of it.
+
+    Attributes:
+        make: makes one for all voices, who hears the mixture.
+        apart: make one for each voice, who hears what is extracted of it; by targets' names.
+    """
 
     model: Whisper
     make: MakeCaptioner
     bundles: tuple[str, ...]
+    apart: Mapping[str, MakeCaptioner] = field(default_factory=dict)
 
     @property
     def devices(self) -> dict[str, str]:
@@ -53,6 +59,7 @@ def captioning(
         make_gate: makes gates of voices that are not stored.
     Raises: BundleError if weights are not to be had; VoiceError if a voice is not enrolled.
     """
+    gates = {} if make_gate else gates_apart(targets, threshold=threshold)
     make_gate = make_gate or gate_maker(targets, others, threshold=threshold)
     name = whisper or DEFAULT_WHISPER
     model = load_whisper(name, where=where)
@@ -60,8 +67,8 @@ def captioning(
     recogniser.warm_up(language)
     config = StreamingConfig(language=language)
 
-    def make(start: float, first_id: int) -> StreamingCaptioner:
-        return StreamingCaptioner(
+    def maker(make_gate: Callable[[], Gate] | None) -> MakeCaptioner:
+        return lambda start, first_id: StreamingCaptioner(
             recogniser,
             Vad.open(),
             config=config,
@@ -70,7 +77,9 @@ def captioning(
             first_id=first_id,
         )
 
-    return Captioning(model, make, (f"whisper-{name}", "vad", *(["voices"] if make_gate else [])))
+    bundles = (f"whisper-{name}", "vad", *(["voices"] if make_gate else []))
+    apart = {voice: maker(gate) for voice, gate in gates.items()}
+    return Captioning(model, maker(make_gate), bundles, apart)
 
 
 def load_whisper(name: str, threads: int = 1, where: Where = CPU) -> Whisper:

@@ -2,23 +2,26 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from tap_live.captions.choir import Choir, RememberingEncoder, ears
+from tap_live.captions.stream import MakeCaptioner
 from tap_live.captions.streaming import StreamingCaptioner, StreamingConfig
-from tap_live.captions.vad import Vad
+from tap_live.captions.vad import Probabilities, Vad
 from tap_live.captions.whisper import WhisperRecogniser
 from tap_live.commands.captioning import Captioning, captioning, load_whisper
 from tap_live.commands.extracting import Asking, Extracting, not_installed
 from tap_live.commands.options import DEFAULT_WHISPER, CaptionsBy
 from tap_live.errors import ConfigError
+from tap_live.processor import Processor
 from tap_live.providers import CPU, Where
 from tap_live.voices.gate import GateConfig, Others, VoiceGate
 from tap_live.voices.scoring import Scorer
 from tap_live.voices.store import Voice, VoiceStore
-from tap_live.voices.targets import voice_names
+from tap_live.voices.targets import PREFIX, voice_names
 from tap_live.whisper.model import Whisper
 from tap_live.whisper.prompts import VoicePrompts
 
@@ -99,7 +102,8 @@ def listening(
     model = load_whisper(name, where=where)
     heard.prompts.check(model.dims)
     choirs = Choirs(model, heard.prompts, voices, language)
-    return Captioning(model, choirs.make, (f"whisper-{name}", heard.prompts.name, "vad", "voices"))
+    bundles = (f"whisper-{name}", heard.prompts.name, "vad", "voices")
+    return Captioning(model, choirs.make, bundles, choirs.apart())
 
 
 class Choirs:
@@ -116,30 +120,34 @@ class Choirs:
         self._encoder, scorer = RememberingEncoder.open(), Scorer.open()
         self._scorer = scorer
         self._prints = {voice.name: scorer.print_of(voice.state) for voice in voices}
-        self._recognisers = [
-            WhisperRecogniser(model, prompts.of([np.array(voice.embedding, np.float32)]))
-            for voice in voices
-        ]
-        self._recognisers[0].warm_up(language)
+        asked = {voice.name: np.array(voice.embedding, np.float32) for voice in voices}
+        self._recognisers = {
+            name: WhisperRecogniser(model, prompts.of([embedding]))
+            for name, embedding in asked.items()
+        }
+        self._recognisers[voices[0].name].warm_up(language)
 
     def make(self, start: float, first_id: int) -> Choir:
         """Begin at `start` seconds of the stream, with captions numbered from `first_id`."""
+        listeners = zip(self._prints, ears(Vad.open(), len(self._prints)), strict=True)
+        return Choir([self._captioner(name, ear, start) for name, ear in listeners], first_id)
+
+    def apart(self) -> dict[str, MakeCaptioner]:
+        """Makers of a captioner for each voice, who hears it extracted; by targets' names."""
+        return {f"{PREFIX}{name}": partial(self._alone, name) for name in self._prints}
+
+    def _alone(self, name: str, start: float, first_id: int) -> StreamingCaptioner:
+        return self._captioner(name, Vad.open(), start, first_id)
+
+    def _captioner(
+        self, name: str, vad: Processor[Probabilities], start: float, first_id: int = 0
+    ) -> StreamingCaptioner:
         gates = GateConfig(others="hide", threshold=TALKED_OVER)
-        return Choir(
-            [
-                StreamingCaptioner(
-                    recogniser,
-                    ear,
-                    config=self._config,
-                    gate=VoiceGate(self._encoder, self._scorer, {name: enrolled}, gates),
-                    start=start,
-                )
-                for ear, recogniser, (name, enrolled) in zip(
-                    ears(Vad.open(), len(self._prints)),
-                    self._recognisers,
-                    self._prints.items(),
-                    strict=True,
-                )
-            ],
-            first_id,
+        return StreamingCaptioner(
+            self._recognisers[name],
+            vad,
+            config=self._config,
+            gate=VoiceGate(self._encoder, self._scorer, {name: self._prints[name]}, gates),
+            start=start,
+            first_id=first_id,
         )

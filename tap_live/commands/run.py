@@ -135,6 +135,7 @@ def run(
         make_extraction=plan.make if plan else None,
         make_captioner=listener.make if listener else None,
         caption_extracted=heard.extracted,
+        caption_apart=listener.apart if listener else {},
         record=folder,
         seconds=seconds,
         bundles=(*(plan.bundles if plan else ()), *(listener.bundles if listener else ())),

@@ -15,7 +15,7 @@ from tap_live.audio.resample import StreamResampler
 from tap_live.captions.cues import Cues, fits_a_line
 from tap_live.captions.formats import LateWriter, check_name
 from tap_live.captions.speech import SpeechMap
-from tap_live.captions.stream import CaptionStream
+from tap_live.captions.stream import CaptionStreams, MakeCaptioner
 from tap_live.captions.vad import RATE, Vad
 from tap_live.commands.captioning import Captioning
 from tap_live.commands.extracting import asking
@@ -102,11 +102,12 @@ def transcribe(
         writers = [stack.enter_context(closing(_writer(path))) for path in out or ()]
         page = _Page(json=json, quiet=bool(out), voices=asked.voices)
         blocks = stack.enter_context(_Tape(audio, page))
-        heard = blocks.raw()
+        makers, heard = [listener.make], (block[:, None] for block in blocks.raw())
         if plan is not None and listening_to.extracted:
-            heard = _extracted(heard, plan.make(audio.rate, page.show))
+            makers, names = [*listener.apart.values()], [*listener.apart]
+            heard = _extracted(blocks.raw(), plan.make(audio.rate, page.show), names)
         spoken = (
-            _streamed(heard, audio.rate, listener)
+            _streamed(heard, audio.rate, makers)
             if streaming or target
             else _batched(blocks.resampled(), listener, language, beam)
         )
@@ -129,22 +130,26 @@ def _kept_in(out: list[Path] | None) -> str:
     return f"what was said by then, as far as it was transcribed, is {where}"
 
 
-def _extracted(blocks: Iterator[Audio], extraction: Extraction) -> Iterator[Audio]:
-    """The voices that are kept, as a live run hears them."""
+def _extracted(
+    blocks: Iterator[Audio], extraction: Extraction, names: Sequence[str]
+) -> Iterator[Audio]:
+    """Each of the voices that are kept, a channel of its own, as a live run hears them."""
     for block in blocks:
-        yield extraction.push(block).speech
-    yield extraction.flush().speech
+        yield extraction.push(block).apart(names)
+    yield extraction.flush().apart(names)
 
 
-def _streamed(blocks: Iterator[Audio], rate: int, listener: Captioning) -> Iterator[Caption]:
-    stream = CaptionStream(listener.make, rate)
+def _streamed(
+    blocks: Iterator[Audio], rate: int, makers: Sequence[MakeCaptioner]
+) -> Iterator[Caption]:
+    streams = CaptionStreams(makers, rate)
     for block in blocks:
-        yield from _finals(stream.push(block))
-    yield from _finals(stream.flush())
+        yield from _finals(streams.hear(block))
+    yield from _finals(streams.end())
 
 
-def _finals(captions: list[Caption]) -> list[Caption]:
-    return [caption for caption in captions if caption.state == "final"]
+def _finals(captions: Iterator[Caption]) -> Iterator[Caption]:
+    return (caption for caption in captions if caption.state == "final")
 
 
 def _batched(

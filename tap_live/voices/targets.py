@@ -56,11 +56,35 @@ def gate_maker(
     return gate_of([store.load(name) for name in names], others or "hide", threshold=threshold)
 
 
+def gates_apart(
+    targets: Sequence[str], *, threshold: float | None = None
+) -> dict[str, Callable[[], VoiceGate]]:
+    """Return what makes a gate of each voice alone, by target, for who hears it extracted.
+
+    Raises: VoiceError if a voice is not enrolled; BundleError.
+    """
+    voices = [VoiceStore().load(name) for name in voice_names(targets)]
+    if not voices:
+        return {}
+    make = _maker("hide", threshold)
+    return {PREFIX + voice.name: make([voice]) for voice in voices}
+
+
 def gate_of(
     voices: Sequence[Voice], others: Others, *, threshold: float | None = None
 ) -> Callable[[], VoiceGate]:
     """Load what a gate needs once; return what makes one."""
+    return _maker(others, threshold)(voices)
+
+
+def _maker(
+    others: Others, threshold: float | None
+) -> Callable[[Sequence[Voice]], Callable[[], VoiceGate]]:
     config = GateConfig(others=others, threshold=THRESHOLD if threshold is None else threshold)
     encoder, scorer = SpeakerEncoder.open(), Scorer.open()
-    prints = {voice.name: scorer.print_of(voice.state) for voice in voices}
-    return lambda: VoiceGate(encoder, scorer, prints, config)
+
+    def make(voices: Sequence[Voice]) -> Callable[[], VoiceGate]:
+        prints = {voice.name: scorer.print_of(voice.state) for voice in voices}
+        return lambda: VoiceGate(encoder, scorer, prints, config)
+
+    return make

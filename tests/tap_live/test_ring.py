@@ -44,6 +44,15 @@ def test_reading_ahead_of_the_writer_is_a_mistake():
         ring.read(2, 6)
 
 
+def test_channels_stay_together():
+    ring = RingBuffer(8, channels=2)
+    both = np.stack([count(0, 11), -count(0, 11)], axis=1)
+    ring.write(both[:5])
+    ring.write(both[5:])
+    np.testing.assert_array_equal(ring.read(4, 10), both[4:10])
+    assert ring.silence(3).shape == (3, 2)
+
+
 def test_a_ring_needs_room():
     with pytest.raises(ConfigError, match="at least 1 sample, not 0"):
         RingBuffer(0)

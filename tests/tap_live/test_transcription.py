@@ -168,9 +168,40 @@ def test_captions_hear_the_voices_that_are_kept_if_they_should(extracted, heard)
 
     transcription = Transcription(Ears, 16_000, lambda event: None, extracted=extracted)
     ones = np.ones(1600, np.float32)
-    transcription.write(Mixed(ones, ones, ones[None] / 4, ("voice:ana",), ones / 4))
+    transcription.write(Mixed(ones, ones, ones[None] / 4, ("voice:ana",), {"voice:ana": ones / 4}))
     transcription.write(Mixed(ones, ones, ones[None] / 4, ("voice:ana",)))  # it passes through
     transcription.end()
     transcription.run()
     said = np.concatenate(blocks)
     np.testing.assert_array_equal(said[said > 0], np.repeat([heard, 1.0], 1600))
+
+
+def test_each_voice_that_is_kept_is_captioned_from_what_is_extracted_of_it():
+    heard, events = {"voice:ana": [], "voice:ben": []}, []
+
+    def maker(name):
+        class Ears(Counter):
+            def push(self, block):
+                heard[name].append(block)
+                return super().push(block)
+
+        return Ears
+
+    apart = {name: maker(name) for name in heard}
+    transcription = Transcription(Counter, RATE, events.append, extracted=True, apart=apart)
+    both, silent = sound(2), np.zeros(2 * RATE, np.float32)
+    rows, names = np.stack([both / 2, both / 4]), tuple(heard)
+    voices = dict(zip(names, rows, strict=True))
+    transcription.write(Mixed(both, both, rows, names, voices))
+    transcription.write(Mixed(both, both, rows, names, {"voice:ben": rows[1]}))  # one is kept
+    transcription.write(Mixed(both, both, rows, names))  # the mixture passes through
+    transcription.end()
+    transcription.run()
+    for name, parts in (
+        ("voice:ana", [rows[0], silent, both]),
+        ("voice:ben", [rows[1], rows[1], both]),
+    ):
+        found = np.concatenate(heard[name])
+        np.testing.assert_array_equal(found[-6 * RATE :], np.concatenate(parts))
+    assert sorted(times(events)) == [0, 0, 1, 1, 2, 3, 4, 4, 5, 5]
+    assert len({event.id for event in events}) == len(events) == transcription.next_id

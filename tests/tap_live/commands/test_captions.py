@@ -1,9 +1,11 @@
 """`--captions`: what captions are made of, and honest answers where that is not installed."""
 
+import msgspec
 import numpy as np
 import pytest
 
-from tap_live.bundle import FORMAT, Manifest, file_spec, write_manifest
+from tap_live.bundle import FORMAT, Manifest, file_spec, open_bundle, write_manifest
+from tap_live.commands.demo import BUNDLE
 from tap_live.voices.enrolment import Enroller
 from tap_live.voices.store import Voice, VoiceStore
 from tap_live.whisper.prompts import FILE, KIND
@@ -107,3 +109,33 @@ def test_a_voice_is_captioned_by_a_prompted_whisper(
     code, out, err = tap_live("transcribe", *words, "--whisper", tiny, "--json")
     assert code == 0, err
     assert out.count('"speaker"') == out.count('"speaker":"ben"')
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["transcribe", "run"])
+def test_two_who_talk_at_once_are_captioned_each_from_what_is_extracted(
+    tap_live, tiny, tmp_path, monkeypatch, command
+):
+    monkeypatch.setattr("platformdirs.user_data_path", lambda name: tmp_path / name)
+    demo = open_bundle(BUNDLE, "demo")
+    for name in ("maya", "ben"):
+        assert tap_live("enrol", name, "--from", demo.path(f"{name}.ogg"))[0] == 0
+    file = demo.path("overlap.ogg")
+    heard = [file] if command == "transcribe" else ["--input", file]
+    targets = ["--target", "voice:maya", "--target", "voice:ben"]
+    code, out, err = tap_live(command, *heard, *targets, "--whisper", tiny, "--json")
+    assert code == 0, err
+    finals = [event for event in map(msgspec.json.decode, out.splitlines()) if "words" in event]
+    finals = [event for event in finals if event["state"] == "final"]
+    said = {
+        name: [word for one in finals if one["speaker"] == name for word in one["words"]]
+        for name in ("maya", "ben")
+    }
+    within = {  # the seconds in which both talk
+        name: [word for word in words if 1.1 < word["start"] < 5.9] for name, words in said.items()
+    }
+    assert min(len(words) for words in within.values()) >= 4, said
+    spans = [(words[0]["start"], words[-1]["end"]) for words in within.values()]
+    assert min(end for _, end in spans) - max(start for start, _ in spans) > 1.5
+    assert "microphones" in "".join(word["text"] for word in said["maya"])
+    assert len({(one["id"], one["revision"]) for one in finals}) == len(finals)
