@@ -9,6 +9,7 @@ folder of LibriSpeechMix (`--names test-clean-2mix`) or LibriMix (`--names mix_c
 `prompts.md` and a line for every case. `turns` are dialogues with every voice enrolled.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -85,8 +86,7 @@ class Listener:
         voice = self.enrolled("target", case.enrolment)
         audio = case.target if way.endswith("alone") else case.mixture
         if way in ("extracted", "both"):
-            assert self._network is not None
-            audio = kept_voices(self._network, [np.array(voice.embedding, np.float32)], audio)
+            audio = self._extracted(audio, voice)
         if way in ("prompted", "both", "prompted alone"):
             return self._prompted(audio, voice)
         if self._streaming:
@@ -96,6 +96,8 @@ class Listener:
     def voices(self, audio: Audio, enrolments: dict[str, Audio], way: str) -> dict[str, str]:
         """Say what each of several voices says, streaming; by name."""
         voices = [self.enrolled(name, clip) for name, clip in enrolments.items()]
+        if way in ("extracted", "both"):  # each from what is extracted of it
+            return {voice.name: self._apart(audio, voice, way) for voice in voices}
         captioner: Processor[list[Caption]]
         if way == "prompted":
             assert self._prompts is not None
@@ -106,6 +108,16 @@ class Listener:
         for caption in finals(captioner, audio):
             said[caption.speaker or "other"].append(caption)
         return {name: text_of(captions) for name, captions in said.items()}
+
+    def _apart(self, audio: Audio, voice: Voice, way: str) -> str:
+        extracted = self._extracted(audio, voice)
+        if way == "both":
+            return self._prompted(extracted, voice)
+        return text_of(finals(self._gated([voice], "hide"), extracted))
+
+    def _extracted(self, audio: Audio, voice: Voice) -> Audio:
+        assert self._network is not None
+        return kept_voices(self._network, [np.array(voice.embedding, np.float32)], audio)
 
     def _gated(self, voices: Sequence[Voice], others: Others) -> StreamingCaptioner:
         scorer = self._bench.scorer
@@ -159,7 +171,7 @@ def _heard(
         way=way,
         seconds=len(case.mixture) / RATE,
         overlap=overlap_of(row, render, len(case.mixture)),
-        noise_db=float(row["noise_db"]) if row.get("noise") else None,
+        snr_db=snr_of(case.target, case.mixture),
         text=text,
         errors=errors(case.text, text),
     )
@@ -175,6 +187,14 @@ def overlap_of(row: dict[str, str], render: Any, length: int) -> float:
     return round(float(covered.mean()), 3)
 
 
+def snr_of(target: Audio, mixture: Audio) -> float | None:
+    """The energy of a target beside all else in a mixture, in dB; None where one has none."""
+    signal, rest = (
+        float(np.square(part, dtype=np.float64).sum()) for part in (target, mixture - target)
+    )
+    return round(10 * math.log10(signal / rest), 1) if signal and rest else None
+
+
 def several(listener: Listener, render: Any, name: str, first: int | None) -> list[str]:
     """Dialogues, all voices enrolled: concatenated minimum-permutation word error rate."""
     found: dict[str, list[Errors]] = defaultdict(list)
@@ -185,7 +205,7 @@ def several(listener: Listener, render: Any, name: str, first: int | None) -> li
         for turn in turns:
             said[turn["speaker"]] += " " + turn["text"]
         enrolments = {turn["speaker"]: render.load(turn["enrolment"], RATE) for turn in turns}
-        for way in ("mixture", "prompted"):
+        for way in ("mixture", "extracted", "prompted", "both"):
             if way in listener.by:
                 heard = listener.voices(audio, enrolments, way)
                 found[way].append(permuted_errors(list(said.values()), heard))

@@ -30,13 +30,13 @@ class Case:
     way: str
     seconds: float
     overlap: float  # share of the target's time in which another voice speaks
-    noise_db: float | None
+    snr_db: float | None  # of the target beside all else; None: nothing else, or no target
     text: str
     errors: Errors
 
 
 def report(cases: Sequence[Case]) -> list[str]:
-    """Lines of a Markdown table: every list in every way, then parted by overlap and noise."""
+    """Lines of a Markdown table: every list in every way, then parted by overlap and SNR."""
     lines = [HEADING]
     groups: dict[str, list[Case]] = defaultdict(list)
     for case in cases:
@@ -44,8 +44,9 @@ def report(cases: Sequence[Case]) -> list[str]:
     parted: dict[str, Callable[[Case], bool]] = {
         "overlap below half": lambda case: case.overlap < 0.5,
         "overlap of half and more": lambda case: case.overlap >= 0.5,
-        "noise above -10 dB": lambda case: case.noise_db is not None and case.noise_db > -10,
-        "noise of -10 dB and less": lambda case: case.noise_db is not None and case.noise_db <= -10,
+        "SNR above 2 dB": lambda case: case.snr_db is not None and case.snr_db > 2,
+        "SNR of -2 to 2 dB": lambda case: case.snr_db is not None and -2 <= case.snr_db <= 2,
+        "SNR below -2 dB": lambda case: case.snr_db is not None and case.snr_db < -2,
     }
     lists = list(groups.values())
     for name, belongs in parted.items():

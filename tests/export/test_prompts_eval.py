@@ -19,14 +19,15 @@ class Render:
     def rows(self, name: str) -> list[dict[str, str]]:
         if name == "turns":
             return [dict(id="d0", speaker=s, text=t, enrolment="e") for s, t in TURNS]
-        rows = [dict(id="a", interferer="x", interferer_start="1.5", noise="n", noise_db="-12")]
+        rows = [dict(id="a", interferer="x", interferer_start="1.5")]
         return [*rows, dict(id="b", interferer="x")]
 
     def voice_case(self, row: dict[str, str]) -> Any:
         there = row["id"] == "a"
         audio = np.ones(2 * RATE, np.float32)
         text = "ant bee cat" if there else ""
-        return SimpleNamespace(mixture=audio, target=audio * there, enrolment=audio, text=text)
+        target = audio * np.float32(0.9 * there)
+        return SimpleNamespace(mixture=audio, target=target, enrolment=audio, text=text)
 
     def load(self, file: str, rate: int) -> Any:
         return np.ones(rate, np.float32)
@@ -64,7 +65,8 @@ def test_a_list_is_measured_in_every_way(tmp_path: Path) -> None:
     assert [(case.id, case.way) for case in cases] == [
         ("a", "mixture"), ("a", "prompted"), ("a", "alone"), ("b", "mixture"), ("b", "prompted"),
     ]  # fmt: skip
-    assert cases[0].overlap == 0.25 and cases[0].noise_db == -12
+    assert cases[0].overlap == 0.25 and cases[0].snr_db == 19.1
+    assert cases[3].snr_db is None
     assert cases[3].errors.put_in == 4
 
 
@@ -82,9 +84,8 @@ def test_the_report_tells_words_from_silence(tmp_path: Path) -> None:
     assert not any("overlap" in line for line in lines)  # that is the whole list
     lines = report(cases)
     assert any("| overlap below half | prompted, mixture | 1 | 100.0" in line for line in lines)
-    assert any(
-        "| noise of -10 dB and less | plain, clean voice | 1 | 0.0" in line for line in lines
-    )
+    assert any("| SNR above 2 dB | plain, clean voice | 1 | 0.0" in line for line in lines)
+    assert not any("| SNR below -2 dB" in line for line in lines)
     absent = report([case for case in cases if case.id == "b"])
     assert absent[1].endswith("| 120.0 [120.0, 120.0] |")
 
