@@ -30,7 +30,7 @@ from rich.progress import track
 from tap_live.errors import TapError
 from tap_live.export.compact import write
 from tap_live.export.compact_graph import build
-from tap_live.export.evaluate_report import Found, report
+from tap_live.export.extractor_report import Found, report
 from tap_live.export.ledger import Ledger
 from tap_live.export.product import (
     BundleSounds,

@@ -39,7 +39,7 @@ from tap_live.extractors.gentse import GenExtractor
 from tap_live.extractors.gentse_network import GenNetwork
 from tap_live.extractors.network import Network
 from tap_live.models.training.dnsmos import dnsmos, open_dnsmos
-from tap_live.models.training.evaluate_report import bootstrap
+from tap_live.models.training.intervals import bootstrap
 from tap_live.models.training.plain_errors import plainly
 from tap_live.processor import Audio
 from tap_live.targets import EmbeddedCue

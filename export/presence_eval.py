@@ -29,7 +29,7 @@ from tap_live.extraction import Extraction, Mixed, Wanted
 from tap_live.extractors.compact import CompactExtractor
 from tap_live.extractors.network import Network, liken_of
 from tap_live.models.training.evaluate import open_render
-from tap_live.models.training.evaluate_report import bootstrap
+from tap_live.models.training.intervals import bootstrap
 from tap_live.presence import WINDOW_S, Presence
 from tap_live.processor import Audio, TargetKind
 from tap_live.signs import Signs, Thresholds

@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from itertools import permutations
 
 import jiwer
-import numpy as np
-from numpy.typing import NDArray
 
 from tap_live.export.wer import normalised
+from tap_live.models.training.intervals import Interval, ratio
 
-RESAMPLES = 2000
 MOST_VOICES = 6  # whose order is tried in every way
 
 
@@ -72,41 +70,18 @@ def permuted_errors(references: Sequence[str], texts: Mapping[str, str] | Sequen
     return min(matchings, key=lambda its: its.count)
 
 
-@dataclass(frozen=True)
-class Rate:
-    """A rate in per cent, and where it lies in 95 % of resamplings of the cases."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.1f} [{self.low:.1f}, {self.high:.1f}]"
-
-
 def rate(
-    cases: Sequence[Errors], part: Callable[[Errors], int] = lambda its: its.count, seed: int = 0
-) -> Rate:
-    """Errors, or a part of them, beside the words of all cases.
+    cases: Sequence[Errors], part: Callable[[Errors], int] = lambda its: its.count
+) -> Interval:
+    """Errors, or a part of them, beside the words of all cases, in per cent.
 
     Raises: ValueError if no case has words.
     """
-    words = np.array([case.words for case in cases], np.float64)
-    if not words.sum():
+    if not any(case.words for case in cases):
         raise ValueError("wanted cases with words, found none")
-    return _ratio(np.array([part(case) for case in cases], np.float64), words, 100.0, seed)
+    return ratio([part(case) for case in cases], [case.words for case in cases])
 
 
-def a_minute(cases: Sequence[Errors], seconds: Sequence[float], seed: int = 0) -> Rate:
-    """Words a minute where nobody who is asked for speaks (no per cent)."""
-    counts = np.array([case.put_in for case in cases], np.float64)
-    return _ratio(counts, np.asarray(seconds, np.float64), 60.0, seed)
-
-
-def _ratio(
-    parts: NDArray[np.float64], wholes: NDArray[np.float64], times: float, seed: int
-) -> Rate:
-    drawn = np.random.default_rng(seed).integers(len(parts), size=(RESAMPLES, len(parts)))
-    ratios = parts[drawn].sum(1) / np.maximum(wholes[drawn].sum(1), 1e-9)
-    low, high = np.quantile(ratios, (0.025, 0.975))
-    return Rate(times * parts.sum() / wholes.sum(), times * float(low), times * float(high))
+def a_minute(cases: Sequence[Errors], seconds: Sequence[float]) -> Interval:
+    """Words a minute where nobody who is asked for speaks."""
+    return ratio([case.put_in for case in cases], seconds, times=60.0)

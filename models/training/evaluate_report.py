@@ -5,75 +5,21 @@ Cases are held by list; those of a list that is asked about in several ways by `
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .evaluate import Case
+from .intervals import bootstrap, mean_of_means
 from .plot import bars
 
-RESAMPLINGS, SEED = 2000, 0
 HEADING = (
     "| list | cases | SI-SDRi, dB | its median | SDRi, dB | made worse, % "
     "| output when absent, dB | DNSMOS (of the mixture) |\n"
     "|---|---|---|---|---|---|---|---|"
 )
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A statistic of the cases and where it lies in 95 % of resamplings of them."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
-
-
-def bootstrap(
-    values: Sequence[float],
-    statistic: Callable[..., Any] = np.mean,
-    resamplings: int = RESAMPLINGS,
-    seed: int = SEED,
-) -> Interval:
-    """Interval of a statistic by resampling cases.
-
-    Args:
-        statistic: takes an array and `axis`, as numpy's do.
-
-    Raises: ValueError if there are no values.
-    """
-    if not values:
-        raise ValueError("wanted at least one case, found none")
-    sample = np.asarray(values, dtype=np.float64)
-    drawn = sample[
-        np.random.default_rng(seed).integers(len(sample), size=(resamplings, len(sample)))
-    ]
-    return _interval(float(statistic(sample, axis=0)), statistic(drawn, axis=1))
-
-
-def mean_of_means(groups: Sequence[Sequence[float]]) -> Interval:
-    """Every group counts alike; cases are drawn again within each. Raises: as `bootstrap`."""
-    rng = np.random.default_rng(SEED)
-    means, drawn = [], np.zeros(RESAMPLINGS)
-    for group in groups:
-        sample = np.asarray(group, dtype=np.float64)
-        means.append(sample.mean())
-        drawn += sample[rng.integers(len(sample), size=(RESAMPLINGS, len(sample)))].mean(axis=1)
-    if not means:
-        raise ValueError("wanted at least one group of cases, found none")
-    return _interval(float(np.mean(means)), drawn / len(means))
-
-
-def _interval(value: float, drawn: NDArray[np.float64]) -> Interval:
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    return Interval(value, float(low), float(high))
 
 
 def table(cases: Mapping[str, Sequence[Case]]) -> list[str]:

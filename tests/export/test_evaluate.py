@@ -16,7 +16,7 @@ from tap_live.bundle import file_spec, read_manifest, write_manifest
 from tap_live.errors import BundleError
 from tap_live.export import evaluate
 from tap_live.export.compact import export
-from tap_live.export.evaluate_report import Found, macro, report
+from tap_live.export.extractor_report import Found, macro, report
 from tap_live.export.product import BundleVoices, fingerprint, folder_of
 from tap_live.export.prompts_report import Case as Heard
 from tap_live.export.word_errors import Errors

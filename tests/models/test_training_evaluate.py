@@ -12,7 +12,8 @@ from tap_live.models.speaker import SpeakerEncoder
 from tap_live.models.training import checkpoint
 from tap_live.models.training.commands import app
 from tap_live.models.training.evaluate import Case, VoiceMeter, measure_list, open_render
-from tap_live.models.training.evaluate_report import bootstrap, by_name, mean_of_means, summarise
+from tap_live.models.training.evaluate_report import by_name, summarise
+from tap_live.models.training.intervals import bootstrap, mean_of_means
 
 RENDER = """
 from types import SimpleNamespace

@@ -9,14 +9,13 @@ from tap_live.export.prompts_report import Case as Heard
 from tap_live.export.prompts_report import report as words_report
 from tap_live.export.word_errors import rate
 from tap_live.models.training.evaluate import Case
-from tap_live.models.training.evaluate_report import (
+from tap_live.models.training.evaluate_report import by_name, table
+from tap_live.models.training.intervals import (
     RESAMPLINGS,
     SEED,
     Interval,
     bootstrap,
-    by_name,
     mean_of_means,
-    table,
 )
 
 LEAST_DB = {"voice_2mix": 6.0, "voice_noisy": 4.5, "sound_2mix: words, positive": 6.0}
