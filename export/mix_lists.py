@@ -2,6 +2,7 @@
 
     open_lists(Path("LibriSpeechMix"))                 list/*.jsonl and data/, as its run.sh makes
     open_lists(Path("Libri2Mix/wav16k/max/test"))      mix_clean, s1, s2; beside LibriSpeech
+    open_lists(Path("DATA"))                           speech that is trained on, see training_lists
 
 Every mixture is asked for each of its speakers. LibriSpeechMix says which clips enrol a speaker;
 for LibriMix it is the speaker's first other utterance of five seconds or more.
@@ -18,6 +19,7 @@ import soundfile as sf
 import soxr
 
 from tap_live.errors import AudioError
+from tap_live.export.training_lists import TrainingLists
 from tap_live.models.training.data import Clip, read_clips
 from tap_live.models.training.evaluate import open_render
 from tap_live.processor import Audio
@@ -41,9 +43,11 @@ def open_lists(folder: Path, librispeech: Path | None = None) -> Any:
         if librispeech is None:
             raise AudioError("LibriMix has no texts: give LibriSpeech's folder with --librispeech")
         return LibriMix(folder, librispeech)
+    if (folder / "speech").is_dir():
+        return TrainingLists(folder)
     raise AudioError(
-        f"wanted render.py, LibriSpeechMix (list/*.jsonl) or LibriMix (mix_clean, s1, s2) in "
-        f"{folder}, found none of them"
+        f"wanted render.py, LibriSpeechMix (list/*.jsonl), LibriMix (mix_clean, s1, s2) or speech "
+        f"in {folder}, found none of them"
     )
 
 
