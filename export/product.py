@@ -28,6 +28,8 @@ from tap_live.targets import EmbeddedCue
 from tap_live.voices.enrolment import Enroller
 from tap_live.voices.features import RATE as SPEECH_RATE
 
+VOICE = "voice:asked"
+
 
 def kept(extractor: Extractor, cues: Sequence[EmbeddedCue], mixture: Audio, rate: int) -> Audio:
     """The targets of a whole mixture and nothing of the rest, (T,), as long as the mixture."""
@@ -42,6 +44,16 @@ def kept_voices(network: Network, embeddings: Sequence[Embedding], mixture: Audi
         for number, embedding in enumerate(embeddings)
     ]
     return kept(CompactExtractor({"voice": network}, SPEECH_RATE), cues, mixture, SPEECH_RATE)
+
+
+def heard_voice(network: Network, embedding: Embedding, mixture: Audio) -> Audio:
+    """What captions hear of the voice of this embedding in a whole mixture, (T,) at 16 kHz."""
+    cue = EmbeddedCue(VOICE, "voice", embedding, np.zeros(0, np.float32))
+    extractor = CompactExtractor({"voice": network}, SPEECH_RATE)
+    extraction = Extraction(extractor, [Wanted(cue)], rest_gain=0.0, rate=SPEECH_RATE)
+    return np.concatenate(
+        [mixed.voice(VOICE) for mixed in (extraction.push(mixture), extraction.flush())]
+    )
 
 
 def kept_sound(network: Network, sides: Embedding, mixture: Audio) -> Audio:

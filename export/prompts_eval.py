@@ -28,7 +28,7 @@ from tap_live.errors import TapError
 from tap_live.events import Caption
 from tap_live.export.ledger import Ledger
 from tap_live.export.mix_lists import open_lists
-from tap_live.export.product import fingerprint, kept_voices
+from tap_live.export.product import fingerprint, heard_voice
 from tap_live.export.prompts_report import WAYS, Case, report, spelling
 from tap_live.export.voices_eval import Bench
 from tap_live.export.word_errors import Errors, errors, permuted_errors, rate
@@ -117,7 +117,7 @@ class Listener:
 
     def _extracted(self, audio: Audio, voice: Voice) -> Audio:
         assert self._network is not None
-        return kept_voices(self._network, [np.array(voice.embedding, np.float32)], audio)
+        return heard_voice(self._network, np.array(voice.embedding, np.float32), audio)
 
     def _gated(self, voices: Sequence[Voice], others: Others) -> StreamingCaptioner:
         scorer = self._bench.scorer

@@ -28,8 +28,8 @@ from tap_live.captions.vad import RATE, Vad
 from tap_live.captions.whisper import WhisperRecogniser
 from tap_live.errors import TapError
 from tap_live.events import Word
-from tap_live.export.product import folder_of, kept_voices
-from tap_live.export.replay import Replay, delays, replay
+from tap_live.export.product import folder_of, heard_voice
+from tap_live.export.replay import Replay, delays, replay, together
 from tap_live.export.streaming_eval import CORES, Stream, batch
 from tap_live.export.voices import read_clip
 from tap_live.export.voices_eval import Bench, Turn, read_dialogues, render
@@ -75,25 +75,29 @@ def measure(
     prints = {name: bench.scorer.print_of(voice.state) for name, voice in voices.items()}
     audio = render(data, rows)
 
-    def heard_of(*names: str) -> Audio:
+    def heard_of(name: str) -> Audio:
         if network is None:
             return audio
-        embeddings = [np.asarray(voices[name].embedding, np.float32) for name in names]
-        return kept_voices(network, embeddings, audio)
+        return heard_voice(network, np.asarray(voices[name].embedding, np.float32), audio)
 
-    for voice, enrolled in prints.items():
+    apart = {
+        name: _captioned(recogniser, heard_of(name), _gate(bench, {name: enrolled}, "hide"))
+        for name, enrolled in prints.items()
+    }
+    for voice, replayed in apart.items():
         own = [row for row in rows if row.speaker == voice]
         alone = _finals(_captioned(recogniser, _only(data, rows, voice), None))
-        gate = _gate(bench, {voice: enrolled}, "hide")
-        heard = _finals(_captioned(recogniser, heard_of(voice), gate))
+        heard = _finals(replayed)
         mine = [word for _, word in heard if _within(word, own)]
         matched, slots = _compared([word for _, word in alone], mine)
         read.alone += len(alone)
         read.same += matched
         read.kept += slots
         read.leaked += len(heard) - len(mine)
-    others: Others = "hide" if network else "label"
-    both = _captioned(recogniser, heard_of(*prints), _gate(bench, prints, others))
+    if network:  # captions of several voices hear what is extracted of each
+        both = together([*apart.values()])
+    else:
+        both = _captioned(recogniser, audio, _gate(bench, prints, "label"))
     for speaker, word in _finals(both):
         if speaker not in (None, OTHER):
             read.named += 1

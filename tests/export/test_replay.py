@@ -5,7 +5,7 @@ import pytest
 
 from tap_live.events import Caption, Word
 from tap_live.export import replay as module
-from tap_live.export.replay import delays, replay
+from tap_live.export.replay import Left, Replay, delays, replay, together
 
 RATE = 16_000
 
@@ -83,3 +83,17 @@ def test_words_that_only_one_of_both_has_do_not_count(computing):
 def test_the_text_is_that_of_the_finals(computing):
     computing(0.0)
     assert replay(Late(), AUDIO).text == "".join(f" w{n}" for n in range(10))
+
+
+def test_replays_of_one_stream_are_joined_in_the_order_in_which_captions_left():
+    word = Word(" a", 0.0, 1.0, 1.0)
+
+    def left(at, id):
+        caption = Caption(id=id, revision=0, state="final", start=0.0, end=1.0, words=(word,))
+        return Left(at, caption)
+
+    one = Replay((left(1.0, 0), left(3.0, 1)), (0.1, 0.2), 2.0)
+    other = Replay((left(2.0, 2),), (0.3, 0.0), 2.0)
+    both = together([one, other])
+    assert [caption.at for caption in both.captions] == [1.0, 2.0, 3.0]
+    assert both.spent == pytest.approx((0.4, 0.2)) and both.seconds == 2.0
