@@ -45,7 +45,7 @@ from tap_live.export.rounding import Bits, rounded
 from tap_live.export.shipped import compact_net
 from tap_live.export.storing import bytes_of, files_of, save
 from tap_live.export.verify import verify
-from tap_live.models.compact import CompactExtractor, Dims
+from tap_live.models.compact import CompactExtractor, Dims, initial_state
 from tap_live.models.compact import State as NetState
 from tap_live.models.spectra import Spectra, extract
 from tap_live.models.training.checkpoint import open_network
@@ -77,15 +77,14 @@ class TorchBackend:
 
     def initial_state(self) -> State:
         state = self._net.initial_state()
-        return {name: part.numpy() for name, part in zip(state._fields, state, strict=True)}
+        return {name: part.numpy() for name, part in state.parts.items()}
 
     @torch.no_grad()
     def step(self, inputs: Tensors, state: State) -> tuple[Tensors, State]:
         spectrum, cue = torch.from_numpy(inputs["spectrum"]), torch.from_numpy(inputs["cue"])
-        before = NetState(*(torch.from_numpy(state[name]) for name in NetState._fields))
+        before = NetState(**{name: torch.from_numpy(part) for name, part in state.items()})
         mask, after = self._net(spectrum[None, None], cue[None], before)
-        following = {n: v.numpy() for n, v in zip(NetState._fields, after, strict=True)}
-        return {"mask": mask[0, 0].numpy()}, following
+        return {"mask": mask[0, 0].numpy()}, {n: v.numpy() for n, v in after.parts.items()}
 
 
 def export(
@@ -238,14 +237,7 @@ def difference_db(
 
 def _manifest(folder: Path, dims: Dims, made_by: str, captions: bool) -> Manifest:
     recipe = recipe_of(dims)
-    shapes = {
-        "band_h": (dims.blocks, dims.band_count, dims.band_width),
-        "band_c": (dims.blocks, dims.band_count, dims.band_width),
-        "full_h": (dims.blocks, 1, dims.full_width),
-        "full_c": (dims.blocks, 1, dims.full_width),
-        "power": (1,),
-        "heard": (1,),
-    }
+    shapes = {name: tuple(part.shape) for name, part in initial_state(dims).parts.items()}
     step = GraphSpec(
         GRAPH,
         inputs=(

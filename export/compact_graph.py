@@ -57,7 +57,7 @@ class Step(nn.Module):
     def forward(self, spectrum: Tensor, cue: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
         """(bins, 2), (cue,) -> (bins, 2) and the new state."""
         mask, after = self.net(spectrum[None, None], cue[None], State(*state))
-        return mask[0, 0], *after
+        return mask[0, 0], *after.parts.values()
 
 
 def build(net: CompactExtractor, *, stored_small: bool = True) -> onnx.ModelProto:
@@ -67,14 +67,16 @@ def build(net: CompactExtractor, *, stored_small: bool = True) -> onnx.ModelProt
     exactly as those; ONNX Runtime widens both once, as it loads.
     """
     state = net.initial_state()
-    apart = [part.clone() for part in state]  # the tracer takes one tensor for one input
+    apart = [
+        part.clone() for part in state.parts.values()
+    ]  # the tracer takes one tensor for one input
     example = (torch.zeros(net.dims.bins, 2), torch.zeros(net.dims.cue), *apart)
     with unheard():
         program = torch.onnx.export(
             Step(net).eval(),
             example,
-            input_names=["spectrum", "cue", *state._fields],
-            output_names=["mask", *(f"{name}_out" for name in state._fields)],
+            input_names=["spectrum", "cue", *state.parts],
+            output_names=["mask", *(f"{name}_out" for name in state.parts)],
             opset_version=OPSET,
             dynamo=True,
             optimize=False,  # it takes the 1e-8 that keeps a logarithm finite for nothing

@@ -32,7 +32,11 @@ def compact_net(name: str | Path) -> CompactExtractor:
     """The network of `voice-compact` or `sound-compact`, or of a bundle at an absolute path."""
     bundle = open_bundle(BUNDLES / name)
     stored = _stored(bundle, "step")
-    weights = {key.removeprefix("net."): stored[key] for key in stored if key.startswith("net.")}
+    weights = {  # `fine` has none: its sums follow from the sizes
+        key.removeprefix("net."): value
+        for key, value in stored.items()
+        if key.startswith("net.") and not key.startswith("net.fine.")
+    }
     for lstm in {key.rpartition(".")[0] for key in weights if "_lstm." in key}:
         both, bias = weights.pop(f"{lstm}.weight").T, weights.pop(f"{lstm}.bias")
         width = len(both) // 4
@@ -79,6 +83,7 @@ def _dims(bundle: Bundle, condition_width: int) -> Dims:
         blocks=blocks,
         band_width=width,
         full_width=shape["full_h"][-1],
+        past_hops=shape["past"][0] if "past" in shape else 0,
         condition_width=condition_width,
     )
 

@@ -19,6 +19,8 @@ from torch import Tensor, nn
 Memory = tuple[Tensor, Tensor]  # h and c of an LSTM, (1, rows, width) each
 
 _FAINTEST = 1e-14  # power a bin; what is fainter is not raised further
+_FAINT = 1e-6  # power beside the level; below it a sum over hops is mostly rounding
+THIRDS = (-1, 0, 1)  # of a bin, beside its middle
 BANDS_16K = ((4, 8), (8, 6), (16, 5), (32, 3))  # (bins, how many such bands): 256 bins of 31.25 Hz
 
 
@@ -33,6 +35,7 @@ class Dims:
         full_width: width of the LSTM that follows all bands together.
         condition_width: width to which a cue is brought before it acts on bands.
         level_s: time constant of the level that the input is divided by.
+        past_hops: how many hops back frequencies within a bin are told apart; 0: they are not.
     """
 
     kind: str = "voice"
@@ -45,6 +48,7 @@ class Dims:
     hop_s: float = 0.016
     fade_s: float = 0.004
     level_s: float = 1.5
+    past_hops: int = 0
 
     @property
     def bins(self) -> int:
@@ -59,7 +63,8 @@ class State(NamedTuple):
     """What the network remembers between hops; h and c as in an LSTM.
 
     Shapes: band_h, band_c (blocks, B * bands, band_width); full_h, full_c (blocks, B, full_width);
-    power, heard (B,): running power of the input and the weight it rests on.
+    power, heard (B,): running power of the input and the weight it rests on; past (past_hops, B,
+    bins, 2): the spectra before, where `dims.past_hops` asks for them.
     """
 
     band_h: Tensor
@@ -68,6 +73,45 @@ class State(NamedTuple):
     full_c: Tensor
     power: Tensor
     heard: Tensor
+    past: Tensor | None = None
+
+    @property
+    def parts(self) -> dict[str, Tensor]:
+        """What there is, by name, in order."""
+        return {name: part for name, part in self._asdict().items() if part is not None}
+
+
+class Fine(nn.Module):
+    """Tell apart frequencies within each bin, by a Fourier transform over its last hops.
+
+    A window of two hops is too short for the harmonics of two like voices; over seven hops a
+    third of a bin (10 Hz) can be told apart, and nothing has to be waited for.
+    """
+
+    sums: Tensor
+    turns: Tensor
+
+    def __init__(self, dims: Dims) -> None:
+        super().__init__()
+        back = torch.arange(dims.past_hops, -1, -1)  # hops, oldest first
+        taper = torch.cos(torch.pi / 2 * back / (dims.past_hops + 1))
+        turned = torch.pi * back[:, None] * torch.tensor(THIRDS) / 3
+        sums = torch.polar((taper / taper.sum())[:, None].expand_as(turned), turned)
+        # (2 hops, 2 thirds): real and imaginary parts in, all real parts out, then all imaginary.
+        real = torch.cat([sums.real, sums.imag], dim=1)
+        imaginary = torch.cat([-sums.imag, sums.real], dim=1)
+        self.register_buffer("sums", torch.cat([real, imaginary]), persistent=False)
+        # A bin's own frequency turns by half a circle a hop for each bin up.
+        half = (-1.0) ** (torch.arange(dims.bins) * back[:, None])
+        self.register_buffer("turns", half[..., None], persistent=False)
+
+    def forward(self, spectrum: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
+        """(F, B, bins, 2), (past_hops, B, bins, 2) -> powers (F, B, bins, 3), and the new past."""
+        frames, hops = torch.cat([past, spectrum]), len(past) + 1
+        heard = [frames[k : k + len(spectrum)] * self.turns[k] for k in range(hops)]
+        stacked = torch.cat([part[..., c, None] for c in (0, 1) for part in heard], dim=-1)
+        real, imaginary = (stacked @ self.sums).chunk(2, dim=-1)
+        return real.square() + imaginary.square(), frames[-len(past) :]
 
 
 class PerBand(nn.Module):
@@ -89,7 +133,7 @@ class BandSplit(nn.Module):
 
     def __init__(self, dims: Dims, channels: int) -> None:
         super().__init__()
-        self.bands = dims.bands
+        self.bands, self.channels = dims.bands, channels
         self.layers = nn.ModuleList(
             PerBand(count, bins * channels, dims.band_width) for bins, count in dims.bands
         )
@@ -196,18 +240,14 @@ class CompactExtractor(nn.Module):
         super().__init__()
         self.dims = dims
         self.condition = Condition(dims)
-        self.split = BandSplit(dims, channels=2)
+        self.fine = Fine(dims) if dims.past_hops else None
+        self.split = BandSplit(dims, channels=2 + (len(THIRDS) if dims.past_hops else 0))
         self.blocks = nn.ModuleList(Block(dims) for _ in range(dims.blocks))
         self.mask = BandMask(dims)
 
     def initial_state(self, batch: int = 1) -> State:
         """The state before anything was heard."""
-        dims = self.dims
-        like = self.mask.norm.weight
-        band = like.new_zeros(dims.blocks, batch * dims.band_count, dims.band_width)
-        full = like.new_zeros(dims.blocks, batch, dims.full_width)
-        level = like.new_zeros(batch)
-        return State(band, band, full, full, level, level)
+        return initial_state(self.dims, batch, self.mask.norm.weight)
 
     def forward(self, spectrum: Tensor, cue: Tensor, state: State) -> tuple[Tensor, State]:
         """Find the mask for F more hops.
@@ -220,7 +260,12 @@ class CompactExtractor(nn.Module):
         """
         steps, batch = spectrum.shape[:2]
         level, power, heard = self._level(spectrum, state)
-        x = self.split(_compressed(spectrum * level[..., None, None]).flatten(0, 1))
+        seen, past = _compressed(spectrum * level[..., None, None]), state.past
+        if self.fine is not None and past is not None:
+            fine, past = self.fine(spectrum, past)
+            fine = fine * level[..., None, None].square() + _FAINT
+            seen = torch.cat([seen, fine**0.15], dim=-1)
+        x = self.split(seen.flatten(0, 1))
         x = x.view(steps, batch, self.dims.band_count, self.dims.band_width)
         condition = self.condition(cue)
         memories = []
@@ -231,7 +276,7 @@ class CompactExtractor(nn.Module):
             memories.append((*band, *full))
         mask = self.mask(x.flatten(0, 1)).view(steps, batch, self.dims.bins, 2)
         parts = [torch.cat(part) for part in zip(*memories, strict=True)]
-        return mask, State(parts[0], parts[1], parts[2], parts[3], power, heard)
+        return mask, State(parts[0], parts[1], parts[2], parts[3], power, heard, past)
 
     def _level(self, spectrum: Tensor, state: State) -> tuple[Tensor, Tensor, Tensor]:
         """One over the running level, (F, B), and the level's new state.
@@ -249,6 +294,16 @@ class CompactExtractor(nn.Module):
         power = (weights[:, :, None] * energy).sum(1) + decay * state.power
         heard = weights.sum(1, keepdim=True) + decay * state.heard
         return (power / heard + _FAINTEST).rsqrt(), power[-1], heard[-1]
+
+
+def initial_state(dims: Dims, batch: int = 1, like: Tensor | None = None) -> State:
+    """The state of a network before anything was heard; on the device of `like`, if given."""
+    like = torch.empty(0) if like is None else like
+    band = like.new_zeros(dims.blocks, batch * dims.band_count, dims.band_width)
+    full = like.new_zeros(dims.blocks, batch, dims.full_width)
+    level = like.new_zeros(batch)
+    past = like.new_zeros(dims.past_hops, batch, dims.bins, 2) if dims.past_hops else None
+    return State(band, band, full, full, level, level, past)
 
 
 def _compressed(spectrum: Tensor) -> Tensor:

@@ -40,7 +40,7 @@ def voice_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    dims = Dims(band_width=8, full_width=16, blocks=2, condition_width=8)
+    dims = Dims(band_width=8, full_width=16, blocks=2, condition_width=8, past_hops=3)
     net = CompactExtractor(dims).eval()
     for parameter in net.mask.layers.parameters():
         torch.nn.init.normal_(parameter, std=0.5)

@@ -92,6 +92,9 @@ def fit(
     ] = 0.5,
     band_width: Annotated[int, typer.Option()] = 48,
     full_width: Annotated[int, typer.Option()] = 128,
+    past_hops: Annotated[
+        int, typer.Option(help="hops back over which thirds of a bin are told apart; 6 is 0.1 s")
+    ] = 0,
     blocks: Annotated[int, typer.Option()] = 3,
     seed: Annotated[int, typer.Option()] = 0,
     workers: Annotated[int, typer.Option(help="processes that mix; 0 mixes in line")] = 0,
@@ -143,7 +146,7 @@ def fit(
         prompts.resume()
         run(prompts)
         return
-    dims = Dims(band_width=band_width, full_width=full_width, blocks=blocks)
+    dims = Dims(band_width=band_width, full_width=full_width, blocks=blocks, past_hops=past_hops)
     if kind == "sound":
         if audio_rate not in BANDS:
             raise typer.BadParameter(f"wanted --audio-rate {' or '.join(map(str, BANDS))}")

@@ -1,4 +1,4 @@
-"""A wider network that computes what a trained one does, to go on training from.
+"""A larger network that computes what a trained one does, to go on training from.
 
 Source: Chen et al., arXiv:1511.05641; here new units hear everything and are not heard yet.
 """
@@ -8,30 +8,44 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from ..compact import Block, CompactExtractor, Dims
+from ..compact import Block, CompactExtractor, Dims, PerBand
 
 
 @torch.no_grad()
 def grown(net: CompactExtractor, dims: Dims) -> CompactExtractor:
-    """Give the LSTMs of all bands together `dims.full_width` units.
+    """Give the LSTMs of all bands together `dims.full_width` units; let it hear `past_hops`.
 
-    Raises: ValueError if `dims` differ from the network's in anything else, or are narrower.
+    Raises: ValueError if `dims` differ from the network's in anything else, or are less.
     """
-    if replace(dims, full_width=net.dims.full_width) != net.dims or (
-        dims.full_width < net.dims.full_width
-    ):
+    its = net.dims
+    same = replace(dims, full_width=its.full_width, past_hops=its.past_hops) == its
+    less = dims.full_width < its.full_width or (its.past_hops and dims.past_hops != its.past_hops)
+    if not same or less:
         raise ValueError(
-            f"wanted a network of {net.dims} with full_width or more, found {dims} to grow it to"
+            f"wanted a network of {its} with full_width or more, or with past_hops where it has "
+            f"none, found {dims} to grow it to"
         )
     wide = CompactExtractor(dims)
     state, state_before = wide.state_dict(), net.state_dict()
     for name, value in state_before.items():
         if state[name].shape == value.shape:
             state[name].copy_(value)
+    for layer, its_layer in zip(wide.split.layers, net.split.layers, strict=True):
+        _hear_more(layer, its_layer, wide.split.channels, net.split.channels)
     for block, before in zip(wide.blocks, net.blocks, strict=True):
         assert isinstance(block, Block) and isinstance(before, Block)
         _grow(block, before)
     return wide.train(net.training)
+
+
+def _hear_more(layer: nn.Module, before: nn.Module, channels: int, its: int) -> None:
+    """New channels of a band's bins are not heard yet."""
+    assert isinstance(layer, PerBand) and isinstance(before, PerBand)
+    count, inputs, outputs = layer.weight.shape
+    weight = layer.weight.view(count, inputs // channels, channels, outputs)
+    weight[:, :, its:] = 0.0
+    weight[:, :, :its] = before.weight.view(count, inputs // channels, its, outputs)
+    layer.bias.copy_(before.bias)
 
 
 def _grow(block: Block, before: Block) -> None:

@@ -1,19 +1,22 @@
 """The compact extractor: causal, the same however it is cut, the same sound at any rate."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from tap_live.models.compact import CompactExtractor, Dims
+from tap_live.models.compact import CompactExtractor, Dims, Fine, initial_state
 from tap_live.models.spectra import Spectra, extract
 
 DIMS = Dims(band_width=8, full_width=16, blocks=2, condition_width=8)
 
 
-@pytest.fixture
-def net() -> CompactExtractor:
+@pytest.fixture(params=[0, 3])
+def net(request: pytest.FixtureRequest) -> CompactExtractor:
+    """One that hears each hop by itself, and one that tells frequencies apart over four."""
     torch.manual_seed(0)
-    net = CompactExtractor(DIMS).eval()
+    net = CompactExtractor(replace(DIMS, past_hops=request.param)).eval()
     for parameter in net.mask.layers.parameters():  # masks that differ from hop to hop
         torch.nn.init.normal_(parameter, std=0.5)
     return net
@@ -51,6 +54,20 @@ def test_a_tone_lies_in_the_same_bin_at_any_rate(rate: int) -> None:
     assert seen[..., 32].sqrt().mean() == pytest.approx(0.5, rel=0.05)
 
 
+@pytest.mark.parametrize("rate", [16_000, 44_100])
+def test_thirds_of_a_bin_are_told_apart(rate: int) -> None:
+    dims = replace(DIMS, past_hops=6)
+    spectra, fine = Spectra(dims, rate), Fine(dims)
+    for third, hertz in enumerate((208.33, 218.75, 229.17), start=3 * 7):  # bin 7 of 31.25 Hz
+        tone = torch.sin(2 * torch.pi * hertz * torch.arange(rate) / rate)[None]
+        seen = spectra.seen(spectra.analyse(tone))
+        powers, _ = fine(seen, initial_state(dims).past)
+        found = powers[20:, 0].flatten(1)  # (F, 3 thirds of every bin)
+        assert (found.argmax(dim=1) == third).all()
+        others = torch.cat([found[:, : third - 1], found[:, third + 2 :]], dim=1)
+        assert (others.amax(dim=1) < 0.2 * found[:, third]).all()
+
+
 def test_later_input_never_changes_earlier_output(net: CompactExtractor) -> None:
     spectra, cue = Spectra(DIMS, 16_000), noise(1, 1, 256)
     first, second = noise(1, 16_000), noise(1, 16_000, seed=1)
@@ -72,14 +89,16 @@ def test_cutting_does_not_change_the_result(net: CompactExtractor, size: int) ->
             mask, state = net(part, cue, state)
             parts.append(mask)
     torch.testing.assert_close(torch.cat(parts), whole, rtol=1e-4, atol=1e-5)
-    for cut, uncut in zip(state, end, strict=True):
-        torch.testing.assert_close(cut, uncut, rtol=1e-4, atol=1e-5)
+    assert state.parts.keys() == end.parts.keys()
+    for name, cut in state.parts.items():
+        torch.testing.assert_close(cut, end.parts[name], rtol=1e-4, atol=1e-5)
 
 
 def test_the_state_keeps_its_shape(net: CompactExtractor) -> None:
     state = net.initial_state(3)
     _, after = net(noise(5, 3, 256, 2), noise(3, 256), state)
-    assert [part.shape for part in after] == [part.shape for part in state]
+    before = {name: part.shape for name, part in state.parts.items()}
+    assert {name: part.shape for name, part in after.parts.items()} == before
 
 
 def test_rows_of_a_batch_do_not_touch(net: CompactExtractor) -> None:
