@@ -169,7 +169,8 @@ class _Mask(nn.Module):
         self.net = net
 
     def forward(self, spectrum: Tensor, cue: Tensor) -> Tensor:
-        start = compact.State(*(part.to(spectrum.device) for part in self.net.initial_state()))
+        first = self.net.initial_state().parts
+        start = compact.State(**{name: part.to(spectrum.device) for name, part in first.items()})
         mask: Tensor = self.net(spectrum, cue, start)[0]
         return mask
 

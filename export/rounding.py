@@ -64,10 +64,10 @@ def repacked(
 def _in_eighths(exact: nn.Module, layer: nn.Module) -> None:
     """Fill a layer with the rounded matrices of another."""
     if isinstance(exact, nn.LSTM) and isinstance(layer, nn.LSTM):
-        both = torch.cat([exact.weight_ih_l0, exact.weight_hh_l0], dim=1)
-        inward, recurrent = _rows(both).split(exact.weight_ih_l0.shape[1], dim=1)
-        layer.weight_ih_l0.copy_(inward)
-        layer.weight_hh_l0.copy_(recurrent)
+        inward, recurrent, *_ = layer.parameters()
+        both = _rows(torch.cat(tuple(exact.parameters())[:2], dim=1))
+        inward.copy_(both[:, : exact.input_size])
+        recurrent.copy_(both[:, exact.input_size :])
     elif isinstance(exact, nn.Linear) and isinstance(layer, nn.Linear):
         layer.weight.copy_(_rows(exact.weight))
     elif isinstance(exact, PerBand) and isinstance(layer, PerBand):

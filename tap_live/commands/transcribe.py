@@ -102,7 +102,7 @@ def transcribe(
         writers = [stack.enter_context(closing(_writer(path))) for path in out or ()]
         page = _Page(json=json, quiet=bool(out), voices=asked.voices)
         blocks = stack.enter_context(_Tape(audio, page))
-        makers, heard = [listener.make], (block[:, None] for block in blocks.raw())
+        makers, heard = [listener.make], _mixed(blocks.raw())
         if plan is not None and listening_to.extracted:
             makers, names = [*listener.apart.values()], [*listener.apart]
             heard = _extracted(blocks.raw(), plan.make(audio.rate, page.show), names)
@@ -128,6 +128,11 @@ def transcribe(
 def _kept_in(out: list[Path] | None) -> str:
     where = f"in {', '.join(map(str, out))}" if out else "above"
     return f"what was said by then, as far as it was transcribed, is {where}"
+
+
+def _mixed(blocks: Iterator[Audio]) -> Iterator[Audio]:
+    """Everything, as one channel."""
+    return (block[:, None] for block in blocks)
 
 
 def _extracted(
