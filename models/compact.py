@@ -19,7 +19,7 @@ from torch import Tensor, nn
 Memory = tuple[Tensor, Tensor]  # h and c of an LSTM, (1, rows, width) each
 
 _FAINTEST = 1e-14  # power a bin; what is fainter is not raised further
-_FAINT = 1e-4  # power beside the level; below it a sum over hops is mostly rounding
+_FAINT = 1e-3  # power beside the level; below it a sum over hops is mostly rounding
 THIRDS = (-1, 0, 1)  # of a bin, beside its middle
 BANDS_16K = ((4, 8), (8, 6), (16, 5), (32, 3))  # (bins, how many such bands): 256 bins of 31.25 Hz
 
