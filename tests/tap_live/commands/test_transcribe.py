@@ -184,8 +184,8 @@ def test_captions_hear_what_is_extracted_if_the_network_is_good_enough(
     write_manifest(bundle, msgspec.structs.replace(manifest, settings=settings))
     pushed = []
     monkeypatch.setattr(
-        "tap_live.commands.transcribe.CaptionStream.push",
-        lambda stream, audio: pushed.append(audio) or [],
+        "tap_live.commands.transcribe.CaptionStreams.hear",
+        lambda streams, audio: pushed.append(audio[:, 0]) or iter(()),
     )
     words = (speech, "--target", "voice:ana", "--extractor", bundle)
     code, _, err = tap_live("transcribe", *words, "--whisper", tiny)
