@@ -67,9 +67,8 @@ def build(net: CompactExtractor, *, stored_small: bool = True) -> onnx.ModelProt
     exactly as those; ONNX Runtime widens both once, as it loads.
     """
     state = net.initial_state()
-    apart = [
-        part.clone() for part in state.parts.values()
-    ]  # the tracer takes one tensor for one input
+    # Copies, for the tracer takes one tensor for one input.
+    apart = [part.clone() for part in state.parts.values()]
     example = (torch.zeros(net.dims.bins, 2), torch.zeros(net.dims.cue), *apart)
     with unheard():
         program = torch.onnx.export(

@@ -86,6 +86,8 @@ class Fine(nn.Module):
 
     A window of two hops is too short for the harmonics of two like voices; over seven hops a
     third of a bin (10 Hz) can be told apart, and nothing has to be waited for.
+    Of bin m and third j it is |sum over k of w(k) X(t - k, m) exp(i pi (m + j / 3) k)|^2, k hops
+    back, w falling as a cosine.
     """
 
     sums: Tensor
