@@ -10,6 +10,7 @@ from ..compact import CompactExtractor
 from ..losses import extraction_loss
 from ..spectra import Spectra, extract
 from .course import Examples
+from .heard import Heard
 
 
 class Batch(NamedTuple):
@@ -41,11 +42,19 @@ class Mixtures(torch.utils.data.Dataset[Batch]):
 class Objective(nn.Module):
     """The loss of a batch, as one module, so that it can be compiled and distributed."""
 
-    def __init__(self, net: CompactExtractor, rate: int, absent: float) -> None:
-        """`absent`: see `TrainConfig`."""
+    def __init__(
+        self,
+        net: CompactExtractor,
+        rate: int,
+        absent: float,
+        heard: Heard | None = None,
+        weight: float = 0.0,
+    ) -> None:
+        """`absent`, and the `weight` of what is `heard`: see `TrainConfig`."""
         super().__init__()
         self.net = net
         self._absent = absent
+        self._heard, self._weight = heard, weight
         self.spectra = Spectra(net.dims, rate)
         self._windows = (rate // 50, rate * 64 // 1000)  # 20 and 64 ms
 
@@ -54,6 +63,12 @@ class Objective(nn.Module):
         length, count = estimate.shape[-1], batch.cues.shape[1]
         mixture = batch.mixture[:, :length].repeat_interleave(count, dim=0)
         targets = batch.targets[..., :length].flatten(0, 1)
-        return extraction_loss(
-            estimate.float(), targets, mixture, absent=self._absent, windows=self._windows
+        estimate = estimate.float()
+        loss = extraction_loss(
+            estimate, targets, mixture, absent=self._absent, windows=self._windows
         )
+        there = targets.square().sum(-1) > 0
+        if self._heard is None or not there.any():
+            return loss
+        distance = self._heard(estimate[there], targets[there]).sum() / len(targets)
+        return loss + self._weight * distance

@@ -68,7 +68,8 @@ def fit(
     ] = None,
     cues: Annotated[Path | None, typer.Option(help="sound: sound.npz of `fit-cues`")] = None,
     whisper: Annotated[
-        str | None, typer.Option(help="prompts: name or folder of the Whisper [default: a pack's]")
+        str | None,
+        typer.Option(help="prompts, --heard: name or folder of the Whisper [default: a pack's]"),
     ] = None,
     labels: Annotated[
         Path | None, typer.Option(help="prompts: words of the speech [default: words.jsonl in it]")
@@ -90,6 +91,9 @@ def fit(
     absent: Annotated[
         float, typer.Option(help="weight of a decibel let through where the target is absent")
     ] = 0.5,
+    heard: Annotated[
+        float, typer.Option(help="voice: weight of how differently --whisper hears the voice")
+    ] = 0.0,
     band_width: Annotated[int, typer.Option()] = 48,
     full_width: Annotated[int, typer.Option()] = 128,
     past_hops: Annotated[
@@ -108,15 +112,19 @@ def fit(
         check_cues(cues or data / CUES)
     else:
         check_file(speaker := speaker or data / SPEAKER, *RESEMBLYZER)
-    if kind == "prompts":
+    if heard and kind != "voice":
+        raise typer.BadParameter("--heard is about voices: leave it out")
+    if kind == "prompts" or heard:
         check_whisper(whisper, data, cache)
     import torch
 
     from ..compact import Dims
     from ..cues import WIDTH
     from ..speaker import SpeakerEncoder
+    from ..ts_whisper import open_whisper
     from .config import Schedule, TrainConfig
     from .corpus import open_corpus, voice_course
+    from .heard import Heard
     from .mixing import Recipe
     from .prompt_commands import PromptFiles, prompt_schedule, prompt_trainer
     from .prompt_mixing import MIXING, PromptRecipe
@@ -161,6 +169,7 @@ def fit(
     config = TrainConfig(
         dims=dims,
         absent=absent,
+        heard=heard,
         schedule=Schedule(steps=steps, minutes=minutes, batch=batch, rate=rate),
         seed=seed,
         workers=workers,
@@ -168,7 +177,8 @@ def fit(
         bf16=bf16,
         compile=compile,
     )
-    trainer = Trainer(config, course, out, place)
+    listening = Heard(open_whisper(whisper_folder(whisper, data, cache))) if heard else None
+    trainer = Trainer(config, course, out, place, listening)
     if not trainer.resume() and start is not None:
         trainer.warm_start(start)
     run(trainer)

@@ -63,7 +63,9 @@ class TrainConfig(RunConfig):
     Attributes:
         absent: weight of a decibel let through where the target is absent, beside one of its
             ratio where it is there.
+        heard: weight of how differently a Whisper hears what is extracted, beside one decibel.
     """
 
     dims: Dims = field(default_factory=Dims)
     absent: float = 0.5
+    heard: float = 0.0

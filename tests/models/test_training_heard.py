@@ -1,0 +1,100 @@
+"""A loss that hears as Whisper does: what it counts, and that Whisper stays as it is."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from tap_live.models.compact import CompactExtractor, Dims
+from tap_live.models.training.batches import Batch, Objective
+from tap_live.models.training.config import Schedule, TrainConfig
+from tap_live.models.training.corpus import Corpus, voice_course
+from tap_live.models.training.heard import RATE, Heard
+from tap_live.models.training.mixing import Recipe
+from tap_live.models.training.trainer import Place, Trainer
+from tap_live.models.ts_whisper import open_whisper
+
+CPU = Place(torch.device("cpu"), rank=0, processes=1)
+DIMS = Dims(band_width=4, full_width=8, blocks=1, condition_width=4)
+WEIGHT = 4.0
+
+
+@pytest.fixture
+def heard(whisper_files: Path) -> Heard:
+    return Heard(open_whisper(whisper_files / "small.pt"))
+
+
+@pytest.fixture
+def voices() -> torch.Tensor:
+    """(3, T) noises that come and go, 1 s."""
+    torch.manual_seed(0)
+    loud = torch.rand(3, 20).repeat_interleave(RATE // 20, dim=1)
+    return 0.1 * loud * torch.randn(3, RATE)
+
+
+def test_nothing_lies_between_a_recording_and_itself(heard: Heard, voices: torch.Tensor) -> None:
+    assert heard(voices, voices).max() < 1e-6
+
+
+def test_the_more_noise_the_further(heard: Heard, voices: torch.Tensor) -> None:
+    noise = torch.randn_like(voices)
+    little, much = (heard(voices + level * noise, voices) for level in (1e-3, 0.1))
+    assert (little < much).all()
+
+
+def test_the_level_of_a_mixture_does_not_count(heard: Heard, voices: torch.Tensor) -> None:
+    found = voices + 0.05 * torch.randn_like(voices)
+    torch.testing.assert_close(
+        heard(0.1 * found, 0.1 * voices), heard(found, voices), rtol=1e-3, atol=1e-4
+    )
+
+
+def test_following_its_slope_brings_an_estimate_nearer(heard: Heard, voices: torch.Tensor) -> None:
+    estimate = (voices + 0.05 * torch.randn_like(voices)).requires_grad_()
+    before = heard(estimate, voices)
+    (slope,) = torch.autograd.grad(before.sum(), estimate)
+    after = heard(estimate - 1e-3 * slope / slope.norm(dim=-1, keepdim=True), voices)
+    assert (after < before).all()
+
+
+def test_where_the_voice_is_absent_nothing_is_heard(heard: Heard, voices: torch.Tensor) -> None:
+    net = CompactExtractor(DIMS)
+    batch = Batch(voices, torch.zeros(3, 2, RATE), torch.randn(3, 2, DIMS.cue))
+    plain, listening = (Objective(net, RATE, 0.5, its, WEIGHT) for its in (None, heard))
+    torch.testing.assert_close(listening(batch), plain(batch))
+
+
+def test_it_is_added_to_the_loss_by_its_weight(heard: Heard, voices: torch.Tensor) -> None:
+    net = CompactExtractor(DIMS)
+    batch = Batch(voices, voices[:, None], torch.randn(3, 1, DIMS.cue))
+    plain, once, twice = (
+        Objective(net, RATE, 0.5, its, weight)(batch)
+        for its, weight in ((None, 0.0), (heard, WEIGHT), (heard, 2 * WEIGHT))
+    )
+    assert once > plain
+    torch.testing.assert_close(twice - plain, 2 * (once - plain))
+
+
+def test_a_run_tells_what_is_heard_and_leaves_whisper_as_it_is(
+    corpus: Corpus, tmp_path: Path, heard: Heard
+) -> None:
+    before = [part.clone() for part in heard.parameters()]
+    config = TrainConfig(
+        dims=DIMS, heard=WEIGHT, schedule=Schedule(steps=3, batch=2, warmup=1), check_cases=4
+    )
+    course = voice_course(corpus, Recipe(seconds=0.5), config.seed)
+    its = Trainer(config, course, tmp_path, CPU, heard)
+    its.run()
+    figures = its.measure()
+    assert figures["heard"] > 0
+    assert its.score(figures) < its.score({**figures, "heard": 0.0})
+    torch.testing.assert_close(list(heard.parameters()), before)
+    learned = torch.load(tmp_path / "last.pt", weights_only=True)["net"]
+    assert learned.keys() == its.net.state_dict().keys()  # and no Whisper
+
+
+def test_without_it_nothing_is_told_of_it(corpus: Corpus, tmp_path: Path) -> None:
+    config = TrainConfig(dims=DIMS, check_cases=4)
+    course = voice_course(corpus, Recipe(seconds=0.5), config.seed)
+    its = Trainer(config, course, tmp_path, CPU)
+    assert "heard" not in its.measure()
