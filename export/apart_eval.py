@@ -1,0 +1,129 @@
+"""What a gate lets through of a voice that was extracted, by how clearly it must be that voice.
+
+    python -m tap_live.export.apart_eval voice-compact DATA --thresholds 1,2,3
+
+DATA is what training reads: mixtures are of training voices (`training_lists.py`), so that dev
+lists stay unseen. Time is counted where somebody speaks in what was extracted.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import typer
+from numpy.typing import NDArray
+from rich.progress import track
+
+from tap_live.captions.vad import RATE, WINDOW, Edge, Probabilities, Segmenter, SegmenterConfig, Vad
+from tap_live.errors import TapError
+from tap_live.export.mix_lists import open_lists
+from tap_live.export.product import folder_of, heard_voice
+from tap_live.extractors.network import Network
+from tap_live.models.training.intervals import ratio
+from tap_live.models.training.plain_errors import plainly
+from tap_live.processor import Audio
+from tap_live.voices.encoder import SpeakerEncoder
+from tap_live.voices.enrolment import Enroller
+from tap_live.voices.gate import GateConfig, VoiceGate
+from tap_live.voices.scoring import Print, Scorer
+
+SPOKEN = SegmenterConfig().off  # probability of speech
+THERE, ABSENT = "train_2mix", "train_absent"
+
+Windows = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A voice extracted from a mixture; of a voice that is absent, what leaks.
+
+    Attributes:
+        speech: (N,) how likely somebody speaks in each 32 ms.
+        own: (N,) whether it is the voice that was asked for.
+    """
+
+    audio: Audio
+    speech: Probabilities
+    own: Windows
+    asked: Print
+
+
+def heard_cases(bundle: Path, lists: Any, name: str, count: int) -> Iterator[Heard]:
+    """Extract the first cases of a list."""
+    network, enroller, scorer = Network.open(bundle), Enroller.open(), Scorer.open()
+    for row in track(lists.rows(name)[:count], description=name, transient=True):
+        case = lists.voice_case(row)
+        voice = enroller.enrol("asked", case.enrolment, RATE, source="", day="").voice
+        audio = heard_voice(network, np.array(voice.embedding, np.float32), case.mixture)
+        vad = Vad.open()
+        speech = np.concatenate([vad.push(audio), vad.flush()])[: len(audio) // WINDOW]
+        own = _loud(case.target, len(speech))
+        yield Heard(audio, speech, own, scorer.print_of(voice.state))
+
+
+def let_through(gate: VoiceGate, heard: Heard) -> Windows:
+    """(N,) which windows are captioned."""
+    segmenter, edges = Segmenter(), list[Edge]()
+    for number, odds in enumerate(heard.speech):
+        block = heard.audio[number * WINDOW : (number + 1) * WINDOW]
+        edges += gate.push(block, segmenter.push(odds[None]))
+    edges += gate.flush(segmenter.flush())
+    through, begun = np.zeros(len(heard.speech), np.bool_), None
+    for edge in edges:
+        if edge.kind in ("start", "resume"):
+            begun = edge.position
+        elif begun is not None:
+            through[begun // WINDOW : edge.position // WINDOW] = True
+            begun = None
+    if begun is not None:
+        through[begun // WINDOW :] = True
+    return through & (heard.speech >= SPOKEN)
+
+
+def row_of(
+    threshold: float, there: Sequence[Heard], absent: Sequence[Heard], encoder: SpeakerEncoder
+) -> str:
+    """A line of the table."""
+    scorer, config = Scorer.open(), GateConfig(others="hide", threshold=threshold)
+
+    def through(heard: Heard) -> Windows:
+        return let_through(VoiceGate(encoder, scorer, {"asked": heard.asked}, config), heard)
+
+    own = [int((through(heard) & heard.own).sum()) for heard in there]
+    spoken = [int((heard.own & (heard.speech >= SPOKEN)).sum()) for heard in there]
+    leaked = [int(through(heard).sum()) for heard in absent]
+    minutes = [len(heard.speech) / (60 * RATE / WINDOW) for heard in absent]
+    kept = ratio(own, spoken, 100.0)
+    wrong = ratio([windows * WINDOW / RATE for windows in leaked], minutes, 1.0)
+    return f"| {threshold:g} | {kept} | {wrong} | {np.count_nonzero(leaked)} of {len(absent)} |"
+
+
+def _loud(target: Audio, count: int) -> Windows:
+    """Windows within 20 dB of a target's mean."""
+    powers = np.square(target[: count * WINDOW]).reshape(-1, WINDOW).mean(axis=1)
+    loud = powers > 0.01 * powers.mean()
+    return np.pad(loud, (0, count - len(loud)))
+
+
+def main(
+    bundle: Annotated[Path, typer.Argument(help="a bundle's folder, or the name of a shipped one")],
+    data: Annotated[Path, typer.Argument(help="what training reads")],
+    thresholds: Annotated[str, typer.Option(help="log-likelihood ratios, with commas")] = "1,2,3",
+    count: Annotated[int, typer.Option(help="mixtures of each list")] = 40,
+) -> None:
+    """Print a Markdown table."""
+    torch.set_num_threads(1)
+    lists, folder = open_lists(data), folder_of(bundle)
+    there, absent = (list(heard_cases(folder, lists, name, count)) for name in (THERE, ABSENT))
+    encoder = SpeakerEncoder.open()
+    typer.echo("| threshold | of its speech, % | s a minute while absent | absent, some |")
+    typer.echo("|---|---|---|---|")
+    for threshold in thresholds.split(","):
+        typer.echo(row_of(float(threshold), there, absent, encoder))
+
+
+if __name__ == "__main__":
+    plainly(lambda: typer.run(main), TapError)
