@@ -103,16 +103,16 @@ def row_of(
 
 def _loud(target: Audio, count: int) -> Windows:
     """Windows within 20 dB of a target's mean."""
-    powers = np.square(target[: count * WINDOW]).reshape(-1, WINDOW).mean(axis=1)
-    loud = powers > 0.01 * powers.mean()
-    return np.pad(loud, (0, count - len(loud)))
+    whole = min(count, len(target) // WINDOW)
+    powers = np.square(target[: whole * WINDOW]).reshape(-1, WINDOW).mean(axis=1)
+    return np.pad(powers > 0.01 * target.var(), (0, count - whole))
 
 
 def main(
     bundle: Annotated[Path, typer.Argument(help="a bundle's folder, or the name of a shipped one")],
     data: Annotated[Path, typer.Argument(help="what training reads")],
     thresholds: Annotated[str, typer.Option(help="log-likelihood ratios, with commas")] = "1,2,3",
-    count: Annotated[int, typer.Option(help="mixtures of each list")] = 40,
+    count: Annotated[int, typer.Option(min=1, help="mixtures of each list")] = 40,
 ) -> None:
     """Print a Markdown table."""
     torch.set_num_threads(1)

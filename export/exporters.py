@@ -38,7 +38,7 @@ EXPORTERS = {
 
 OPTIONS = {
     "clapsep": ("clap", "tokenizer"),
-    "compact": ("captions", "figures", "trained"),
+    "compact": ("captions", "bits", "figures", "trained"),
     "gentse": ("vocoder", "whisper", "seconds", "steps", "figures"),
     "ts-whisper": ("whisper", "figures"),
     "whisper": ("tokenizer",),

@@ -1,7 +1,7 @@
 """`tap-live export compact`: a compact extractor, for one hop of one target at a time.
 
-Options: `captions=yes` or `no` as in `export.compact`, `figures=FILE` and `trained=FILE` (Markdown
-for the card).
+Options: `captions=yes` or `no` and `bits=16` or `8` as in `export.compact`, `figures=FILE` and
+`trained=FILE` (Markdown for the card).
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ from tap_live.export.emulation import engine_of
 from tap_live.export.export_report import Task
 from tap_live.export.exporters import FIXED, Bounds, Job, Tell
 from tap_live.export.precision import brained, calibrated, feeds_of, half, quantised
-from tap_live.export.rounding import rounded
+from tap_live.export.rounding import Bits, rounded
 from tap_live.export.task import si_sdr, two_voices
 from tap_live.export.verify import Compared, compare
 from tap_live.models.compact import CompactExtractor
@@ -38,7 +38,7 @@ TRIAL_HOPS, CALIBRATION_HOPS = 60, 200
 
 
 def open_subject(job: Job) -> "CompactSubject":
-    """Raises: BundleError if the checkpoint is none of a compact extractor."""
+    """Raises: BundleError if the checkpoint is none of a compact extractor, or of the options."""
     try:
         net = open_network(Path(job.checkpoint))
     except Exception as error:  # torch and pickle raise what they like
@@ -46,7 +46,10 @@ def open_subject(job: Job) -> "CompactSubject":
             f"wanted best.pt or .safetensors of a compact extractor, {job.checkpoint} is none "
             f"({type(error).__name__})"
         ) from error
-    return CompactSubject(net)
+    bits = job.options.get("bits", "16")
+    if bits not in ("16", "8"):
+        raise BundleError(f"wanted bits=16 or bits=8, found bits={bits}")
+    return CompactSubject(net, 8 if bits == "8" else 16)
 
 
 class CompactSubject:
@@ -55,8 +58,8 @@ class CompactSubject:
     bounds = BOUNDS
     ranges = FIXED
 
-    def __init__(self, net: CompactExtractor) -> None:
-        self.net, self.rounded = net, rounded(net)
+    def __init__(self, net: CompactExtractor, bits: Bits = 16) -> None:
+        self.net, self.rounded = net, rounded(net, bits)
         self.kind = recipe_of(net.dims).kind
         self.parameters = sum(weight.numel() for weight in net.parameters())
         self.kept: tuple[str, ...] = ()

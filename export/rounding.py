@@ -14,6 +14,8 @@ from tap_live.models.compact import CompactExtractor, PerBand
 
 Bits: TypeAlias = Literal[8, 16]
 
+LEAST = np.float32(2.0**-14)  # of a scale: finer ones have fewer digits in fp16
+
 
 def rounded(net: CompactExtractor, bits: Bits = 16) -> CompactExtractor:
     """Copy a network with weights that can be stored in so many bits: matrices, in the case of 8.
@@ -31,7 +33,7 @@ def rounded(net: CompactExtractor, bits: Bits = 16) -> CompactExtractor:
 
 def packed(rows: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float16]]:
     """(N, D) numbers as 8-bit steps of (N,) scales; what was packed once stays as it is."""
-    exact = np.maximum(np.abs(rows).max(axis=1), 1e-4) / 127
+    exact = np.maximum(np.abs(rows).max(axis=1) / 127, LEAST)
     scales = exact.astype(np.float16)
     # Rounded up, so that nothing is clipped.
     scales = np.where(scales < exact, np.nextafter(scales, np.float16(np.inf)), scales)

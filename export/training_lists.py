@@ -46,12 +46,15 @@ class TrainingLists:
         ]
         if len(self._asked) < 3:
             raise AudioError(
-                f"wanted three voices with two clips each whose words are known in "
-                f"{data / 'speech'}, found {len(self._asked)}"
+                f"wanted three voices in {data / 'speech'}, each with two clips whose words are "
+                f"known, one of {SECONDS[1]:.0f} s or less and one of {ENROLMENT_S:.0f} s or more, "
+                f"found {len(self._asked)}"
             )
 
     def rows(self, name: str) -> list[dict[str, str]]:
-        """Raises: KeyError of a list that there is not."""
+        """Raises: AudioError of a list that there is not."""
+        if name not in LISTS:
+            raise AudioError(f"wanted one of {', '.join(LISTS)}, found {name}")
         rng = np.random.default_rng([self._seed, list(LISTS).index(name)])
         return [self._row(rng, number, name == "train_absent") for number in range(LISTS[name])]
 

@@ -35,6 +35,7 @@ RESEMBLYZER = ("Resemblyzer's pretrained.pt", "give it with --speaker")
 CURVES = {
     "gain_db": "held-out gain, dB",
     "leak_db": "held-out leak, dB",
+    "heard": "held-out, as Whisper hears it",
     "said": "held-out words, nats a token",
     "said_mixture": "plain Whisper, mixture",
     "said_alone": "plain Whisper, voice alone",
@@ -248,9 +249,10 @@ def curve(
     from .plot import curves
 
     rows = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-    chosen = [key for key in (only.split(",") if only else CURVES) if key in rows[0]]
+    told = set.intersection(*(set(row) for row in rows))
+    chosen = [key for key in (only.split(",") if only else CURVES) if key in told]
     if not chosen:
-        raise typer.BadParameter(f"wanted some of {', '.join(rows[0])}, found {only}")
+        raise typer.BadParameter(f"wanted some of {', '.join(sorted(told))}, found {only}")
     lines = {CURVES.get(key, key): [row[key] for row in rows] for key in chosen}
     drawing = curves(run.name, "step", [row["step"] for row in rows], lines)
     (out or run / "curve.svg").write_text(drawing)

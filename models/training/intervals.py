@@ -60,8 +60,13 @@ def mean_of_means(groups: Sequence[Sequence[float]]) -> Interval:
 
 
 def ratio(parts: Sequence[float], wholes: Sequence[float], times: float = 100.0) -> Interval:
-    """All parts beside all wholes, `times` as much, to a decimal; cases are drawn again."""
+    """All parts beside all wholes, `times` as much, to a decimal; cases are drawn again.
+
+    Raises: ValueError if the wholes are nothing.
+    """
     part, whole = (np.asarray(one, dtype=np.float64) for one in (parts, wholes))
+    if not whole.sum():
+        raise ValueError(f"wanted something to hold against, found none in {len(whole)} cases")
     drawn = np.random.default_rng(SEED).integers(len(part), size=(RESAMPLINGS, len(part)))
     ratios = part[drawn].sum(axis=1) / np.maximum(whole[drawn].sum(axis=1), 1e-9)
     return _interval(times * float(part.sum() / whole.sum()), times * ratios, decimals=1)

@@ -98,6 +98,10 @@ class Runner(ABC, Generic[Batch]):
     def score(self, figures: dict[str, float]) -> float:
         """One number of `measure`'s, the higher the better."""
 
+    def scoring(self) -> float | None:
+        """What `score` weighs by, if runs differ in that: best.pt is the best by one measure."""
+        return None
+
     @abstractmethod
     def kept(self, figures: dict[str, Any]) -> dict[str, Any]:
         """What best.pt holds."""
@@ -138,7 +142,10 @@ class Runner(ABC, Generic[Batch]):
         self.average.load_state_dict(content["average"], strict=not self._frozen)
         self.optimizer.load_state_dict(content["optimizer"])
         self.step, self.elapsed = content["step"], content["elapsed"]
-        self.best = content["best"]
+        if content.get("scoring") == self.scoring():
+            self.best = content["best"]
+        else:
+            log.info("scored in another way than before: the next check is the best so far")
         return True
 
     def save(self) -> None:
@@ -150,6 +157,7 @@ class Runner(ABC, Generic[Batch]):
             "step": self.step,
             "elapsed": self.elapsed,
             "best": self.best,
+            "scoring": self.scoring(),
         }
         checkpoint.save(self.folder / "last.pt", content)
 

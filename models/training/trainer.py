@@ -14,7 +14,7 @@ from .batches import Batch, Mixtures, Objective
 from .config import TrainConfig
 from .course import Course
 from .growing import grown
-from .heard import Heard
+from .heard import RATE, Heard
 from .runner import Place, Runner
 
 __all__ = ["Place", "Trainer"]
@@ -36,7 +36,14 @@ class Trainer(Runner[Batch]):
         place: Place,
         heard: Heard | None = None,
     ) -> None:
-        """`heard`: what listens if `config.heard` says that it counts."""
+        """`heard`: what listens, if `config.heard` says that it counts.
+
+        Raises: ValueError if only one of the two is given, or it hears another rate.
+        """
+        if bool(config.heard) != (heard is not None):
+            raise ValueError(f"wanted a Whisper and a weight of it, found weight {config.heard}")
+        if heard is not None and course.rate != RATE:
+            raise ValueError(f"wanted mixtures at {RATE} Hz for Whisper, found {course.rate} Hz")
         torch.manual_seed(config.seed)
         net = CompactExtractor(config.dims).to(place.device)
         net.condition.fit(torch.from_numpy(course.cues).to(place.device))
@@ -52,7 +59,7 @@ class Trainer(Runner[Batch]):
         ]
 
     def warm_start(self, file: Path) -> None:
-        """Begin with the weights of another run's best.pt, which may be narrower.
+        """Begin with the weights of another run's best.pt, which may be narrower or look back less.
 
         Raises: ValueError if it is of other sizes.
         """
@@ -87,6 +94,9 @@ class Trainer(Runner[Batch]):
         """A decibel less of what is absent is worth a fifth of one more of what is there."""
         quiet = figures["gain_db"] - 0.2 * max(-20.0, figures["leak_db"])
         return quiet - self.config.heard * figures.get("heard", 0.0)
+
+    def scoring(self) -> float:
+        return self.config.heard
 
     def kept(self, figures: dict[str, Any]) -> dict[str, Any]:
         return {

@@ -14,11 +14,13 @@ class Numbering:
 
     def __init__(self, first_id: int = 0) -> None:
         self._next_id = first_id
-        self._open: dict[int, tuple[int, int]] = {}  # of each captioner: its own id, and ours
+        self._open: dict[tuple[int, int], int] = {}  # ours, by captioner and its own
 
     def of(self, captioner: int, caption: Caption) -> Caption:
-        """Give a caption of this captioner, whose own ids only rise, an id that no other has."""
-        if self._open.get(captioner, (-1, -1))[0] != caption.id:
-            self._open[captioner] = caption.id, self._next_id
+        """Give a caption of this captioner an id that no other has: one until it is final."""
+        own = captioner, caption.id
+        if own not in self._open:
+            self._open[own] = self._next_id
             self._next_id += 1
-        return replace(caption, id=self._open[captioner][1])
+        ours = self._open.pop(own) if caption.state == "final" else self._open[own]
+        return replace(caption, id=ours)

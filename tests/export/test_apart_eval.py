@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tap_live.captions.vad import WINDOW, Edge
-from tap_live.export.apart_eval import Heard, let_through
+from tap_live.export import apart_eval
+from tap_live.export.apart_eval import Heard, _loud, let_through, row_of
 from tap_live.processor import Audio
 from tap_live.voices.scoring import Print
 
@@ -63,3 +64,22 @@ def test_a_pause_and_its_end_are_counted_once(heard: Heard) -> None:
 
 def test_a_gate_that_stays_shut_lets_nothing_through(heard: Heard) -> None:
     assert through(Told(), heard) == []
+
+
+def test_a_voice_is_there_within_20_db_of_its_mean() -> None:
+    levels = np.array([1.0, 0.5, 0.05, 0.0, 1.0], np.float32)  # the third is 23 dB down
+    target = np.repeat(levels, WINDOW) * np.tile([1, -1], 5 * WINDOW // 2).astype(np.float32)
+    assert _loud(target, 5).tolist() == [True, True, False, False, True]
+    assert _loud(target[: 4 * WINDOW + 7], 6).tolist() == [True, True, False, False, False, False]
+    assert not _loud(np.zeros_like(target), 5).any()
+
+
+def test_a_row_tells_what_is_kept_of_a_voice_and_what_leaks_of_others(
+    heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apart_eval, "VoiceGate", lambda *_: Told(("start", 6)))
+    cells = [cell.strip() for cell in row_of(2.5, [heard, heard], [heard], encoder=None).split("|")]  # type: ignore[arg-type]
+    assert cells[1] == "2.5"
+    assert cells[2].startswith("42.9 ")  # three of seven windows
+    assert cells[3].startswith("18.0 ")  # three windows in ten are 18 s in a minute
+    assert cells[4] == "1 of 1"

@@ -11,6 +11,7 @@ import torch
 from tap_live.bundle import open_bundle
 from tap_live.errors import BundleError, ConfigError, StorageError
 from tap_live.export import making, of_compact, of_gentse
+from tap_live.export.compact_graph import bits_of
 from tap_live.export.export_report import Report, Task
 from tap_live.export.exporters import EMULATED, EXPORTERS, OPTIONS, Bounds, Job, open_subject
 from tap_live.export.making import make
@@ -82,6 +83,14 @@ def test_a_compact_extractor_is_exported_proved_and_loaded(checkpoint, tmp_path,
     assert precision in (tmp_path / "bundle" / "README.md").read_text()
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
     assert msgspec.json.decode(msgspec.json.encode(report), type=Report) == report
+
+
+def test_weights_of_8_bits_are_asked_for_as_an_option(checkpoint, tmp_path):
+    report, _ = made(job(checkpoint, tmp_path, options={"bits": "8"}))
+    assert report.faults == []
+    assert bits_of(tmp_path / "bundle" / "step.onnx") == 8
+    with pytest.raises(BundleError, match="wanted bits=16 or bits=8, found bits=9"):
+        made(job(checkpoint, tmp_path, options={"bits": "9"}))
 
 
 def test_bf16_is_proved_by_emulation_where_no_card_is_and_that_is_said(checkpoint, tmp_path):

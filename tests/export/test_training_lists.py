@@ -67,3 +67,8 @@ def test_two_voices_are_too_few(data: Path) -> None:
     manifest.write_text("\n".join(line for line in lines if '"cat"' not in line))
     with pytest.raises(AudioError, match=r"wanted three voices .* found 2"):
         open_lists(data)
+
+
+def test_a_list_that_there_is_not_is_named(data: Path) -> None:
+    with pytest.raises(AudioError, match="train_2mix, train_absent, found voice_2mix"):
+        open_lists(data).rows("voice_2mix")

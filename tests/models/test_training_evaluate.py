@@ -13,7 +13,7 @@ from tap_live.models.training import checkpoint
 from tap_live.models.training.commands import app
 from tap_live.models.training.evaluate import Case, VoiceMeter, measure_list, open_render
 from tap_live.models.training.evaluate_report import by_name, summarise
-from tap_live.models.training.intervals import bootstrap, mean_of_means
+from tap_live.models.training.intervals import bootstrap, mean_of_means, ratio
 
 RENDER = """
 from types import SimpleNamespace
@@ -158,3 +158,9 @@ def test_cases_of_the_developers_lists_are_rendered(shared: Path) -> None:
     case = render.voice_case(render.rows("voice_absent")[0])
     assert not case.target.any()
     assert meter(0.1).measure("a", "b", case).leak == pytest.approx(-20.0, abs=0.1)
+
+
+def test_a_ratio_is_of_all_parts_beside_all_wholes() -> None:
+    assert str(ratio([1, 1], [1, 3])).startswith("50.0 [")
+    with pytest.raises(ValueError, match="wanted something to hold against, found none in 2 cases"):
+        ratio([0, 0], [0, 0])

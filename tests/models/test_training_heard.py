@@ -1,11 +1,13 @@
 """A loss that hears as Whisper does: what it counts, and that Whisper stays as it is."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from tap_live.models.compact import CompactExtractor, Dims
+from tap_live.models.spectra import Spectra, extract
 from tap_live.models.training.batches import Batch, Objective
 from tap_live.models.training.config import Schedule, TrainConfig
 from tap_live.models.training.corpus import Corpus, voice_course
@@ -66,13 +68,19 @@ def test_where_the_voice_is_absent_nothing_is_heard(heard: Heard, voices: torch.
 
 def test_it_is_added_to_the_loss_by_its_weight(heard: Heard, voices: torch.Tensor) -> None:
     net = CompactExtractor(DIMS)
-    batch = Batch(voices, voices[:, None], torch.randn(3, 1, DIMS.cue))
-    plain, once, twice = (
-        Objective(net, RATE, 0.5, its, weight)(batch)
-        for its, weight in ((None, 0.0), (heard, WEIGHT), (heard, 2 * WEIGHT))
-    )
-    assert once > plain
-    torch.testing.assert_close(twice - plain, 2 * (once - plain))
+    both = torch.stack([voices, torch.zeros_like(voices)], dim=1)  # the second one is absent
+    batch = Batch(voices, both, torch.randn(3, 2, DIMS.cue))
+    estimate = extract(net, Spectra(DIMS, RATE), batch.mixture, batch.cues)[:, 0]
+    distance = heard(estimate, voices[:, : estimate.shape[1]])
+    losses, slopes = [], []
+    for listener in (None, heard):
+        net.zero_grad()
+        loss = Objective(net, RATE, 0.5, listener, WEIGHT)(batch)
+        loss.backward()
+        losses.append(loss)
+        slopes.append(torch.cat([part.grad.flatten() for part in net.parameters()]))
+    torch.testing.assert_close(losses[1] - losses[0], WEIGHT * distance.sum() / 6)
+    assert (slopes[1] - slopes[0]).norm() > 1e-5 * slopes[0].norm()
 
 
 def test_a_run_tells_what_is_heard_and_leaves_whisper_as_it_is(
@@ -98,3 +106,42 @@ def test_without_it_nothing_is_told_of_it(corpus: Corpus, tmp_path: Path) -> Non
     course = voice_course(corpus, Recipe(seconds=0.5), config.seed)
     its = Trainer(config, course, tmp_path, CPU)
     assert "heard" not in its.measure()
+
+
+@pytest.mark.parametrize(
+    ("weight", "given", "rate", "message"),
+    [
+        (0.0, True, RATE, "a weight of it, found weight 0"),
+        (WEIGHT, False, RATE, "a weight of it, found weight 4"),
+        (WEIGHT, True, 32_000, "16000 Hz for Whisper, found 32000 Hz"),
+    ],
+)
+def test_what_cannot_be_heard_is_refused(
+    corpus: Corpus,
+    tmp_path: Path,
+    heard: Heard,
+    weight: float,
+    given: bool,
+    rate: int,
+    message: str,
+) -> None:
+    config = TrainConfig(dims=DIMS, heard=weight)
+    course = replace(voice_course(corpus, Recipe(seconds=0.5), config.seed), rate=rate)
+    with pytest.raises(ValueError, match=message):
+        Trainer(config, course, tmp_path, CPU, heard if given else None)
+
+
+def test_a_run_that_counts_it_from_now_on_keeps_a_best_of_its_own(
+    corpus: Corpus, tmp_path: Path, heard: Heard
+) -> None:
+    first = TrainConfig(dims=DIMS, schedule=Schedule(steps=1, batch=2), check_cases=4)
+    course = voice_course(corpus, Recipe(seconds=0.5), first.seed)
+    Trainer(first, course, tmp_path, CPU).run()
+    second = replace(first, heard=WEIGHT, schedule=Schedule(steps=2, batch=2))
+    its = Trainer(second, course, tmp_path, CPU, heard)
+    assert its.resume()
+    its.run()
+    kept = torch.load(tmp_path / "best.pt", weights_only=True)
+    assert kept["figures"]["step"] == 2
+    again = Trainer(second, course, tmp_path, CPU, heard)
+    assert again.resume() and again.best == its.best

@@ -16,7 +16,7 @@ from tap_live.voices.encoder import SpeakerEncoder, initial_state
 
 
 class Echo:
-    """A captioner that says how many samples it has heard, a word every 5 windows."""
+    """A captioner that tells how much it has heard, every 5 windows; every other is final."""
 
     lookahead = 100
 
@@ -36,7 +36,8 @@ class Echo:
         self.said += 1
         word = Word(f" {self.name}{self.said}", self.heard, self.heard, 1.0)
         return Caption(
-            id=(self.said - 1) // 2, revision=self.said % 2, state="final", speaker=self.name,
+            id=(self.said - 1) // 2, revision=1 - self.said % 2,
+            state="partial" if self.said % 2 else "final", speaker=self.name,
             start=self.heard, end=self.heard, words=(word,),
         )  # fmt: skip
 
