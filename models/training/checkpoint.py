@@ -1,6 +1,7 @@
 """Checkpoints: dims, weights and figures; never classes, so no pickle of ours is ever loaded."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,27 @@ def open_network(file: Path) -> CompactExtractor:
     net = CompactExtractor(dims_from(dims))
     net.load_state_dict(weights)
     return net.eval()
+
+
+def write_average(files: Sequence[Path], out: Path) -> None:
+    """Write a best.pt whose weights are the mean of those of several, each as often as it is given.
+
+    Runs that began with the same weights lie in one valley of the loss; their mean is often
+    better than each of them. It is not measured: no figures are in it.
+
+    Source: Wortsman et al., "Model soups", arXiv:2203.05482.
+    Raises: ValueError if they are not of the same sizes.
+    """
+    contents = [load(file) for file in files]
+    first = contents[0]
+    for file, content in zip(files, contents, strict=True):
+        if content["dims"] != first["dims"]:
+            raise ValueError(f"wanted networks of the same sizes, {file} is none of {files[0]}'s")
+    weights = {
+        name: torch.stack([content["weights"][name] for content in contents]).mean(0)
+        for name in first["weights"]
+    }
+    save(out, {"dims": first["dims"], "weights": weights, "figures": {}})
 
 
 def write_half(net: CompactExtractor, file: Path, about: dict[str, Any]) -> None:

@@ -259,6 +259,19 @@ def curve(
 
 
 @app.command()
+def average(
+    weights: Annotated[list[Path], typer.Argument(help="best.pt of runs, one begun with another")],
+    out: Annotated[Path, typer.Option(help="a best.pt")],
+) -> None:
+    """Write the mean of several networks, which is often better than each of them."""
+    for file in weights:
+        check_file(file, "best.pt", "give those of runs of `fit`")
+    from .checkpoint import write_average
+
+    write_average(weights, out)
+
+
+@app.command()
 def half(
     weights: Annotated[Path, typer.Argument(help="best.pt")],
     out: Annotated[Path, typer.Argument(help="a .safetensors; its .json lies beside")],

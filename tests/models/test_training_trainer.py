@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from tap_live.models.compact import CompactExtractor, Dims
 from tap_live.models.training import checkpoint
 from tap_live.models.training.batches import Mixtures
+from tap_live.models.training.commands import app
 from tap_live.models.training.config import Schedule, TrainConfig
 from tap_live.models.training.corpus import Corpus, voice_course
 from tap_live.models.training.mixing import Recipe
@@ -96,6 +98,29 @@ def test_a_warm_start_begins_with_the_weights_given(corpus: Corpus, tmp_path: Pa
     second = trainer(corpus, tmp_path / "second")
     second.warm_start(tmp_path / "first" / "best.pt")
     torch.testing.assert_close(weights_of(second.net), weights_of(first.average))
+
+
+def test_networks_are_averaged_by_how_often_they_are_given(tmp_path: Path) -> None:
+    nets = [CompactExtractor(CONFIG.dims) for _ in range(2)]
+    files = [tmp_path / f"{number}.pt" for number in range(2)]
+    for net, file in zip(nets, files, strict=True):
+        checkpoint.save(file, {"dims": asdict(net.dims), "weights": net.state_dict()})
+    given = [str(file) for file in (files[0], files[1], files[1])]
+    done = CliRunner().invoke(app, ["average", *given, "--out", str(tmp_path / "mean.pt")])
+    assert done.exit_code == 0, done.output
+    mean = checkpoint.open_network(tmp_path / "mean.pt")
+    wanted = (weights_of(nets[0]) + 2 * weights_of(nets[1])) / 3
+    torch.testing.assert_close(weights_of(mean), wanted)
+
+
+def test_networks_of_other_sizes_are_not_averaged(tmp_path: Path) -> None:
+    files = []
+    for width in (4, 8):
+        net = CompactExtractor(replace(CONFIG.dims, band_width=width))
+        files.append(tmp_path / f"{width}.pt")
+        checkpoint.save(files[-1], {"dims": asdict(net.dims), "weights": net.state_dict()})
+    with pytest.raises(ValueError, match=r"wanted networks of the same sizes, .*8\.pt is none of"):
+        checkpoint.write_average(files, tmp_path / "mean.pt")
 
 
 def test_bfloat16_trains_too(corpus: Corpus, tmp_path: Path) -> None:
