@@ -35,9 +35,8 @@ from tap_live.export.word_errors import Errors, errors, permuted_errors, rate
 from tap_live.extractors.network import Network
 from tap_live.models.training.plain_errors import plainly
 from tap_live.processor import Audio, Processor
-from tap_live.voices.gate import GateConfig, VoiceGate
+from tap_live.voices.gate import GateConfig, Others, VoiceGate
 from tap_live.voices.store import Voice
-from tap_live.voices.targets import APART_THRESHOLD, THRESHOLD
 from tap_live.whisper.batch import BatchOptions, transcribe
 from tap_live.whisper.decoding import DecodingOptions
 from tap_live.whisper.model import Whisper
@@ -91,7 +90,7 @@ class Listener:
         if way in ("prompted", "both", "prompted alone"):
             return self._prompted(audio, voice)
         if self._streaming:
-            return text_of(finals(self._alone(voice, way), audio))
+            return text_of(finals(self._gated([voice], "hide"), audio))
         return " ".join(s.text for s in transcribe(self._model, audio, self._options))
 
     def voices(self, audio: Audio, enrolments: dict[str, Audio], way: str) -> dict[str, str]:
@@ -104,7 +103,7 @@ class Listener:
             assert self._prompts is not None
             captioner = Choirs(self._model, self._prompts, voices, "en").make(0.0, 0)
         else:
-            captioner = self._gated(voices, GateConfig(others="label"))
+            captioner = self._gated(voices, "label")
         said: dict[str, list[Caption]] = defaultdict(list)
         for caption in finals(captioner, audio):
             said[caption.speaker or "other"].append(caption)
@@ -114,21 +113,16 @@ class Listener:
         extracted = self._extracted(audio, voice)
         if way == "both":
             return self._prompted(extracted, voice)
-        return text_of(finals(self._alone(voice, way), extracted))
+        return text_of(finals(self._gated([voice], "hide"), extracted))
 
     def _extracted(self, audio: Audio, voice: Voice) -> Audio:
         assert self._network is not None
         return heard_voice(self._network, np.array(voice.embedding, np.float32), audio)
 
-    def _alone(self, voice: Voice, way: str) -> StreamingCaptioner:
-        """Who hears one voice, in the mixture or extracted: each has a threshold of its own."""
-        threshold = APART_THRESHOLD if way == "extracted" else THRESHOLD
-        return self._gated([voice], GateConfig(others="hide", threshold=threshold))
-
-    def _gated(self, voices: Sequence[Voice], config: GateConfig) -> StreamingCaptioner:
+    def _gated(self, voices: Sequence[Voice], others: Others) -> StreamingCaptioner:
         scorer = self._bench.scorer
         prints = {voice.name: scorer.print_of(voice.state) for voice in voices}
-        gate = VoiceGate(self._bench.encoder, scorer, prints, config)
+        gate = VoiceGate(self._bench.encoder, scorer, prints, GateConfig(others=others))
         return StreamingCaptioner(WhisperRecogniser(self._model), Vad.open(), gate=gate)
 
     def enrolled(self, name: str, clip: Audio) -> Voice:

@@ -62,8 +62,7 @@ Threshold = Annotated[
     typer.Option(
         "--voice-threshold",
         help="How clearly a voice must be the enrolled one (natural logarithm of a likelihood "
-        "ratio): more lets fewer strangers through and loses more of its words. [default: 1; "
-        "2 for a voice that is extracted]",
+        "ratio): more lets fewer strangers through and loses more of its words. [default: 1]",
         min=-10,
         max=20,
     ),

@@ -10,8 +10,6 @@ from tap_live.voices.store import Voice, VoiceStore
 
 PREFIX = "voice:"
 THRESHOLD = GateConfig().threshold
-# Of a voice that was extracted: what leaks where it is absent sounds a little like it.
-APART_THRESHOLD = 2.0
 
 
 def voice_names(targets: Sequence[str]) -> list[str]:
@@ -63,14 +61,12 @@ def gates_apart(
 ) -> dict[str, Callable[[], VoiceGate]]:
     """Return what makes a gate of each voice alone, by target, for who hears it extracted.
 
-    Args:
-        threshold: as of `gate_maker`; None is the one that was measured for such voices.
     Raises: VoiceError if a voice is not enrolled; BundleError.
     """
     voices = [VoiceStore().load(name) for name in voice_names(targets)]
     if not voices:
         return {}
-    make = _maker("hide", APART_THRESHOLD if threshold is None else threshold)
+    make = _maker("hide", threshold)
     return {PREFIX + voice.name: make([voice]) for voice in voices}
 
 

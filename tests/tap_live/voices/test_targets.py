@@ -3,13 +3,7 @@ import pytest
 
 from tap_live.errors import ConfigError, VoiceError
 from tap_live.voices.store import ClipFigures, Voice, VoiceStore
-from tap_live.voices.targets import (
-    APART_THRESHOLD,
-    THRESHOLD,
-    gate_maker,
-    gates_apart,
-    voice_names,
-)
+from tap_live.voices.targets import THRESHOLD, gate_maker, voice_names
 
 
 @pytest.fixture
@@ -51,15 +45,6 @@ def test_the_threshold_is_the_calibrated_one_unless_another_is_given(store):
         return make()._config.threshold
 
     assert (threshold(None), threshold(0.0), threshold(3.0)) == (THRESHOLD, 0.0, 3.0)
-
-
-def test_a_voice_that_is_extracted_has_a_threshold_of_its_own(store, monkeypatch):
-    monkeypatch.setattr("tap_live.voices.targets.VoiceStore", lambda: store)
-    for given, expected in ((None, APART_THRESHOLD), (0.5, 0.5)):
-        gates = gates_apart(["voice:ana", "voice:bob@-3dB", "text:rain"], threshold=given)
-        assert list(gates) == ["voice:ana", "voice:bob"]
-        assert {make()._config.threshold for make in gates.values()} == {expected}
-    assert APART_THRESHOLD != THRESHOLD
 
 
 def test_who_is_not_enrolled_cannot_be_asked_for(store):
