@@ -70,5 +70,5 @@ class Objective(nn.Module):
         there = targets.square().sum(-1) > 0
         if self._heard is None or not there.any():
             return loss
-        distance = self._heard(estimate[there], targets[there]).sum() / len(targets)
+        distance: Tensor = self._heard(estimate[there], targets[there]).sum() / len(targets)
         return loss + self._weight * distance
