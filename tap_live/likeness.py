@@ -55,7 +55,9 @@ class Likeness:
                 # An encoder that stands still is waited for once: extraction goes on without it.
                 self.value, self._patience_s = UNLIKE, 0.0
                 return
-            self.value, self._patience_s = self._computing.pop().result(), PATIENCE_S
+            given_up, found = self._patience_s == 0.0, self._computing.pop().result()
+            # What comes after it was given up is of sound that is long gone.
+            self.value, self._patience_s = UNLIKE if given_up else found, PATIENCE_S
         heard = self._newest.read(self._newest.end, round(HEARD_S * self._rate))
         self._computing.append(Computing(partial(self._compared, heard), "likeness"))
 
