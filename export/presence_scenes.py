@@ -18,7 +18,7 @@ from tap_live.models.training.data import Clip, read_clips
 from tap_live.models.training.labels import Kind, Kinds
 from tap_live.models.training.sounds import is_held_out, training_sounds
 from tap_live.models.training.store import load
-from tap_live.models.training.voices import SPEEDS, Voices
+from tap_live.models.training.voices import OWN, Voices
 from tap_live.processor import Audio
 from tap_live.targets import EmbeddedCue
 from tap_live.voices.encoder import SpeakerEncoder
@@ -48,7 +48,7 @@ def voice_scenes(voices: Voices, count: int) -> Iterator[Scene]:
     for number in range(count):
         rng = np.random.default_rng(number)
         speakers = rng.permutation(len(voices.speakers))[:4]
-        drawn = [voices.draw(rng, int(s), SPEEDS.index(1.0), length) for s in speakers]
+        drawn = [voices.draw(rng, int(s), OWN, length) for s in speakers]
         heard = {who: audio for who, (audio, _) in zip("abcd", drawn, strict=True)}
         asked = "ad"[number % 2]
         cue = EmbeddedCue("voice:asked", "voice", drawn["abcd".index(asked)][1], _nothing(0))

@@ -10,6 +10,8 @@ from scipy import signal
 
 Audio = NDArray[np.float32]
 
+TRACT_S = 0.0016  # an envelope's finest ripple; the shortest pitch period is 0.0025
+
 
 def rms(audio: Audio) -> float:
     """RMS over the 20 ms parts (320 samples) within 40 dB of the loudest; never zero."""
@@ -32,6 +34,28 @@ def change_speed(audio: Audio, speed: float, length: int) -> Audio:
     if speed != 1.0:
         audio = np.asarray(soxr.resample(audio, speed, 1.0, quality="MQ"), np.float32)
     return fit(audio, length)
+
+
+def change_tract(audio: Audio, factor: float, rate: int) -> Audio:
+    """Move formants up by a factor, as a shorter vocal tract does; pitch and length are kept.
+
+    The envelope of each short-time spectrum, smoothed in its cepstrum, is stretched.
+    """
+    if factor == 1.0:
+        return audio
+    size = round(0.032 * rate)
+    _, _, spectrum = signal.stft(audio, nperseg=size)  # (bins, frames)
+    levels = np.log(np.abs(spectrum) + 1e-4 * rms(audio))
+    cepstrum = np.fft.irfft(levels, axis=0)
+    smooth = round(TRACT_S * rate)
+    cepstrum[smooth : 1 - smooth] = 0.0  # what comes again later is the pitch
+    envelope = np.fft.rfft(cepstrum, axis=0).real
+    places = np.minimum(np.arange(len(envelope)) / factor, len(envelope) - 1)
+    below = np.minimum(places.astype(int), len(envelope) - 2)
+    share = (places - below)[:, None]
+    moved = (1 - share) * envelope[below] + share * envelope[below + 1]
+    _, changed = signal.istft(spectrum * np.exp(moved - envelope), nperseg=size)
+    return fit(changed.astype(np.float32), len(audio))
 
 
 def fit(audio: Audio, length: int) -> Audio:

@@ -26,7 +26,7 @@ SPEAKER_S = 480.0  # no voice gives more than this
 SHORTEST_S = 1.5  # shorter prompts and digits are left out
 HELD_OUT = 16  # training voices that checkpoints are chosen on
 HELD_OUT_RECIPE = Recipe(
-    seconds=4.0, speeds=False, alone=0.0, third=0.0, absent=0.25, partial=0.0,
+    seconds=4.0, guises=False, alone=0.0, third=0.0, absent=0.25, partial=0.0,
     near=0.25, gap_db=2.5, noise=0.0, room=0.0, channel=0.0, ramp=0,
 )  # fmt: skip
 VOICE_LIKE = ("speech", "sing", "scream", "voice", "choir", "laugh", "cry")  # no noises

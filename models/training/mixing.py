@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from .augment import Audio, at_level, random_channel, reverberate
 from .course import Example
-from .voices import SPEEDS, Surroundings, Voices
+from .voices import GUISES, OWN, Surroundings, Voices
 
 FEWEST = 4  # voices: three that speak and one that is absent
 QUIETEST = 0.003  # RMS of what still counts as speech
@@ -19,7 +19,7 @@ class Recipe:
 
     seconds: float = 2.5
     rate: int = 16_000
-    speeds: bool = True  # False: voices at their own speed only
+    guises: bool = True  # False: voices as they are only
     alone: float = 0.05  # one voice
     third: float = 0.1  # three voices
     absent: float = 0.15  # the second cue is of a voice that is not there
@@ -57,8 +57,8 @@ class Mixer:
         self._around = around
         self._recipe = recipe
         self._seed = seed
-        self._speeds = range(len(SPEEDS)) if recipe.speeds else [SPEEDS.index(1.0)]
-        self._centroids = voices.centroids  # (speakers, speeds, 256)
+        self._guises = range(len(GUISES)) if recipe.guises else [OWN]
+        self._centroids = voices.centroids  # (speakers, guises, 256)
         self._length = round(recipe.seconds * recipe.rate)
 
     def example(self, number: int) -> Example:
@@ -133,8 +133,8 @@ class Mixer:
         return [first, second, self._stranger(rng, [first, second])]
 
     def _anyone(self, rng: np.random.Generator) -> tuple[int, int]:
-        speed = self._speeds[int(rng.integers(len(self._speeds)))]
-        return int(rng.integers(len(self._voices.speakers))), speed
+        guise = self._guises[int(rng.integers(len(self._guises)))]
+        return int(rng.integers(len(self._voices.speakers))), guise
 
     def _stranger(self, rng: np.random.Generator, known: list[tuple[int, int]]) -> tuple[int, int]:
         while True:
@@ -146,13 +146,13 @@ class Mixer:
         self, rng: np.random.Generator, voice: tuple[int, int], most: bool
     ) -> tuple[int, int]:
         """One of the most, or least, alike voices of other people that the recipe allows."""
-        likeness = self._centroids @ self._centroids[voice]  # (speakers, speeds)
+        likeness = self._centroids @ self._centroids[voice]  # (speakers, guises)
         if not most:
             likeness = -likeness
         likeness[voice[0]] = -np.inf
-        likeness[:, [s for s in range(len(SPEEDS)) if s not in self._speeds]] = -np.inf
-        allowed = (len(self._voices.speakers) - 1) * len(self._speeds)
+        likeness[:, [g for g in range(len(GUISES)) if g not in self._guises]] = -np.inf
+        allowed = (len(self._voices.speakers) - 1) * len(self._guises)
         count = max(1, allowed // (12 if most else 3))
         nearest = np.argpartition(likeness.ravel(), -count)[-count:]
         choice = int(nearest[rng.integers(count)])
-        return choice // len(SPEEDS), choice % len(SPEEDS)
+        return choice // len(GUISES), choice % len(GUISES)

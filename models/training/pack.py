@@ -27,7 +27,7 @@ MIB = 1 << 20
 SOUND_S = 4.0  # of a sound are enough
 ROOMS_SHARE = 0.04  # of the limit; the encoder takes what it needs, speech and sounds the rest
 SPEECH_SHARE = 0.8  # of that rest
-CUES_SHARE = 0.13  # of the limit, where embeddings are added
+CUES_SHARE = 0.22  # of the limit, where embeddings are added
 
 
 def pack(

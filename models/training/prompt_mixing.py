@@ -12,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .augment import Audio, at_level, change_speed, fit, random_channel, reverberate
+from .augment import Audio, at_level, fit, random_channel, reverberate
 from .corpus import RATE
 from .mixing import Mixer, Recipe
-from .voices import SPEEDS, Piece, Surroundings, Voices
+from .voices import GUISES, Piece, Surroundings, Voices, in_guise
 from .words import Word
 
 GRAIN = 320  # samples; lengths are multiples of an encoder position
@@ -128,30 +128,30 @@ class PromptMixer(Mixer):
 
     def _talker(self, rng: np.random.Generator, other: tuple[int, int] | None) -> tuple[int, int]:
         """Somebody whose words are known, other than `other`."""
-        speed = self._speeds[int(rng.integers(len(self._speeds)))]
+        guise = self._guises[int(rng.integers(len(self._guises)))]
         while True:
             speaker = self._talkers[int(rng.integers(len(self._talkers)))]
             if other is None or speaker != other[0]:
-                return speaker, speed
+                return speaker, guise
 
     def _talk(
         self, rng: np.random.Generator, voice: tuple[int, int], length: int, mixing: Recipe
     ) -> tuple[Audio, NDArray[np.float32], tuple[Word, ...]]:
         """(length,) speech at 0 dBFS RMS with a cue from elsewhere, and its words."""
-        speaker, speed = voice
-        pace = SPEEDS[speed]
+        speaker, guise = voice
+        pace = GUISES[guise].speed
         for _ in range(TRIES):
             clips = self._spoken[speaker]
             clip = clips[int(rng.integers(len(clips)))]
             part, words = stretch(rng, self._words[clip], clip, length / RATE * pace)
-            cue = self._voices.cue_beside(rng, speaker, speed, part)
+            cue = self._voices.cue_beside(rng, speaker, guise, part)
             if cue is not None:
                 break
         else:  # every stretch lies over every piece: better one that is heard than none
-            cue = self._voices.cue(rng, speaker, speed)
+            cue = self._voices.cue(rng, speaker, guise)
         audio = self._voices.read(part)
         count = min(length, int(len(audio) / pace))
-        audio = at_level(change_speed(audio, pace, count), 0.0)
+        audio = at_level(in_guise(GUISES[guise], audio, count, RATE), 0.0)
         start = int(rng.integers(length - count + 1)) // GRAIN * GRAIN
         audio = np.concatenate([np.zeros(start, np.float32), fit(audio, length - start)])
         if rng.random() < mixing.room:

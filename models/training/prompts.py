@@ -63,7 +63,7 @@ def prompt_course(
     seed: int,
 ) -> PromptCourse:
     """Mixtures of voices whose words are known; checkpoints are chosen on held-out voices."""
-    easy = replace(recipe.mixing, speeds=False, noise=0.0, room=0.0, channel=0.0, ramp=0)
+    easy = replace(recipe.mixing, guises=False, noise=0.0, room=0.0, channel=0.0, ramp=0)
     held_out = replace(HELD_OUT, mixing=easy)
     return PromptCourse(
         PromptMixer(corpus.voices, corpus.around, words, recipe, seed),

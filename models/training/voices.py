@@ -1,8 +1,8 @@
-"""Voices to train on: their clips, at several speeds, and embeddings of enrolment pieces.
+"""Voices to train on: their clips, in several guises, and embeddings of enrolment pieces.
 
-A clip played faster or slower is another voice: its pitch and formants move. Each of these
-voices has embeddings of its own, two for every piece: as it is, and as a poor enrolment (a
-room, noise, a narrow band, another level).
+A clip played faster or slower is another voice: its pitch and formants move; so it is if its
+formants alone move. Each of these voices has embeddings of its own, two for every piece: as it
+is, and as a poor enrolment (a room, noise, a narrow band, another level).
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from .augment import (
     Audio,
     at_level,
     change_speed,
+    change_tract,
     fit,
     random_channel,
     random_room,
@@ -32,7 +33,19 @@ from .whole import written_whole
 
 log = logging.getLogger(__name__)
 
-SPEEDS = (0.84, 0.92, 1.0, 1.08, 1.17)
+
+class Guise(NamedTuple):
+    """What makes another voice of a clip: how fast it is played, then where its formants go."""
+
+    speed: float
+    tract: float = 1.0
+
+
+GUISES = (
+    Guise(0.84), Guise(0.92), Guise(1.0), Guise(1.08), Guise(1.17),
+    Guise(0.92, 1.13), Guise(1.0, 0.89), Guise(1.0, 1.12), Guise(1.08, 0.88),
+)  # fmt: skip
+OWN = GUISES.index(Guise(1.0))
 VARIANTS = 2  # as it is, and poor
 PIECES_PER_SPEAKER = 4
 PIECE_S = 4
@@ -74,7 +87,7 @@ class Voices:
 
     Attributes:
         speakers: names, in order.
-        cues: for each speaker, (pieces, speeds, variants, 256) embeddings.
+        cues: for each speaker, (pieces, guises, variants, 256) embeddings.
     """
 
     def __init__(
@@ -92,15 +105,15 @@ class Voices:
 
     @property
     def centroids(self) -> NDArray[np.float32]:
-        """(speakers, speeds, 256) mean embeddings, as unit vectors."""
+        """(speakers, guises, 256) mean embeddings, as unit vectors."""
         means = np.stack([cue[:, :, 0].mean(axis=0) for cue in self.cues])
         unit: NDArray[np.float32] = means / np.linalg.norm(means, axis=-1, keepdims=True)
         return unit
 
-    def cue(self, rng: np.random.Generator, speaker: int, speed: int) -> NDArray[np.float32]:
+    def cue(self, rng: np.random.Generator, speaker: int, guise: int) -> NDArray[np.float32]:
         """An embedding of a random piece, without speech."""
         cues = self.cues[speaker]
-        cue: NDArray[np.float32] = cues[rng.integers(len(cues)), speed, rng.integers(VARIANTS)]
+        cue: NDArray[np.float32] = cues[rng.integers(len(cues)), guise, rng.integers(VARIANTS)]
         return cue
 
     def clips(self, speaker: int) -> list[int]:
@@ -108,7 +121,7 @@ class Voices:
         return self._clips[speaker]
 
     def cue_beside(
-        self, rng: np.random.Generator, speaker: int, speed: int, part: Piece
+        self, rng: np.random.Generator, speaker: int, guise: int, part: Piece
     ) -> NDArray[np.float32] | None:
         """An embedding of a piece that does not overlap a part of a clip; None if there is none."""
         apart = [
@@ -119,23 +132,22 @@ class Voices:
         if not apart:
             return None
         number = apart[rng.integers(len(apart))]
-        cue: NDArray[np.float32] = self.cues[speaker][number, speed, rng.integers(VARIANTS)]
+        cue: NDArray[np.float32] = self.cues[speaker][number, guise, rng.integers(VARIANTS)]
         return cue
 
     def enrolment(self, cue: NDArray[np.float32]) -> Audio:
         """The speech that an embedding was made of. Raises: KeyError if it is none of these."""
-        speaker, number, speed = self._made_of[cue.tobytes()]
-        audio = self.read(self._pieces[speaker][number])
-        return change_speed(audio, SPEEDS[speed], int(len(audio) / SPEEDS[speed]))
+        speaker, number, guise = self._made_of[cue.tobytes()]
+        return whole_in(GUISES[guise], self.read(self._pieces[speaker][number]), self._store.rate)
 
     @cached_property
     def _made_of(self) -> dict[bytes, tuple[int, int, int]]:
-        """Speaker, piece and speed of every embedding: no two are alike."""
+        """Speaker, piece and guise of every embedding: no two are alike."""
         return {
-            cue.tobytes(): (speaker, number, speed)
+            cue.tobytes(): (speaker, number, guise)
             for speaker, cues in enumerate(self.cues)
-            for number, speed, variant in np.ndindex(cues.shape[:3])
-            for cue in [cues[number, speed, variant]]
+            for number, guise, variant in np.ndindex(cues.shape[:3])
+            for cue in [cues[number, guise, variant]]
         }
 
     def read(self, part: Piece) -> Audio:
@@ -143,15 +155,15 @@ class Voices:
         return self._store.read(part.clip, part.start, part.stop)
 
     def draw(
-        self, rng: np.random.Generator, speaker: int, speed: int, length: int
+        self, rng: np.random.Generator, speaker: int, guise: int, length: int
     ) -> tuple[Audio, NDArray[np.float32]]:
         """Draw `length` samples of speech, and an embedding of another part of the voice."""
         number = int(rng.integers(len(self._pieces[speaker])))
         piece = self._pieces[speaker][number]
-        needed = int(np.ceil(length * SPEEDS[speed])) + 1
+        needed = int(np.ceil(length * GUISES[guise].speed)) + 1
         audio = self._speech(rng, speaker, piece, needed)
-        cue = self.cues[speaker][number, speed, rng.integers(VARIANTS)]
-        return change_speed(audio, SPEEDS[speed], length), cue
+        cue = self.cues[speaker][number, guise, rng.integers(VARIANTS)]
+        return in_guise(GUISES[guise], audio, length, self._store.rate), cue
 
     def _speech(self, rng: np.random.Generator, speaker: int, piece: Piece, needed: int) -> Audio:
         others = [clip for clip in self._clips[speaker] if clip != piece.clip]
@@ -175,6 +187,16 @@ class Voices:
         return self._store.read(piece.clip, start, min(stop, start + needed))
 
 
+def in_guise(guise: Guise, audio: Audio, length: int, rate: int) -> Audio:
+    """Make another voice of speech, of exactly `length` samples."""
+    return change_tract(change_speed(audio, guise.speed, length), guise.tract, rate)
+
+
+def whole_in(guise: Guise, audio: Audio, rate: int) -> Audio:
+    """Make another voice of speech, all of it."""
+    return in_guise(guise, audio, int(len(audio) / guise.speed), rate)
+
+
 def cut_pieces(store: AudioStore, clips: Sequence[int], seed: int = 0) -> list[Piece]:
     """Choose enrolment pieces of 2 to 4 s so that at least 3 s of the voice stay beside each."""
     rate, size = store.rate, PIECE_S * store.rate
@@ -194,7 +216,7 @@ def cut_pieces(store: AudioStore, clips: Sequence[int], seed: int = 0) -> list[P
 
 
 class CueMaker:
-    """Embed the pieces of every speaker at every speed, once.
+    """Embed the pieces of every speaker in every guise, once.
 
     What was made is looked for in all `folders` and written to the first.
     """
@@ -209,8 +231,8 @@ class CueMaker:
     def cues(
         self, store: AudioStore, pieces: dict[str, list[Piece]]
     ) -> dict[str, NDArray[np.float32]]:
-        """Embeddings of each speaker's pieces: (pieces, speeds, variants, 256)."""
-        key = hashlib.sha256(repr((sorted(pieces.items()), SPEEDS)).encode()).hexdigest()[:16]
+        """Embeddings of each speaker's pieces: (pieces, guises, variants, 256)."""
+        key = hashlib.sha256(repr((sorted(pieces.items()), GUISES)).encode()).hexdigest()[:16]
         files = [folder / f"cues-{key}.npz" for folder in self._folders]
         file = next((file for file in files if file.exists()), files[0])
         if not file.exists():
@@ -236,22 +258,22 @@ class CueMaker:
         windows, owners = [], []
         for number, piece in enumerate(pieces):
             whole = store.read(piece.clip, piece.start, piece.stop)
-            for column, speed in enumerate(SPEEDS):
-                audio = change_speed(whole, speed, int(len(whole) / speed))
+            for column, guise in enumerate(GUISES):
+                audio = whole_in(guise, whole, store.rate)
                 for variant in range(VARIANTS):
                     heard = self._poor(rng, audio, store.rate) if variant else audio
                     # Half of the overlapping windows are enough here.
                     window = self._encoder.windows(torch.from_numpy(heard).to(device))[::2]
                     windows.append(window)
-                    slot = (number * len(SPEEDS) + column) * VARIANTS + variant
+                    slot = (number * len(GUISES) + column) * VARIANTS + variant
                     owners += [slot] * len(window)
         with torch.no_grad():
             parts = torch.split(torch.cat(windows), 16 if device.type == "cpu" else 1024)
             vectors = torch.cat([self._encoder(part) for part in parts]).cpu()
-        sums = torch.zeros(len(pieces) * len(SPEEDS) * VARIANTS, vectors.shape[1])
+        sums = torch.zeros(len(pieces) * len(GUISES) * VARIANTS, vectors.shape[1])
         sums.index_add_(0, torch.tensor(owners), vectors)
         unit = torch.nn.functional.normalize(sums, dim=-1)
-        return unit.view(len(pieces), len(SPEEDS), VARIANTS, -1).numpy()
+        return unit.view(len(pieces), len(GUISES), VARIANTS, -1).numpy()
 
     def _poor(self, rng: np.random.Generator, audio: Audio, rate: int) -> Audio:
         if rng.random() < 0.5:

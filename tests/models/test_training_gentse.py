@@ -49,7 +49,7 @@ TINY_HIFIGAN = VocoderDims(
 )  # fmt: skip
 SCHEDULE = Schedule(steps=2, batch=1, warmup=1, rate=1e-3)
 CONFIG = GenConfig(schedule=SCHEDULE, check_cases=4, draws=2)
-PLAIN = Recipe(near=0, far=0, noise=0, room=0, channel=0, ramp=0, speeds=False)
+PLAIN = Recipe(near=0, far=0, noise=0, room=0, channel=0, ramp=0, guises=False)
 
 
 @pytest.fixture(scope="module")

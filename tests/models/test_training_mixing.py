@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import signal
 
 from tap_live.models.training.augment import (
     at_level,
     change_speed,
+    change_tract,
     random_channel,
     reverberate,
     rms,
@@ -16,7 +18,7 @@ from tap_live.models.training.augment import (
 from tap_live.models.training.corpus import Corpus
 from tap_live.models.training.mixing import Mixer, Recipe
 from tap_live.models.training.store import AudioStore
-from tap_live.models.training.voices import SPEEDS, Piece, Voices
+from tap_live.models.training.voices import GUISES, OWN, Piece, Voices
 
 RATE = 16_000
 PLAIN = Recipe(
@@ -105,12 +107,11 @@ def test_enrolment_never_overlaps_what_is_mixed() -> None:
     ramp = (np.arange(9 * RATE) // 16).astype(np.int16)  # each sample tells its place
     store = AudioStore(ramp, np.array([0, len(ramp)]), RATE)
     pieces = [Piece(0, 0, 4 * RATE), Piece(0, 4 * RATE, 8 * RATE), Piece(0, 2 * RATE, 6 * RATE)]
-    cues = np.zeros((3, len(SPEEDS), 2, 3), np.float32)
+    cues = np.zeros((3, len(GUISES), 2, 3), np.float32)
     cues[np.arange(3), :, :, np.arange(3)] = 1.0  # tells which piece it is
     voices = Voices(store, {"v": [0]}, {"v": pieces}, {"v": cues})
-    own_speed = SPEEDS.index(1.0)
     for seed in range(40):
-        audio, cue = voices.draw(np.random.default_rng(seed), 0, own_speed, 2 * RATE)
+        audio, cue = voices.draw(np.random.default_rng(seed), 0, OWN, 2 * RATE)
         places = np.round(audio * 32768).astype(np.int64) * 16
         piece = pieces[int(cue.argmax())]
         assert not np.any((places >= piece.start) & (places < piece.stop))
@@ -121,6 +122,27 @@ def test_speed_moves_the_pitch() -> None:
     fast = change_speed(tone, 1.25, RATE)
     assert len(fast) == RATE
     assert np.abs(np.fft.rfft(fast)).argmax() == 625
+
+
+@pytest.mark.parametrize("factor", [0.88, 1.13])
+def test_a_tract_moves_formants_and_not_the_pitch(factor: float) -> None:
+    pulses = np.zeros(RATE, np.float32)
+    pulses[::128] = 1.0  # 125 Hz
+    formant = signal.iirpeak(1500, 3, RATE)
+    voice = signal.lfilter(*formant, pulses).astype(np.float32)
+    changed = change_tract(voice, factor, RATE)
+    assert len(changed) == len(voice)
+    before, after = (np.abs(np.fft.rfft(audio)) for audio in (voice, changed))
+    harmonics = np.arange(250, 6000, 125)  # Hz
+    heights = [np.average(harmonics, weights=its[harmonics] ** 2) for its in (before, after)]
+    assert heights[1] / heights[0] == pytest.approx(factor, rel=0.05)
+    assert (after[harmonics] > 5 * after[harmonics + 60]).all()
+
+
+def test_a_tract_of_its_own_length_changes_nothing() -> None:
+    voice = np.random.default_rng(0).standard_normal(RATE).astype(np.float32)
+    assert change_tract(voice, 1.0, RATE) is voice
+    assert not change_tract(np.zeros(RATE, np.float32), 1.1, RATE).any()
 
 
 def test_a_room_keeps_the_direct_sound_in_place() -> None:

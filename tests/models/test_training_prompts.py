@@ -31,7 +31,7 @@ from tap_live.whisper.features import log_mel
 from .conftest import VOCABULARY
 
 CPU = Place(torch.device("cpu"), rank=0, processes=1)
-PLAIN = Recipe(near=0, far=0, noise=0, room=0, channel=0, ramp=0, speeds=False)
+PLAIN = Recipe(near=0, far=0, noise=0, room=0, channel=0, ramp=0, guises=False)
 CONFIG = PromptConfig(
     schedule=Schedule(steps=2, batch=1, warmup=1, rate=0.01), check_cases=4, length=4
 )
