@@ -182,7 +182,7 @@ def test_every_exporter_is_there_and_an_unknown_one_lists_them(tmp_path):
 def test_an_option_that_a_model_does_not_take_is_refused(checkpoint, tmp_path):
     wanted = job(checkpoint, tmp_path, options={"vocoder": "v.pt"})
     with pytest.raises(
-        ConfigError, match="compact takes --option captions, figures, trained, found 'voc"
+        ConfigError, match="compact takes --option captions, bits, figures, trained, found 'voc"
     ):
         open_subject(wanted)
     assert OPTIONS.keys() == EXPORTERS.keys()
