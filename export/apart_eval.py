@@ -6,7 +6,7 @@ DATA is what training reads: mixtures are of training voices (`training_lists.py
 lists stay unseen. Time is counted where somebody speaks in what was extracted.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +17,7 @@ import typer
 from numpy.typing import NDArray
 from rich.progress import track
 
+from tap_live.captions.gate import Gate
 from tap_live.captions.vad import RATE, WINDOW, Edge, Probabilities, Segmenter, SegmenterConfig, Vad
 from tap_live.errors import TapError
 from tap_live.export.mix_lists import open_lists
@@ -37,7 +38,7 @@ Windows = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Heard:
+class Extracted:
     """A voice extracted from a mixture; of a voice that is absent, what leaks.
 
     Attributes:
@@ -51,7 +52,7 @@ class Heard:
     asked: Print
 
 
-def heard_cases(bundle: Path, lists: Any, name: str, count: int) -> Iterator[Heard]:
+def extracted_cases(bundle: Path, lists: Any, name: str, count: int) -> Iterator[Extracted]:
     """Extract the first cases of a list."""
     network, enroller, scorer = Network.open(bundle), Enroller.open(), Scorer.open()
     for row in track(lists.rows(name)[:count], description=name, transient=True):
@@ -60,11 +61,11 @@ def heard_cases(bundle: Path, lists: Any, name: str, count: int) -> Iterator[Hea
         audio = heard_voice(network, np.array(voice.embedding, np.float32), case.mixture)
         vad = Vad.open()
         speech = np.concatenate([vad.push(audio), vad.flush()])[: len(audio) // WINDOW]
-        own = _loud(case.target, len(speech))
-        yield Heard(audio, speech, own, scorer.print_of(voice.state))
+        own = loud(case.target, len(speech))
+        yield Extracted(audio, speech, own, scorer.print_of(voice.state))
 
 
-def let_through(gate: VoiceGate, heard: Heard) -> Windows:
+def let_through(gate: Gate, heard: Extracted) -> Windows:
     """(N,) which windows are captioned."""
     segmenter, edges = Segmenter(), list[Edge]()
     for number, odds in enumerate(heard.speech):
@@ -84,25 +85,28 @@ def let_through(gate: VoiceGate, heard: Heard) -> Windows:
 
 
 def row_of(
-    threshold: float, there: Sequence[Heard], absent: Sequence[Heard], encoder: SpeakerEncoder
+    threshold: float,
+    there: Sequence[Extracted],
+    absent: Sequence[Extracted],
+    make: Callable[[Print, GateConfig], Gate],
 ) -> str:
-    """A line of the table."""
-    scorer, config = Scorer.open(), GateConfig(others="hide", threshold=threshold)
+    """A line of the table; `make` makes the gate of a voice."""
+    config = GateConfig(others="hide", threshold=threshold)
 
-    def through(heard: Heard) -> Windows:
-        return let_through(VoiceGate(encoder, scorer, {"asked": heard.asked}, config), heard)
+    def through(heard: Extracted) -> Windows:
+        return let_through(make(heard.asked, config), heard)
 
     own = [int((through(heard) & heard.own).sum()) for heard in there]
     spoken = [int((heard.own & (heard.speech >= SPOKEN)).sum()) for heard in there]
     leaked = [int(through(heard).sum()) for heard in absent]
     minutes = [len(heard.speech) / (60 * RATE / WINDOW) for heard in absent]
-    kept = ratio(own, spoken, 100.0)
+    kept = ratio(own, spoken)
     wrong = ratio([windows * WINDOW / RATE for windows in leaked], minutes, 1.0)
     return f"| {threshold:g} | {kept} | {wrong} | {np.count_nonzero(leaked)} of {len(absent)} |"
 
 
-def _loud(target: Audio, count: int) -> Windows:
-    """Windows within 20 dB of a target's mean."""
+def loud(target: Audio, count: int) -> Windows:
+    """(count,) windows within 20 dB of a target's mean; none where there is no more of it."""
     whole = min(count, len(target) // WINDOW)
     powers = np.square(target[: whole * WINDOW]).reshape(-1, WINDOW).mean(axis=1)
     return np.pad(powers > 0.01 * target.var(), (0, count - whole))
@@ -117,12 +121,16 @@ def main(
     """Print a Markdown table."""
     torch.set_num_threads(1)
     lists, folder = open_lists(data), folder_of(bundle)
-    there, absent = (list(heard_cases(folder, lists, name, count)) for name in (THERE, ABSENT))
-    encoder = SpeakerEncoder.open()
+    encoder, scorer = SpeakerEncoder.open(), Scorer.open()
+
+    def make(asked: Print, config: GateConfig) -> Gate:
+        return VoiceGate(encoder, scorer, {"asked": asked}, config)
+
+    there, absent = (list(extracted_cases(folder, lists, name, count)) for name in (THERE, ABSENT))
     typer.echo("| threshold | of its speech, % | s a minute while absent | absent, some |")
     typer.echo("|---|---|---|---|")
     for threshold in thresholds.split(","):
-        typer.echo(row_of(float(threshold), there, absent, encoder))
+        typer.echo(row_of(float(threshold), there, absent, make))
 
 
 if __name__ == "__main__":

@@ -51,11 +51,13 @@ def write_average(files: Sequence[Path], out: Path) -> None:
     better than each of them. It is not measured: no figures are in it.
 
     Source: Wortsman et al., "Model soups", arXiv:2203.05482.
-    Raises: ValueError if they are not of the same sizes.
+    Raises: ValueError if they are no compact extractors, or not of the same sizes.
     """
     contents = [load(file) for file in files]
     first = contents[0]
     for file, content in zip(files, contents, strict=True):
+        if "dims" not in content:
+            raise ValueError(f"wanted best.pt of compact extractors, {file} is none")
         if content["dims"] != first["dims"]:
             raise ValueError(f"wanted networks of the same sizes, {file} is none of {files[0]}'s")
     weights = {

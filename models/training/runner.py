@@ -98,9 +98,9 @@ class Runner(ABC, Generic[Batch]):
     def score(self, figures: dict[str, float]) -> float:
         """One number of `measure`'s, the higher the better."""
 
-    def scoring(self) -> float | None:
+    def scoring(self) -> float:
         """What `score` weighs by, if runs differ in that: best.pt is the best by one measure."""
-        return None
+        return 0.0
 
     @abstractmethod
     def kept(self, figures: dict[str, Any]) -> dict[str, Any]:
@@ -142,7 +142,7 @@ class Runner(ABC, Generic[Batch]):
         self.average.load_state_dict(content["average"], strict=not self._frozen)
         self.optimizer.load_state_dict(content["optimizer"])
         self.step, self.elapsed = content["step"], content["elapsed"]
-        if content.get("scoring") == self.scoring():
+        if content.get("scoring", 0.0) == self.scoring():
             self.best = content["best"]
         else:
             log.info("scored in another way than before: the next check is the best so far")

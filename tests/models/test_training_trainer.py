@@ -121,6 +121,21 @@ def test_networks_of_other_sizes_are_not_averaged(tmp_path: Path) -> None:
         checkpoint.save(files[-1], {"dims": asdict(net.dims), "weights": net.state_dict()})
     with pytest.raises(ValueError, match=r"wanted networks of the same sizes, .*8\.pt is none of"):
         checkpoint.write_average(files, tmp_path / "mean.pt")
+    checkpoint.save(files[1], {"weights": {}})
+    with pytest.raises(ValueError, match=r"wanted best.pt of compact extractors, .*8\.pt is none"):
+        checkpoint.write_average(files, tmp_path / "mean.pt")
+
+
+def test_a_run_saved_before_it_was_told_how_it_scores_keeps_its_best(
+    corpus: Corpus, tmp_path: Path
+) -> None:
+    first = trainer(corpus, tmp_path)
+    first.run()
+    content = checkpoint.load(tmp_path / "last.pt")
+    del content["scoring"]
+    checkpoint.save(tmp_path / "last.pt", content)
+    second = trainer(corpus, tmp_path)
+    assert second.resume() and second.best == first.best
 
 
 def test_bfloat16_trains_too(corpus: Corpus, tmp_path: Path) -> None:
