@@ -75,6 +75,9 @@ def fit(
     labels: Annotated[
         Path | None, typer.Option(help="prompts: words of the speech [default: words.jsonl in it]")
     ] = None,
+    extractor: Annotated[
+        Path | None, typer.Option(help="prompts: best.pt whose extracted voices they are for")
+    ] = None,
     lora: Annotated[int, typer.Option(help="prompts: rank of LoRA instead, to compare")] = 0,
     whole: Annotated[float, typer.Option(help="prompts: share in 30 s of context, not 10")] = 0.0,
     condition: Annotated[Condition, typer.Option(help="sound: what asks for a clip")] = "retrieved",
@@ -113,6 +116,8 @@ def fit(
         check_cues(cues or data / CUES)
     else:
         check_file(speaker := speaker or data / SPEAKER, *RESEMBLYZER)
+    if extractor is not None:
+        check_file(extractor, "best.pt of an extractor", "give that of a run of `fit`")
     if heard and kind != "voice":
         raise typer.BadParameter("--heard is about voices: leave it out")
     if kind == "prompts" or heard:
@@ -145,7 +150,7 @@ def fit(
             lora=lora, whole=whole, check_cases=16 if place.device.type == "cpu" else 96,
         )  # fmt: skip
         prompts = prompt_trainer(
-            PromptFiles(data, cache, whisper, labels),
+            PromptFiles(data, cache, whisper, labels, extractor),
             SpeakerEncoder.open(speaker or data / SPEAKER),
             prompting,
             PromptRecipe(group=batch * place.processes, mixing=replace(MIXING, ramp=ramp)),

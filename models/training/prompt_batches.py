@@ -1,6 +1,6 @@
 """Batches of mixtures for prompts, what Whisper is to say of them, and the loss of a batch."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -99,6 +99,7 @@ class PromptObjective(nn.Module):
 
     Args:
         weights: of the three parts.
+        front: what mixtures go through before they are heard, if anything.
     """
 
     def __init__(
@@ -107,6 +108,7 @@ class PromptObjective(nn.Module):
         teacher: Whisper,
         opening: int,
         weights: tuple[float, float, float] = (1.0, 0.5, 1.0),
+        front: Callable[[PromptBatch], PromptBatch] | None = None,
     ) -> None:
         """`opening` is the token that stands in front of the text, and in the prompts' places."""
         super().__init__()
@@ -115,13 +117,14 @@ class PromptObjective(nn.Module):
         self._teacher = [teacher]  # no part of this module: it neither learns nor is distributed
         self._opening = opening
         self._weights = weights
+        self._front = front
 
     def forward(self, batch: PromptBatch) -> Tensor:
-        parts = self.parts(batch)
+        parts = self.parts(self.through(batch))
         return torch.stack([w * part for w, part in zip(self._weights, parts, strict=True)]).sum()
 
     def parts(self, batch: PromptBatch, net: TargetSpeakerWhisper | None = None) -> Parts:
-        """What `forward` adds up; of another network than the one that learns, if given."""
+        """What `forward` adds up of a batch that is `through`; of another network, if given."""
         net = net or self.net
         encoded = self._encoded(batch, net)
         logits = self._said(batch, net, encoded)
@@ -139,6 +142,10 @@ class PromptObjective(nn.Module):
             x[:, first : first + count].float() for x in (encoded.hidden, hidden)
         )  # where there is audio
         return Parts(divergence, said, (found - hidden).square().mean() / hidden.var())
+
+    def through(self, batch: PromptBatch) -> PromptBatch:
+        """A batch as it is heard: behind what is in front of Whisper."""
+        return self._front(batch) if self._front else batch
 
     def answers(self, batch: PromptBatch, net: TargetSpeakerWhisper) -> Tensor:
         """(R, N, V) what `net` says after each token."""

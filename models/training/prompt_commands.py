@@ -8,6 +8,7 @@ import torch
 
 from ..speaker import SpeakerEncoder
 from ..ts_whisper import open_whisper
+from .checkpoint import open_network
 from .config import Schedule
 from .corpus import Corpus, open_corpus
 from .prompt_files import TOKENIZER, known_words, whisper_folder, words_in
@@ -27,6 +28,7 @@ class PromptFiles:
     cache: Path
     whisper: str | None
     labels: Path | None
+    extractor: Path | None = None
 
 
 def prompt_trainer(
@@ -47,7 +49,8 @@ def prompt_trainer(
     corpus = open_corpus(files.data, encoder.to(place.device), files.cache)
     words = known_words(files.data, files.labels)
     course = prompt_course(corpus, words, script, recipe, config.seed)
-    trainer = PromptTrainer(config, whisper, course, _cues(corpus), out, place)
+    extractor = open_network(files.extractor) if files.extractor else None
+    trainer = PromptTrainer(config, whisper, course, _cues(corpus), out, place, extractor)
     learning, total = trainer.trained
     log.info(
         "%s; %d of %d parameters learn: %.2f %%",

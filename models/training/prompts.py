@@ -15,11 +15,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ..compact import CompactExtractor
 from ..ts_whisper import Prompts, TargetSpeakerWhisper
 from ..whisper import Whisper
 from .config import RunConfig
 from .corpus import Corpus
 from .prompt_batches import CONTEXT, PromptBatch, PromptMixtures, PromptObjective
+from .prompt_extracting import Extracting
 from .prompt_mixing import PromptMixer, PromptRecipe
 from .prompt_start import begin_plainly
 from .runner import Place, Runner
@@ -87,8 +89,12 @@ class PromptTrainer(Runner[PromptBatch]):
         cues: Tensor,
         folder: Path,
         place: Place,
+        extractor: CompactExtractor | None = None,
     ) -> None:
-        """`cues` (N, D) are such as the network will be asked with; they tell it their scale."""
+        """`cues` (N, D) are such as the network will be asked with; they tell it their scale.
+
+        What `extractor` keeps is learned from, if given, in place of mixtures.
+        """
         torch.manual_seed(config.seed)
         teacher = copy.deepcopy(whisper).to(place.device) if config.lora else whisper
         net = student(whisper, cues, config).to(place.device)
@@ -96,7 +102,10 @@ class PromptTrainer(Runner[PromptBatch]):
         mixtures = PromptMixtures(
             course.train, course.script, size, place.rank, place.processes, whole=config.whole
         )
-        self._parts = PromptObjective(net, teacher, course.script.previous, config.weights)
+        front = Extracting(extractor, place.device) if extractor else None
+        self._parts = PromptObjective(
+            net, teacher, course.script.previous, config.weights, front=front
+        )
         self._parts.to(place.device)
         teacher.to(place.device)  # no part of it
         self._begin(net, mixtures[0].to(place.device), course)
@@ -104,7 +113,7 @@ class PromptTrainer(Runner[PromptBatch]):
         self._script = course.script
         held_out = PromptMixtures(course.held_out, course.script, ROWS, timed=0.0)
         self._checks = [
-            held_out[number].to(place.device)
+            self._parts.through(held_out[number].to(place.device))
             for number in range(config.check_cases // ROWS if place.rank == 0 else 0)
         ]
         self._ends = self._plain() if self._checks else {}

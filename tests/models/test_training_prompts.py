@@ -11,14 +11,17 @@ import torch
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
+from tap_live.models.compact import CompactExtractor, Dims
 from tap_live.models.log_mel import LogMel
 from tap_live.models.speaker import SpeakerEncoder
+from tap_live.models.spectra import Spectra, extract
 from tap_live.models.training.commands import app
 from tap_live.models.training.config import Schedule
 from tap_live.models.training.corpus import Corpus, open_corpus
 from tap_live.models.training.mixing import Recipe
 from tap_live.models.training.prompt_batches import PromptMixtures
 from tap_live.models.training.prompt_commands import PromptFiles, prompt_trainer
+from tap_live.models.training.prompt_extracting import Extracting
 from tap_live.models.training.prompt_files import known_words, whisper_folder
 from tap_live.models.training.prompt_mixing import PromptMixer, PromptRecipe, stretch
 from tap_live.models.training.prompt_pack import pack_prompts
@@ -62,13 +65,14 @@ def trainer(
 
 def make_trainer(
     corpus: Corpus, folder: Path, labels: Path, files: Path, script: Script, out: Path,
-    config: PromptConfig = CONFIG,
+    config: PromptConfig = CONFIG, extractor: CompactExtractor | None = None,
 ) -> PromptTrainer:  # fmt: skip
     words = known_words(folder, labels)
     recipe = PromptRecipe(lengths=(2.0,), group=1, mixing=PLAIN)
     course = prompt_course(corpus, words, script, recipe, 0)
     cues = torch.from_numpy(np.concatenate([cue.reshape(-1, 256) for cue in corpus.voices.cues]))
-    return PromptTrainer(config, open_whisper(files / "small.pt"), course, cues, out, CPU)
+    whisper = open_whisper(files / "small.pt")
+    return PromptTrainer(config, whisper, course, cues, out, CPU, extractor)
 
 
 def test_words_are_read_as_they_were_written(labels: Path) -> None:
@@ -202,6 +206,29 @@ def test_lora_learns_instead_of_prompts(
     batch = its.mixtures[0]
     losses = [its.learn(batch).item() for _ in range(8)]
     assert losses[-1] < losses[0]
+
+
+def test_behind_an_extractor_its_voices_are_heard(
+    corpus: Corpus, corpus_folder: Path, labels: Path, whisper_files: Path, script: Script,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    torch.manual_seed(0)
+    net = CompactExtractor(Dims(band_width=4, full_width=8, blocks=1, condition_width=4))
+    made = (corpus, corpus_folder, labels, whisper_files, script)
+    its = make_trainer(*made, tmp_path / "behind", extractor=net)
+    plain = make_trainer(*made, tmp_path / "plain")
+    heard, whole = its._checks[0], plain._checks[0]
+    expected = extract(net, Spectra(net.dims, 16000), whole.mixture, whole.speaker[:, None])[:, 0]
+    assert heard.mixture.shape == whole.mixture.shape
+    torch.testing.assert_close(heard.mixture[:, : expected.shape[1]], expected)
+    assert torch.equal(heard.target, whole.target)
+    assert not torch.equal(its.learn(its.mixtures[0]), plain.learn(plain.mixtures[0]))
+    assert all(p.grad is None for p in net.parameters())
+
+
+def test_an_extractor_of_sounds_is_refused() -> None:
+    with pytest.raises(ValueError, match="wanted an extractor of voices, found one of sounds"):
+        Extracting(CompactExtractor(Dims(kind="sound", band_width=4)), CPU.device)
 
 
 @pytest.mark.parametrize("change", [{"bf16": True}, {"workers": 1}, {"whole": 1.0}])
