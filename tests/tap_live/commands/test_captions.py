@@ -1,16 +1,27 @@
 """`--captions`: what captions are made of, and honest answers where that is not installed."""
 
+from difflib import SequenceMatcher
+
 import msgspec
 import numpy as np
 import pytest
+import soundfile
 
-from tap_live.bundle import FORMAT, Manifest, file_spec, open_bundle, write_manifest
+from tap_live.bundle import (
+    FORMAT,
+    Manifest,
+    file_spec,
+    open_bundle,
+    read_manifest,
+    write_manifest,
+)
 from tap_live.commands.demo import BUNDLE
 from tap_live.voices.enrolment import Enroller
 from tap_live.voices.store import Voice, VoiceStore
 from tap_live.whisper.prompts import FILE, KIND
 
 RATE = 16_000
+BEFORE = " Good morning, Anna. It rained all night, so I took the train."
 TINY = {"spk_embed_layer.weight": (384, 256), "spk_embed_layer.bias": (384,)} | {
     f"soft_prompt_extra_{side}": (4, 16, 384) for side in ("encoder", "decoder")
 }
@@ -94,21 +105,52 @@ def test_prompts_for_another_whisper_are_refused(tap_live, ana, speech, prompts)
     assert "give --whisper tiny.en" in err
 
 
+@pytest.fixture
+def beginning(prompts, tiny, speech, tmp_path):
+    """The same bundle with what training begins with: Whisper stays about as it is."""
+    torch = pytest.importorskip("torch")
+    from safetensors.torch import save_file
+
+    from tap_live.models.log_mel import LogMel
+    from tap_live.models.training.prompt_start import begin_plainly
+    from tap_live.models.training.whisper_files import TOKENIZER, whisper_folder
+    from tap_live.models.training.words import Script, Word
+    from tap_live.models.ts_whisper import Prompts, TargetSpeakerWhisper, open_whisper
+
+    torch.manual_seed(0)
+    folder = whisper_folder(tiny, tmp_path, tmp_path / "cache")
+    whisper = open_whisper(folder)
+    net = TargetSpeakerWhisper(whisper, Prompts(whisper.dims, length=16))
+    said = Script(folder / TOKENIZER, whisper.dims.n_vocab).context((Word(BEFORE, 0.0, 3.0),), 16)
+    audio = torch.tensor(soundfile.read(speech, dtype="float32")[0][::3])[: 10 * RATE]
+    begin_plainly(net, LogMel()(audio[None]), torch.tensor([said]))
+    save_file(net.prompts.settled(), prompts / FILE)
+    manifest = read_manifest(prompts)
+    files = {FILE: file_spec(prompts / FILE)}
+    write_manifest(prompts, msgspec.structs.replace(manifest, files=files))
+    return prompts
+
+
 @pytest.mark.slow
 def test_a_voice_is_captioned_by_a_prompted_whisper(
-    tap_live, tiny, prompts, speech, tmp_path, monkeypatch
+    tap_live, tiny, beginning, speech, tmp_path, monkeypatch
 ):
-    """Untrained prompts hear what they hear: nothing fails, and only that voice is named."""
-    import soundfile
-
     monkeypatch.setattr("platformdirs.user_data_path", lambda name: tmp_path / name)
     audio, rate = soundfile.read(speech, dtype="float32")
-    enrolled = Enroller.open().enrol("ben", audio, rate, source="", day="").voice
-    VoiceStore().save(enrolled)
-    words = (speech, "--target", "voice:ben", "--prompts", prompts, "--extractor", "none")
-    code, out, err = tap_live("transcribe", *words, "--whisper", tiny, "--json")
-    assert code == 0, err
-    assert out.count('"speaker"') == out.count('"speaker":"ben"')
+    both = Enroller.open().enrol("ben", audio, rate, source="", day="").voice
+    VoiceStore().save(both)
+    words = ("--target", "voice:ben", "--extractor", "none", "--whisper", tiny, "--json")
+
+    def captions(*more):
+        code, out, err = tap_live("transcribe", speech, *words, *more)
+        assert code == 0, err
+        return [event for event in map(msgspec.json.decode, out.splitlines()) if "words" in event]
+
+    plain, prompted = captions(), captions("--prompts", beginning)
+    said, again = ([w["text"] for one in its for w in one["words"]] for its in (plain, prompted))
+    assert len(said) > 20
+    assert SequenceMatcher(None, said, again).ratio() > 0.7, (said, again)
+    assert {one["speaker"] for one in prompted} == {"ben"}
 
 
 @pytest.mark.slow
