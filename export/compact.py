@@ -44,14 +44,14 @@ from tap_live.export.compact_graph import bits_of, build
 from tap_live.export.rounding import Bits, rounded
 from tap_live.export.shipped import compact_net
 from tap_live.export.storing import bytes_of, files_of, save
-from tap_live.export.verify import verify
+from tap_live.export.verify import Compared, compare
 from tap_live.models.compact import CompactExtractor, Dims, initial_state
 from tap_live.models.compact import State as NetState
 from tap_live.models.spectra import Spectra, extract
 from tap_live.models.training.checkpoint import open_network
 from tap_live.models.training.plain_errors import plainly
 from tap_live.processor import Audio
-from tap_live.runtime import Engine, State, Tensors
+from tap_live.runtime import Backend, Engine, State, Tensors
 from tap_live.voices.encoder import SpeakerEncoder
 from tap_live.voices.features import RATE as SPEECH_RATE
 
@@ -59,6 +59,7 @@ LICENCE = "Apache-2.0"
 GRAPH = "step.onnx"
 PROOF_S, CUE_S = 10, 8
 TOLERANCE = 1e-4
+MASK = "mask"
 
 
 @dataclass(frozen=True)
@@ -195,8 +196,21 @@ def prove(net: CompactExtractor, stored: CompactExtractor, engine: Engine) -> Pr
     """Compare a graph with its network on real speech. Raises: ParityError."""
     audio, cue = real_speech(net.dims)
     stream = hops(net.dims, audio, cue)
-    parity = verify(TorchBackend(stored), engine, stream, tolerance=TOLERANCE)
-    return Proof(parity, difference_db(net, stored, audio, cue))
+    compared = compared_hops(TorchBackend(stored), engine, stream)
+    compared.check(TOLERANCE)
+    return Proof(compared.parities, difference_db(net, stored, audio, cue))
+
+
+def compared_hops(reference: Backend, candidate: Backend, stream: list[Tensors]) -> Compared:
+    """Compare masks over the whole stream, and states hop by hop, each begun alike.
+
+    Over many hops single numbers of an LSTM's state wander by 2e-4 in fp32, PyTorch's own from
+    its fp64 too, while the masks stay within 2e-5: there they would tell nothing of the graph.
+    """
+    whole = compare(reference, candidate, stream).only([MASK])
+    hops = compare(reference, candidate, stream, together=True)
+    states = [parity for parity in hops.parities if parity.output != MASK]
+    return replace(whole, parities=[*whole.parities, *states])
 
 
 def real_speech(dims: Dims, file: str = "conversation.ogg") -> tuple[Audio, Audio]:

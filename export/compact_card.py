@@ -145,8 +145,8 @@ A causal network for a CPU: every {1000 * dims.hop_s:g} ms it looks at a short-t
   `python -m tap_live.models.training` (`models/training/README.md`); see Training.
 - **From:** our own weights, trained from nothing on mixtures made of
 {sources}
-- **Checked:** this graph against PyTorch over {proof.parity[0].steps} hops of real speech, all
-  outputs and states: {proof.worst:.1e} apart at most ({proof.allowed:.0e} allowed).
+- **Checked:** this graph against PyTorch over {proof.parity[0].steps} hops of real speech, masks of
+  the whole and states hop by hop: {proof.worst:.1e} apart at most ({proof.allowed:.0e} allowed).
 {_rounding(proof)}- **Limits:** {recipe.limits}
 {_known(recipe)}
 ## Training

@@ -131,8 +131,10 @@ class CompactSubject:
         return quantised(model)
 
     def _compared(self, folder: Path, job: Job, stream: list[Tensors]) -> Compared:
-        compared = compare(self._network, self._engine(folder, job), stream)
-        return compared if job.precision == "fp32" else compared.only(["mask"])
+        engine = self._engine(folder, job)
+        if job.precision == "fp32":
+            return compact.compared_hops(self._network, engine, stream)
+        return compare(self._network, engine, stream).only([compact.MASK])
 
     @property
     def _network(self) -> compact.TorchBackend:

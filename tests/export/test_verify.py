@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tap_live.errors import ParityError
-from tap_live.export.verify import verify
+from tap_live.export.verify import compare, verify
 
 
 class Smoother:
@@ -54,6 +54,14 @@ def test_difference_is_relative_to_the_largest_magnitude():
     assert verify(Smoother(0.5), Smoother(0.50001), loud)[0].largest == pytest.approx(
         quiet[0].largest, rel=1e-3
     )
+
+
+def test_begun_together_every_step_shows_its_own_error_alone():
+    apart = compare(Smoother(0.999), Smoother(0.998), stream(400))
+    together = compare(Smoother(0.999), Smoother(0.998), stream(400), together=True)
+    assert together.largest < 2e-3 < apart.largest
+    wrong = compare(Smoother(), Smoother(wrong_from=6), stream(), together=True)
+    assert all(parity.worst_step >= 6 and parity.largest > 1e-3 for parity in wrong.parities)
 
 
 def test_an_empty_stream_proves_nothing():
