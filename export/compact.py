@@ -13,6 +13,7 @@ Weights are rounded first, to fp16 or to 8-bit steps (`--bits 8`). What is trace
 rounded network; the cost of rounding is measured on real audio and told in the card.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, cast, get_args
@@ -201,7 +202,7 @@ def prove(net: CompactExtractor, stored: CompactExtractor, engine: Engine) -> Pr
     return Proof(compared.parities, difference_db(net, stored, audio, cue))
 
 
-def compared_hops(reference: Backend, candidate: Backend, stream: list[Tensors]) -> Compared:
+def compared_hops(reference: Backend, candidate: Backend, stream: Sequence[Tensors]) -> Compared:
     """Compare masks over the whole stream, and states hop by hop, each begun alike.
 
     Over many hops single numbers of an LSTM's state wander by 2e-4 in fp32, PyTorch's own from
