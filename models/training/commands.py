@@ -37,7 +37,7 @@ CURVES = {
     "leak_db": "held-out leak, dB",
     "heard": "held-out, as Whisper hears it",
     "said": "held-out words, nats a token",
-    "said_mixture": "plain Whisper, mixture",
+    "said_mixture": "plain Whisper, what is heard",
     "said_alone": "plain Whisper, voice alone",
     "mel": "held-out mel frames, nats",
     "mel_mixture": "the mixture's, nats",
@@ -76,7 +76,7 @@ def fit(
         Path | None, typer.Option(help="prompts: words of the speech [default: words.jsonl in it]")
     ] = None,
     extractor: Annotated[
-        Path | None, typer.Option(help="prompts: best.pt whose extracted voices they are for")
+        Path | None, typer.Option(help="prompts for --captions both: best.pt to put in front")
     ] = None,
     lora: Annotated[int, typer.Option(help="prompts: rank of LoRA instead, to compare")] = 0,
     whole: Annotated[float, typer.Option(help="prompts: share in 30 s of context, not 10")] = 0.0,
@@ -117,6 +117,8 @@ def fit(
     else:
         check_file(speaker := speaker or data / SPEAKER, *RESEMBLYZER)
     if extractor is not None:
+        if kind != "prompts":
+            raise typer.BadParameter("--extractor is about prompts: leave it out")
         check_file(extractor, "best.pt of an extractor", "give that of a run of `fit`")
     if heard and kind != "voice":
         raise typer.BadParameter("--heard is about voices: leave it out")

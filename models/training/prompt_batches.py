@@ -124,7 +124,7 @@ class PromptObjective(nn.Module):
         return torch.stack([w * part for w, part in zip(self._weights, parts, strict=True)]).sum()
 
     def parts(self, batch: PromptBatch, net: TargetSpeakerWhisper | None = None) -> Parts:
-        """What `forward` adds up of a batch that is `through`; of another network, if given."""
+        """What `forward` adds up; of another network, if given. Give it what `through` gave."""
         net = net or self.net
         encoded = self._encoded(batch, net)
         logits = self._said(batch, net, encoded)

@@ -11,6 +11,7 @@ from ..ts_whisper import open_whisper
 from .checkpoint import open_network
 from .config import Schedule
 from .corpus import Corpus, open_corpus
+from .prompt_extracting import Extracting
 from .prompt_files import TOKENIZER, known_words, whisper_folder, words_in
 from .prompt_mixing import PromptRecipe
 from .prompts import PromptConfig, PromptTrainer, prompt_course
@@ -43,14 +44,14 @@ def prompt_trainer(
 
     Raises: FileNotFoundError, ValueError saying what is missing.
     """
+    front = Extracting(open_network(files.extractor), place.device) if files.extractor else None
     folder = whisper_folder(files.whisper, files.data, files.cache)
     whisper = open_whisper(folder)
     script = Script(folder / TOKENIZER, whisper.dims.n_vocab)
     corpus = open_corpus(files.data, encoder.to(place.device), files.cache)
     words = known_words(files.data, files.labels)
     course = prompt_course(corpus, words, script, recipe, config.seed)
-    extractor = open_network(files.extractor) if files.extractor else None
-    trainer = PromptTrainer(config, whisper, course, _cues(corpus), out, place, extractor)
+    trainer = PromptTrainer(config, whisper, course, _cues(corpus), out, place, front)
     learning, total = trainer.trained
     log.info(
         "%s; %d of %d parameters learn: %.2f %%",

@@ -1,5 +1,7 @@
 """Prompts that are used behind an extractor learn from what it keeps, not from mixtures."""
 
+from zlib import crc32
+
 import torch
 from torch.nn import functional
 
@@ -10,12 +12,19 @@ from .prompt_batches import PromptBatch
 
 
 class Extracting:
-    """Give a batch with what a frozen extractor keeps of its mixtures in their place."""
+    """Give a batch with what a frozen extractor keeps of its mixtures in their place.
+
+    Attributes:
+        checksum: of the extractor's weights: runs behind others cannot be compared.
+    """
 
     def __init__(self, net: CompactExtractor, device: torch.device) -> None:
         """Raises: ValueError if it is none of voices."""
         if net.dims.kind != "voice":
             raise ValueError(f"wanted an extractor of voices, found one of {net.dims.kind}s")
+        self.checksum = 0
+        for part in net.state_dict().values():
+            self.checksum = crc32(part.cpu().numpy().tobytes(), self.checksum)
         self._net = net.eval().requires_grad_(False).to(device)
         self._spectra = Spectra(net.dims, RATE).to(device)
 

@@ -3,7 +3,7 @@
 The log has, of held-out voices: `said`, the cross-entropy of their words in mixtures, beside that
 of plain Whisper on the mixture and on the voice alone; `right`, the share of their tokens that
 come first; `none`, how likely silence is said to be where the voice asked for is absent, and
-`some` where it is there.
+`some` where it is there. Behind an extractor a "mixture" is what it keeps of one.
 """
 
 import copy
@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..compact import CompactExtractor
 from ..ts_whisper import Prompts, TargetSpeakerWhisper
 from ..whisper import Whisper
 from .config import RunConfig
@@ -89,12 +88,9 @@ class PromptTrainer(Runner[PromptBatch]):
         cues: Tensor,
         folder: Path,
         place: Place,
-        extractor: CompactExtractor | None = None,
+        front: Extracting | None = None,
     ) -> None:
-        """`cues` (N, D) are such as the network will be asked with; they tell it their scale.
-
-        What `extractor` keeps is learned from, if given, in place of mixtures.
-        """
+        """`cues` (N, D) are such as the network will be asked with; they tell it their scale."""
         torch.manual_seed(config.seed)
         teacher = copy.deepcopy(whisper).to(place.device) if config.lora else whisper
         net = student(whisper, cues, config).to(place.device)
@@ -102,13 +98,13 @@ class PromptTrainer(Runner[PromptBatch]):
         mixtures = PromptMixtures(
             course.train, course.script, size, place.rank, place.processes, whole=config.whole
         )
-        front = Extracting(extractor, place.device) if extractor else None
+        self._front = front
         self._parts = PromptObjective(
             net, teacher, course.script.previous, config.weights, front=front
         )
         self._parts.to(place.device)
         teacher.to(place.device)  # no part of it
-        self._begin(net, mixtures[0].to(place.device), course)
+        self._begin(net, self._parts.through(mixtures[0].to(place.device)), course)
         super().__init__(config, net, self._parts, mixtures, folder, place)
         self._script = course.script
         held_out = PromptMixtures(course.held_out, course.script, ROWS, timed=0.0)
@@ -142,9 +138,12 @@ class PromptTrainer(Runner[PromptBatch]):
         """Words first; silence where the voice is absent, speech where it is there."""
         return 0.5 * (figures["none"] - figures["some"]) - figures["said"]
 
+    def scoring(self) -> float:
+        return self._front.checksum if self._front else 0.0
+
     def kept(self, figures: dict[str, Any]) -> dict[str, Any]:
         lora = {n: p for n, p in self.average.named_parameters() if "lora_" in n}
-        about = {**asdict(self.config), "figures": figures}
+        about = {**asdict(self.config), "figures": figures, "extractor": self.scoring()}
         return {"weights": self.average.prompts.settled() | lora, "about": about}
 
     def _measured(self, batch: PromptBatch) -> dict[str, float]:
@@ -164,7 +163,7 @@ class PromptTrainer(Runner[PromptBatch]):
 
     @torch.no_grad()
     def _plain(self) -> dict[str, float]:
-        """What plain Whisper makes of the held-out mixtures, and of their voices alone."""
+        """What plain Whisper makes of what is heard of the held-out voices, and of them alone."""
         ends: dict[str, list[float]] = {"mixture": [], "alone": []}
         for batch in self._checks:
             there = batch.labels.ne(IGNORED) & batch.followed.any(1)[:, None]

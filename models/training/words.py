@@ -64,6 +64,21 @@ def read_labels(path: Path) -> dict[str, Label]:
     return {label.file: label for label in labels if label.words}
 
 
+def mended(tokenizer: str) -> str:
+    """Put back the first merge of a multilingual Whisper's tokenizer.json, which copies lack.
+
+    Without it ` the`, and all else that begins with ` t`, falls into tokens that Whisper never
+    writes: teaching them is teaching mistakes.
+    """
+    content = json.loads(tokenizer)
+    known, merges = content["model"].get("vocab", {}), content["model"].get("merges", [])
+    pairs = merges and isinstance(merges[0], list)  # since tokenizers 0.20, else "a b"
+    first = ["Ġ", "t"] if pairs else "Ġ t"
+    if "Ġt" in known and first not in merges:
+        merges.insert(0, first)
+    return json.dumps(content)
+
+
 class Row(NamedTuple):
     """What the decoder reads for one mixture, and what is to follow each token."""
 
@@ -80,7 +95,7 @@ class Script:
 
     def __init__(self, tokenizer: Path, vocabulary: int) -> None:
         """`tokenizer` is the model's tokenizer.json; `vocabulary` its number of tokens."""
-        self._model = Tokenizer.from_file(str(tokenizer))
+        self._model = Tokenizer.from_str(mended(tokenizer.read_text(encoding="utf-8")))
         self.eot = self._special("endoftext")
         self.previous = self._special("startofprev")
         marks = ["startoftranscript"]

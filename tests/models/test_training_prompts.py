@@ -1,6 +1,8 @@
 """Prompts: mixtures with the words of who is asked for; a Whisper that learns to follow them."""
 
+import copy
 import json
+import lzma
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,8 +11,10 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from tokenizers import Tokenizer
 from typer.testing import CliRunner
 
+from tap_live.catalogue import BUNDLES
 from tap_live.models.compact import CompactExtractor, Dims
 from tap_live.models.log_mel import LogMel
 from tap_live.models.speaker import SpeakerEncoder
@@ -35,6 +39,7 @@ from .conftest import VOCABULARY
 
 CPU = Place(torch.device("cpu"), rank=0, processes=1)
 PLAIN = Recipe(near=0, far=0, noise=0, room=0, channel=0, ramp=0, guises=False)
+SMALL = Dims(band_width=4, full_width=8, blocks=1, condition_width=4)
 CONFIG = PromptConfig(
     schedule=Schedule(steps=2, batch=1, warmup=1, rate=0.01), check_cases=4, length=4
 )
@@ -65,14 +70,14 @@ def trainer(
 
 def make_trainer(
     corpus: Corpus, folder: Path, labels: Path, files: Path, script: Script, out: Path,
-    config: PromptConfig = CONFIG, extractor: CompactExtractor | None = None,
+    config: PromptConfig = CONFIG, front: Extracting | None = None,
 ) -> PromptTrainer:  # fmt: skip
     words = known_words(folder, labels)
     recipe = PromptRecipe(lengths=(2.0,), group=1, mixing=PLAIN)
     course = prompt_course(corpus, words, script, recipe, 0)
     cues = torch.from_numpy(np.concatenate([cue.reshape(-1, 256) for cue in corpus.voices.cues]))
     whisper = open_whisper(files / "small.pt")
-    return PromptTrainer(config, whisper, course, cues, out, CPU, extractor)
+    return PromptTrainer(config, whisper, course, cues, out, CPU, front)
 
 
 def test_words_are_read_as_they_were_written(labels: Path) -> None:
@@ -90,6 +95,17 @@ def test_log_mel_is_what_the_live_engine_hears() -> None:
     audio = (0.1 * np.random.default_rng(0).standard_normal(320 * 60)).astype(np.float32)
     found = LogMel()(torch.from_numpy(audio)[None])[0].numpy()
     np.testing.assert_allclose(found, log_mel(audio), atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["whisper-base", "whisper-tiny.en"])
+def test_a_space_belongs_to_its_word(name: str, tmp_path: Path) -> None:
+    """The multilingual file as it is published writes ` the` as two tokens."""
+    file = tmp_path / "tokenizer.json"
+    file.write_bytes(lzma.decompress((BUNDLES / name / "tokenizer.json.xz").read_bytes()))
+    words = [Word(text, 0.0, 1.0) for text in (" the", " barren", " to")]
+    tokens = Script(file, 51864).row(words, timestamps=False).tokens[2:-1]
+    known = Tokenizer.from_file(str(file))
+    assert [known.id_to_token(tokens[at]) for at in (0, -1)] == ["Ġthe", "Ġto"]
 
 
 def test_a_row_says_what_follows_each_token(script: Script) -> None:
@@ -213,17 +229,35 @@ def test_behind_an_extractor_its_voices_are_heard(
     tmp_path: Path,
 ) -> None:  # fmt: skip
     torch.manual_seed(0)
-    net = CompactExtractor(Dims(band_width=4, full_width=8, blocks=1, condition_width=4))
+    net = CompactExtractor(SMALL)
     made = (corpus, corpus_folder, labels, whisper_files, script)
-    its = make_trainer(*made, tmp_path / "behind", extractor=net)
+    before = copy.deepcopy(net.state_dict())
+    its = make_trainer(*made, tmp_path / "behind", front=Extracting(net, CPU.device))
     plain = make_trainer(*made, tmp_path / "plain")
+    assert not torch.equal(its.net.prompts.soft("encoder"), plain.net.prompts.soft("encoder"))
     heard, whole = its._checks[0], plain._checks[0]
     expected = extract(net, Spectra(net.dims, 16000), whole.mixture, whole.speaker[:, None])[:, 0]
     assert heard.mixture.shape == whole.mixture.shape
     torch.testing.assert_close(heard.mixture[:, : expected.shape[1]], expected)
     assert torch.equal(heard.target, whole.target)
     assert not torch.equal(its.learn(its.mixtures[0]), plain.learn(plain.mixtures[0]))
-    assert all(p.grad is None for p in net.parameters())
+    torch.testing.assert_close(net.state_dict(), before, rtol=0, atol=0)
+
+
+def test_runs_behind_other_extractors_are_not_compared(
+    corpus: Corpus, corpus_folder: Path, labels: Path, whisper_files: Path, script: Script,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    fronts = [None, *(Extracting(CompactExtractor(SMALL), CPU.device) for _ in range(2))]
+    made = (corpus, corpus_folder, labels, whisper_files, script, tmp_path)
+    runs = [make_trainer(*made, front=front) for front in fronts]
+    assert len({its.scoring() for its in runs}) == 3
+    runs[1].run()
+    about = torch.load(tmp_path / "best.pt", weights_only=True)["about"]
+    assert about["extractor"] == runs[1].scoring() > 0
+    runs[1].best = 1e9
+    runs[1].save()
+    assert runs[2].resume() and runs[2].best < 1e9
 
 
 def test_an_extractor_of_sounds_is_refused() -> None:
@@ -281,4 +315,4 @@ def test_the_curve_of_a_run_is_drawn(trainer: PromptTrainer) -> None:
     trainer.run()
     done = CliRunner().invoke(app, ["curve", str(trainer.folder)])
     assert done.exit_code == 0, done.output
-    assert "plain Whisper, mixture" in (trainer.folder / "curve.svg").read_text()
+    assert "plain Whisper, what is heard" in (trainer.folder / "curve.svg").read_text()
