@@ -197,20 +197,20 @@ def prove(net: CompactExtractor, stored: CompactExtractor, engine: Engine) -> Pr
     """Compare a graph with its network on real speech. Raises: ParityError."""
     audio, cue = real_speech(net.dims)
     stream = hops(net.dims, audio, cue)
-    compared = compared_hops(TorchBackend(stored), engine, stream)
+    compared = compare_streams(TorchBackend(stored), engine, stream)
     compared.check(TOLERANCE)
     return Proof(compared.parities, difference_db(net, stored, audio, cue))
 
 
-def compared_hops(reference: Backend, candidate: Backend, stream: Sequence[Tensors]) -> Compared:
+def compare_streams(reference: Backend, candidate: Backend, stream: Sequence[Tensors]) -> Compared:
     """Compare masks over the whole stream, and states hop by hop, each begun alike.
 
     Over many hops single numbers of an LSTM's state wander by 2e-4 in fp32, PyTorch's own from
     its fp64 too, while the masks stay within 2e-5: there they would tell nothing of the graph.
     """
     whole = compare(reference, candidate, stream).only([MASK])
-    hops = compare(reference, candidate, stream, together=True)
-    states = [parity for parity in hops.parities if parity.output != MASK]
+    single = compare(reference, candidate, stream, together=True)
+    states = [parity for parity in single.parities if parity.output != MASK]
     return replace(whole, parities=[*whole.parities, *states])
 
 

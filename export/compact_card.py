@@ -85,6 +85,11 @@ class Proof:
     def worst(self) -> float:
         return max(part.largest for part in self.parity)
 
+    @property
+    def compared(self) -> str:
+        masks = "masks over the whole of it"
+        return masks if len(self.parity) == 1 else f"{masks}, states hop by hop"
+
 
 def recipe_of(dims: Dims) -> Recipe:
     """What is the same for every network of its kind. Raises: KeyError of another."""
@@ -145,8 +150,8 @@ A causal network for a CPU: every {1000 * dims.hop_s:g} ms it looks at a short-t
   `python -m tap_live.models.training` (`models/training/README.md`); see Training.
 - **From:** our own weights, trained from nothing on mixtures made of
 {sources}
-- **Checked:** this graph against PyTorch over {proof.parity[0].steps} hops of real speech, masks of
-  the whole and states hop by hop: {proof.worst:.1e} apart at most ({proof.allowed:.0e} allowed).
+- **Checked:** this graph against PyTorch over {proof.parity[0].steps} hops of real speech,
+  {proof.compared}: {proof.worst:.1e} apart at most ({proof.allowed:.0e} allowed).
 {_rounding(proof)}- **Limits:** {recipe.limits}
 {_known(recipe)}
 ## Training

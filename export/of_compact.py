@@ -133,7 +133,7 @@ class CompactSubject:
     def _compared(self, folder: Path, job: Job, stream: list[Tensors]) -> Compared:
         engine = self._engine(folder, job)
         if job.precision == "fp32":
-            return compact.compared_hops(self._network, engine, stream)
+            return compact.compare_streams(self._network, engine, stream)
         return compare(self._network, engine, stream).only([compact.MASK])
 
     @property

@@ -1,7 +1,7 @@
 """Prove that an export computes what its model computes.
 
-One stream goes through two backends, each with its own state, step by step: an
-error in how state is carried shows only after the first step.
+One stream goes through two backends, step by step, each with its own state: an error in how
+state is carried shows only after the first step. (Or both with one state: a single step's error.)
 """
 
 import time
@@ -73,7 +73,7 @@ def verify(
 def compare(
     reference: Backend, candidate: Backend, stream: Iterable[Tensors], *, together: bool = False
 ) -> Compared:
-    """Run one stream through both backends, step by step in turn, as `verify` does.
+    """Run one stream through both backends, step by step in turn.
 
     Args:
         together: both begin every step with the reference's state, so that one step is compared

@@ -80,7 +80,8 @@ def test_a_compact_extractor_is_exported_proved_and_loaded(checkpoint, tmp_path,
     assert manifest.made_by == wanted.command
     assert f"--precision {precision}" in manifest.made_by
     assert str(tmp_path) not in manifest.made_by
-    assert precision in (tmp_path / "bundle" / "README.md").read_text()
+    card = (tmp_path / "bundle" / "README.md").read_text()
+    assert precision in card and ("states hop by hop" in card) == (precision == "fp32")
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
     assert msgspec.json.decode(msgspec.json.encode(report), type=Report) == report
 
