@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..log_mel import LogMel
+from ..log_mel import HOP, LogMel
 from ..ts_whisper import FRAMES, FRAMES_A_POSITION, TargetSpeakerWhisper
 from ..whisper import Encoding, Whisper
 from .prompt_mixing import GRAIN, PromptMixer
 from .words import IGNORED, Script
 
 CONTEXT = 1000  # frames: the shortest that streaming gives Whisper
+NEVER = -1e4  # the logit of a time that cannot be
+SILENCE = 100  # frames behind the audio in a context that is cut
 
 
 class PromptBatch(NamedTuple):
@@ -39,6 +41,7 @@ class PromptMixtures(torch.utils.data.Dataset[PromptBatch]):
     Args:
         size: mixtures a batch.
         whole: share of batches in 30 s of context rather than 10.
+        cut: share of the others in a context that ends a second after the audio: it costs less.
         timed: share of rows with timestamps.
     """
 
@@ -51,13 +54,14 @@ class PromptMixtures(torch.utils.data.Dataset[PromptBatch]):
         processes: int = 1,
         *,
         whole: float = 0.0,
+        cut: float = 0.0,
         timed: float = 0.4,
     ) -> None:
         self.mixer = mixer
         self._script = script
         self._size = size
         self._rank, self._processes = rank, processes
-        self._whole, self._timed = whole, timed
+        self._whole, self._cut, self._timed = whole, cut, timed
 
     def __getitem__(self, number: int) -> PromptBatch:
         first = (number * self._processes + self._rank) * self._size
@@ -70,6 +74,8 @@ class PromptMixtures(torch.utils.data.Dataset[PromptBatch]):
         ]
         longest = max(len(row.tokens) for row in rows)
         frames = FRAMES if rng.random() < self._whole else CONTEXT
+        if frames == CONTEXT and rng.random() < self._cut:
+            frames = min(frames, examples[0].mixture.size // HOP + SILENCE)
         tensors = (
             np.repeat(np.stack([example.mixture for example in examples]), 2, axis=0),
             np.concatenate([example.targets for example in examples]),
@@ -107,15 +113,19 @@ class PromptObjective(nn.Module):
         net: TargetSpeakerWhisper,
         teacher: Whisper,
         opening: int,
+        times: int,
         weights: tuple[float, float, float] = (1.0, 0.5, 1.0),
         front: Callable[[PromptBatch], PromptBatch] | None = None,
     ) -> None:
-        """`opening` is the token that stands in front of the text, and in the prompts' places."""
+        """`opening` is the token that stands in front of the text, and in the prompts' places;
+        `times` the first of the tokens for times.
+        """
         super().__init__()
         self.net = net
         self.log_mel = LogMel()
         self._teacher = [teacher]  # no part of this module: it neither learns nor is distributed
         self._opening = opening
+        self._times = times
         self._weights = weights
         self._front = front
 
@@ -131,7 +141,7 @@ class PromptObjective(nn.Module):
         said = functional.cross_entropy(
             logits.flatten(0, 1), batch.labels.flatten(), ignore_index=IGNORED
         )
-        wanted, hidden = self._follow(batch)
+        wanted, hidden = self.follow(batch)
         chosen = batch.followed
         divergence = functional.kl_div(
             logits[chosen].log_softmax(-1), wanted[chosen].log_softmax(-1),
@@ -154,7 +164,9 @@ class PromptObjective(nn.Module):
     @torch.no_grad()
     def plain(self, audio: Tensor, tokens: Tensor, frames: int) -> Tensor:
         """(R, N, V) what plain Whisper says after each token of (R, T) audio."""
-        return self._plain(self.mel(audio), tokens, frames)
+        mel = self.mel(audio)
+        encoded = self._teacher[0].encode(functional.pad(mel, (0, frames - mel.shape[-1])))
+        return self._written(tokens, encoded)
 
     def mel(self, audio: Tensor) -> Tensor:
         """(R, T) samples as Whisper hears them: (R, 80, T / 160)."""
@@ -171,18 +183,26 @@ class PromptObjective(nn.Module):
         tokens = torch.cat([opening, batch.tokens], dim=1)
         return net.logits(tokens, encoded, batch.speaker)[:, opening.shape[1] :].float()
 
-    def _plain(self, mel: Tensor, tokens: Tensor, frames: int) -> Tensor:
+    def _written(self, tokens: Tensor, encoded: Encoding) -> Tensor:
         teacher = self._teacher[0]
-        encoded = teacher.encode(functional.pad(mel, (0, frames - mel.shape[-1])))
         cross = (encoded.cross_k, encoded.cross_v)
         logits: Tensor = teacher.decoder(tokens, teacher.empty_cache(len(tokens)), *cross).logits
         return logits.float()
 
     @torch.no_grad()
-    def _follow(self, batch: PromptBatch) -> tuple[Tensor, Tensor]:
-        """Plain Whisper on the voices alone: logits, and hidden states where prompts leave them."""
+    def follow(self, batch: PromptBatch) -> tuple[Tensor, Tensor]:
+        """What plain Whisper says of the voices alone, and its hidden states.
+
+        Positions are part of what the encoder gives: it hears at those that prompts leave. So
+        its times are late by as much, and are given as if they were not.
+        """
         frames, lead = int(batch.frames), self.net.lead
         mel = self.mel(batch.target)
-        # Positions are part of what the encoder gives: it is asked at those that prompts leave.
         moved = functional.pad(mel, (lead, frames - mel.shape[-1]))[..., :FRAMES]
-        return self._plain(mel, batch.tokens, frames), self._teacher[0].encoder(moved)
+        encoded = self._teacher[0].encode(moved)
+        late = lead // FRAMES_A_POSITION  # times are written in positions
+        tokens = batch.tokens + late * batch.tokens.ge(self._times)
+        words, times = self._written(tokens, encoded).tensor_split([self._times], dim=-1)
+        begin = times[..., : 1 + late].logsumexp(-1, keepdim=True)  # where it wrote 0, say
+        logits = torch.cat([words, begin, times[..., 1 + late :]], dim=-1)
+        return functional.pad(logits, (0, late), value=NEVER), encoded.hidden

@@ -37,7 +37,7 @@ class PromptConfig(RunConfig):
     Attributes:
         length: soft prompts a layer and side.
         lora: rank of LoRA in all queries and values, instead of soft prompts; 0 is none.
-        whole: share of batches in 30 s of context rather than 10.
+        whole, cut: shares of batches in 30 s of context rather than 10, and in less.
         weights: of following plain Whisper, of the words, and of what the encoder gives.
     """
 
@@ -45,6 +45,7 @@ class PromptConfig(RunConfig):
     length: int = 16
     lora: int = 0
     whole: float = 0.0
+    cut: float = 0.5
     weights: tuple[float, float, float] = (1.0, 0.5, 1.0)
 
 
@@ -96,11 +97,12 @@ class PromptTrainer(Runner[PromptBatch]):
         net = student(whisper, cues, config).to(place.device)
         size = config.schedule.batch
         mixtures = PromptMixtures(
-            course.train, course.script, size, place.rank, place.processes, whole=config.whole
-        )
+            course.train, course.script, size, place.rank, place.processes,
+            whole=config.whole, cut=config.cut,
+        )  # fmt: skip
         self._front = front
         self._parts = PromptObjective(
-            net, teacher, course.script.previous, config.weights, front=front
+            net, teacher, course.script.previous, course.script.times, config.weights, front
         )
         self._parts.to(place.device)
         teacher.to(place.device)  # no part of it

