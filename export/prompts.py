@@ -43,6 +43,10 @@ SOURCES = (
     "LibriSpeech CC BY 4.0, VCTK CC BY 4.0, Asterisk core sounds CC BY-SA 3.0, Free Spoken Digits "
     "CC BY-SA 4.0, LJ Speech public domain: training voices",
 )
+USES = {
+    True: "`--captions both`: they learned from what an extractor keeps of mixtures.",
+    False: "`--captions prompt`: they learned from mixtures as they are.",
+}
 NOT_MEASURED = "Not measured on the evaluation lists.\n"
 CARD = """\
 # {name}
@@ -55,6 +59,7 @@ numbers, {parameters:,} parameters in fp16). Whisper itself is not changed and n
 - **Made by:** `{made_by}` from `{source}`, trained by `models/training` (`fit --kind prompts`).
 - **Checked:** {graphs} give the network's logits to {worst:.0e} ({tolerance:.0e} allowed), with
   rows of different voices and of none in one batch.
+- **For:** {use}
 - **Limits:** English read speech; one enrolment is one vector, so like voices are mixed up.
 
 ## Figures
@@ -110,10 +115,23 @@ def write(
         made_by=made_by,
         sources=SOURCES,
         files={FILE: file_spec(folder / FILE)},
-        settings={"whisper": whisper, "length": rounded.length, "speaker": rounded.speaker_width},
+        settings={
+            "whisper": whisper,
+            "length": rounded.length,
+            "speaker": rounded.speaker_width,
+            "extracted": learned_extracted(prompts),
+        },
     )
     write_manifest(folder, manifest)
     return manifest, rounded
+
+
+def learned_extracted(prompts: Path) -> bool:
+    """Whether prompts were trained behind an extractor; a file that does not say so were not."""
+    if prompts.suffix == ".safetensors":
+        return False
+    content = torch.load(prompts, map_location="cpu", weights_only=True)
+    return bool(content.get("about", {}).get("extractor"))
 
 
 def seal(
@@ -138,6 +156,7 @@ def seal(
         worst=worst,
         tolerance=tolerance,
         graphs=graphs,
+        use=USES[bool(manifest.settings["extracted"])],
         figures=figures,
     )
     (folder / "README.md").write_text(card, encoding="utf-8")

@@ -23,7 +23,7 @@ from rich.progress import track
 from tap_live.captions.streaming import StreamingCaptioner
 from tap_live.captions.vad import RATE, Vad
 from tap_live.captions.whisper import WhisperRecogniser
-from tap_live.commands.prompting import Choirs
+from tap_live.commands.prompting import TALKED_OVER, Choirs
 from tap_live.errors import TapError
 from tap_live.events import Caption
 from tap_live.export.ledger import Ledger
@@ -37,6 +37,7 @@ from tap_live.models.training.plain_errors import plainly
 from tap_live.processor import Audio, Processor
 from tap_live.voices.gate import GateConfig, Others, VoiceGate
 from tap_live.voices.store import Voice
+from tap_live.voices.targets import THRESHOLD
 from tap_live.whisper.batch import BatchOptions, transcribe
 from tap_live.whisper.decoding import DecodingOptions
 from tap_live.whisper.model import Whisper
@@ -88,7 +89,7 @@ class Listener:
         if way in ("extracted", "both"):
             audio = self._extracted(audio, voice)
         if way in ("prompted", "both", "prompted alone"):
-            return self._prompted(audio, voice)
+            return self._prompted(audio, voice, way)
         if self._streaming:
             return text_of(finals(self._gated([voice], "hide"), audio))
         return " ".join(s.text for s in transcribe(self._model, audio, self._options))
@@ -112,7 +113,7 @@ class Listener:
     def _apart(self, audio: Audio, voice: Voice, way: str) -> str:
         extracted = self._extracted(audio, voice)
         if way == "both":
-            return self._prompted(extracted, voice)
+            return self._prompted(extracted, voice, way)
         return text_of(finals(self._gated([voice], "hide"), extracted))
 
     def _extracted(self, audio: Audio, voice: Voice) -> Audio:
@@ -128,10 +129,11 @@ class Listener:
     def enrolled(self, name: str, clip: Audio) -> Voice:
         return self._bench.enroller.enrol(name, clip, RATE, source="", day="").voice
 
-    def _prompted(self, audio: Audio, voice: Voice) -> str:
+    def _prompted(self, audio: Audio, voice: Voice, way: str) -> str:
         assert self._prompts is not None
         if self._streaming:
-            choir = Choirs(self._model, self._prompts, [voice], "en").make(0.0, 0)
+            ratio = THRESHOLD if way == "both" else TALKED_OVER
+            choir = Choirs(self._model, self._prompts, [voice], "en", ratio).make(0.0, 0)
             return text_of(finals(choir, audio))
         prompt = self._prompts.of([np.array(voice.embedding, np.float32)])
         segments = transcribe(self._model, audio, self._options, prompt=prompt)

@@ -21,15 +21,15 @@ from tap_live.providers import CPU, Where
 from tap_live.voices.gate import GateConfig, Others, VoiceGate
 from tap_live.voices.scoring import Scorer
 from tap_live.voices.store import Voice, VoiceStore
-from tap_live.voices.targets import PREFIX, voice_names
+from tap_live.voices.targets import PREFIX, THRESHOLD, voice_names
 from tap_live.whisper.model import Whisper
 from tap_live.whisper.prompts import VoicePrompts
 
-# Log-likelihood ratio from which a voice is transcribed: one that is talked over sounds less like
-# itself. Of two training voices of LibriSpeech over each other at 0 dB (22 asked for, 11 others
-# asked for; the gate is open for so much of the time, there and absent): 1.0: 35 and 0 %; -1: 43
-# and 0; -2: 49 and 1; -4: 63 and 7; -6: 76 and 25; -8: 84 and 51. A prompted Whisper says itself
-# that a voice is absent; what the gate saves is time.
+# Log-likelihood ratio from which a voice is transcribed in a mixture: one that is talked over
+# sounds less like itself. Of two training voices of LibriSpeech over each other at 0 dB (22 asked
+# for, 11 others asked for; the gate is open for so much of the time, there and absent): 1.0: 35
+# and 0 %; -1: 43 and 0; -2: 49 and 1; -4: 63 and 7; -6: 76 and 25; -8: 84 and 51. A prompted
+# Whisper says itself that a voice is absent; what the gate saves is time.
 TALKED_OVER = -4.0
 
 
@@ -53,11 +53,14 @@ def hearing(
     plan: Extracting | None,
     others: Others | None,
     whisper: str | None,
+    language: str | None,
+    threshold: float | None,
 ) -> Hearing:
     """Decide what captions hear.
 
-    `auto` is the extracted voice where a network is installed that captions may hear, else
-    the mixture: no prompts ship that were measured to be better.
+    `auto` is the extracted voice where a network is installed that captions may hear, prompted if
+    English is spoken, which is all that prompts were trained on; else the mixture. On mixtures
+    of training voices that had the fewest wrong words.
 
     Raises: ConfigError if no voice is asked for, others are to be shown, or prompts are given
         that nothing would hear by; BundleError if what it takes is not installed.
@@ -68,8 +71,11 @@ def hearing(
             f"--captions {chosen} takes no prompts: ask for prompt or both, or leave --prompts"
         )
     hidden = others in (None, "hide")
+    name = whisper or DEFAULT_WHISPER
     if chosen == "auto":
-        return Hearing(plan is not None and plan.captions and hidden, None)
+        extracted = plan is not None and plan.captions and hidden
+        prompted = extracted and language == "en" and threshold is None
+        return Hearing(extracted, VoicePrompts.shipped(name) if prompted else None)
     if not asked.voices:
         raise ConfigError(f"--captions {chosen} follows a voice: add --target voice:NAME")
     if not hidden:
@@ -78,7 +84,6 @@ def hearing(
         raise not_installed(next(one for one in asked.asked if one.kind == "voice"))
     if chosen == "extract":
         return Hearing(True, None)
-    name = whisper or DEFAULT_WHISPER
     prompts = VoicePrompts.open(folder) if folder else VoicePrompts.of_whisper(name)
     return Hearing(chosen == "both", prompts)
 
@@ -101,7 +106,8 @@ def listening(
     voices = [store.load(voice) for voice in voice_names(targets)]
     model = load_whisper(name, where=where)
     heard.prompts.check(model.dims)
-    choirs = Choirs(model, heard.prompts, voices, language)
+    ratio = THRESHOLD if heard.extracted else TALKED_OVER
+    choirs = Choirs(model, heard.prompts, voices, language, ratio)
     bundles = (f"whisper-{name}", heard.prompts.name, "vad", "voices")
     return Captioning(model, choirs.make, bundles, choirs.apart())
 
@@ -115,7 +121,10 @@ class Choirs:
         prompts: VoicePrompts,
         voices: Sequence[Voice],
         language: str | None = None,
+        threshold: float = TALKED_OVER,
     ) -> None:
+        """`threshold` is the ratio from which a voice is transcribed."""
+        self._threshold = threshold
         self._config = StreamingConfig(language=language)
         self._encoder, scorer = RememberingEncoder.open(), Scorer.open()
         self._scorer = scorer
@@ -142,7 +151,7 @@ class Choirs:
     def _captioner(
         self, name: str, vad: Processor[Probabilities], start: float, first_id: int = 0
     ) -> StreamingCaptioner:
-        gates = GateConfig(others="hide", threshold=TALKED_OVER)
+        gates = GateConfig(others="hide", threshold=self._threshold)
         return StreamingCaptioner(
             self._recognisers[name],
             vad,

@@ -54,16 +54,22 @@ class VoicePrompts:
         return cls(open_bundle(folder, KIND))
 
     @classmethod
+    def shipped(cls, name: str, bundles: Path = BUNDLES) -> "VoicePrompts | None":
+        """Load what ships for a Whisper, if anything. Raises: BundleError if it is broken."""
+        folder = bundles / f"prompts-{name}"
+        return cls.open(folder) if (folder / "manifest.json").is_file() else None
+
+    @classmethod
     def of_whisper(cls, name: str, bundles: Path = BUNDLES) -> "VoicePrompts":
         """Load what ships for a Whisper. Raises: BundleError saying how it is made."""
-        folder = bundles / f"prompts-{name}"
-        if not (folder / "manifest.json").is_file():
+        found = cls.shipped(name, bundles)
+        if found is None:
             raise BundleError(
                 f"no prompts for Whisper {name!r} are installed: make them with `python -m "
                 "tap_live.models.training fit --kind prompts` and `python -m "
                 "tap_live.export.prompts`, and give the folder with --prompts"
             )
-        return cls.open(folder)
+        return found
 
     def check(self, dims: WhisperDims) -> None:
         """Raises: BundleError if the prompts are not for a Whisper of these sizes."""

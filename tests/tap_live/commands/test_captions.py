@@ -1,6 +1,8 @@
 """`--captions`: what captions are made of, and honest answers where that is not installed."""
 
 from difflib import SequenceMatcher
+from types import SimpleNamespace
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -16,6 +18,7 @@ from tap_live.bundle import (
     write_manifest,
 )
 from tap_live.commands.demo import BUNDLE
+from tap_live.commands.prompting import hearing
 from tap_live.voices.enrolment import Enroller
 from tap_live.voices.store import Voice, VoiceStore
 from tap_live.whisper.prompts import FILE, KIND
@@ -96,6 +99,32 @@ def test_what_cannot_be_is_one_clear_line(tap_live, ana, speech, command, words,
     assert (code, out) == (expected, "")
     assert told in err
     assert err.rstrip().splitlines()[-1].startswith("tap-live: ")
+
+
+@pytest.mark.parametrize(
+    ("changes", "extracted", "prompted"),
+    [
+        ({}, True, True),
+        ({"language": None}, True, False),  # prompts were trained on English
+        ({"language": "de"}, True, False),
+        ({"threshold": 1.0}, True, False),
+        ({"whisper": "tiny.en"}, True, False),  # for which none ship
+        ({"plan": None}, False, False),
+        ({"plan": SimpleNamespace(captions=False)}, False, False),
+        ({"others": "show"}, False, False),
+    ],
+)
+def test_by_itself_captions_hear_the_extracted_voice_and_prompts_where_they_help(
+    changes, extracted, prompted
+):
+    asked: Any = SimpleNamespace(voices=["voice:ana"])
+    given: Any = {
+        "by": None, "folder": None, "asked": asked, "plan": SimpleNamespace(captions=True),
+        "others": None, "whisper": None, "language": "en", "threshold": None,
+    }  # fmt: skip
+    found = hearing(**given | changes)
+    assert (found.extracted, found.prompts is not None) == (extracted, prompted)
+    assert found.prompts is None or found.prompts.name == "prompts-base"
 
 
 def test_prompts_for_another_whisper_are_refused(tap_live, ana, speech, prompts):
