@@ -9,12 +9,20 @@ import torch
 
 from tap_live.errors import BundleError, ParityError
 from tap_live.export import prompts as exporter
-from tap_live.export.prompts import NOT_MEASURED, export
-from tap_live.models.ts_whisper import Prompts
+from tap_live.export.prompts import NOT_MEASURED, export, parity
+from tap_live.models.training.prompt_files import whisper_folder
+from tap_live.models.ts_whisper import (
+    Prompts,
+    TargetSpeakerWhisper,
+    open_whisper,
+    prompts_of,
+    read_prompts,
+)
 from tap_live.models.whisper import Dims
 from tap_live.models.whisper import Whisper as Network
 from tap_live.whisper.assemble import BUNDLES
-from tap_live.whisper.prompts import VoicePrompts
+from tap_live.whisper.model import Whisper
+from tap_live.whisper.prompts import FILE, VoicePrompts
 
 from ..conftest import filled
 from .test_whisper import LENGTH, Exported, exported
@@ -62,8 +70,29 @@ def test_the_live_engine_computes_what_the_network_does(
     made = export(trained, "small", small.network, small.whisper, tmp_path / "prompts-small")
     assert made.worst < 1e-3
     assert made.bundle.manifest.settings["whisper"] == "small"
+    assert made.bundle.manifest.settings["extracted"] is False
     assert sum(f.bytes for f in made.bundle.manifest.files.values()) < 1e6
     assert NOT_MEASURED in (tmp_path / "prompts-small" / "README.md").read_text()
+
+
+def test_prompts_that_learned_behind_an_extractor_say_so(
+    small: Exported, trained: Path, tmp_path: Path
+) -> None:
+    content = torch.load(trained, weights_only=True)
+    torch.save({**content, "about": {"extractor": 123}}, trained)
+    folder = tmp_path / "prompts-small"
+    made = export(trained, "small", small.network, small.whisper, folder)
+    assert made.bundle.manifest.settings["extracted"] is True
+    assert "**For:** `--captions both`" in (folder / "README.md").read_text()
+
+
+@pytest.mark.slow
+def test_the_prompts_that_ship_do_what_the_network_does_with_them(tmp_path: Path) -> None:
+    network = open_whisper(whisper_folder("base", tmp_path, tmp_path))
+    shipped = BUNDLES / "prompts-base"
+    asked = TargetSpeakerWhisper(network, prompts_of(read_prompts(shipped / FILE), network.dims))
+    live = Whisper.open("base", precision="fp32")
+    assert parity(asked, live, VoicePrompts.open(shipped)) < 1e-3
 
 
 def test_an_engine_that_disagrees_is_not_shipped(

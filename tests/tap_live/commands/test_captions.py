@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 import soundfile
+import soxr
 
 from tap_live.bundle import (
     FORMAT,
@@ -19,6 +20,7 @@ from tap_live.bundle import (
 )
 from tap_live.commands.demo import BUNDLE
 from tap_live.commands.prompting import hearing
+from tap_live.export.word_errors import errors
 from tap_live.voices.enrolment import Enroller
 from tap_live.voices.store import Voice, VoiceStore
 from tap_live.whisper.prompts import FILE, KIND
@@ -151,7 +153,8 @@ def beginning(prompts, tiny, speech, tmp_path):
     whisper = open_whisper(folder)
     net = TargetSpeakerWhisper(whisper, Prompts(whisper.dims, length=16))
     said = Script(folder / TOKENIZER, whisper.dims.n_vocab).context((Word(BEFORE, 0.0, 3.0),), 16)
-    audio = torch.tensor(soundfile.read(speech, dtype="float32")[0][::3])[: 10 * RATE]
+    samples, rate = soundfile.read(speech, dtype="float32")
+    audio = torch.from_numpy(soxr.resample(samples, rate, RATE))[: 10 * RATE]
     begin_plainly(net, LogMel()(audio[None]), torch.tensor([said]))
     save_file(net.prompts.settled(), prompts / FILE)
     manifest = read_manifest(prompts)
@@ -166,8 +169,7 @@ def test_a_voice_is_captioned_by_a_prompted_whisper(
 ):
     monkeypatch.setattr("platformdirs.user_data_path", lambda name: tmp_path / name)
     audio, rate = soundfile.read(speech, dtype="float32")
-    both = Enroller.open().enrol("ben", audio, rate, source="", day="").voice
-    VoiceStore().save(both)
+    VoiceStore().save(Enroller.open().enrol("ben", audio, rate, source="", day="").voice)
     words = ("--target", "voice:ben", "--extractor", "none", "--whisper", tiny, "--json")
 
     def captions(*more):
@@ -210,3 +212,23 @@ def test_two_who_talk_at_once_are_captioned_each_from_what_is_extracted(
     assert min(end for _, end in spans) - max(start for start, _ in spans) > 1.5
     assert "microphones" in "".join(word["text"] for word in said["maya"])
     assert len({(one["id"], one["revision"]) for one in finals}) == len(finals)
+
+
+@pytest.mark.slow
+def test_in_english_who_is_talked_over_is_prompted_and_understood(tap_live, tmp_path, monkeypatch):
+    monkeypatch.setattr("platformdirs.user_data_path", lambda name: tmp_path / name)
+    demo = open_bundle(BUNDLE, "demo")
+    assert tap_live("enrol", "ben", "--from", demo.path("ben.ogg"))[0] == 0
+    words = ("transcribe", demo.path("overlap.ogg"), "--target", "voice:ben", "--language", "en")
+
+    def said(*more):
+        code, out, err = tap_live(*words, *more, "--json")
+        assert code == 0, err
+        events = [event for event in map(msgspec.json.decode, out.splitlines()) if "words" in event]
+        return "".join(w["text"] for e in events if e["state"] == "final" for w in e["words"])
+
+    prompted, plain = said(), said("--captions", "extract")
+    assert prompted != plain
+    text = "Wait, wait. First we have to ask Martin who pays for it, and only then can we order"
+    found = errors(text, prompted)
+    assert found.count <= 0.4 * found.words, prompted
