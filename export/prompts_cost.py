@@ -15,7 +15,7 @@ import numpy as np
 import typer
 
 from tap_live.captions.vad import RATE
-from tap_live.commands.prompting import Choirs
+from tap_live.commands.prompting import TALKED_OVER, Choirs
 from tap_live.export.replay import Replay, replay
 from tap_live.export.voices_eval import Bench
 from tap_live.models.training.evaluate import open_render
@@ -50,7 +50,8 @@ class Costs:
         ]
 
     def heard(self, audio: Audio, voices: Sequence[Voice]) -> Replay:
-        return replay(Choirs(self._model, self._prompts, voices, "en").make(0.0, 0), audio)
+        choirs = Choirs(self._model, self._prompts, voices, "en", threshold=TALKED_OVER)
+        return replay(choirs.make(0.0, 0), audio)
 
 
 def stream(clips: Sequence[Audio]) -> Audio:

@@ -20,6 +20,7 @@ import numpy as np
 import typer
 from rich.progress import track
 
+from tap_live.captions.choir import Choir
 from tap_live.captions.streaming import StreamingCaptioner
 from tap_live.captions.vad import RATE, Vad
 from tap_live.captions.whisper import WhisperRecogniser
@@ -42,6 +43,9 @@ from tap_live.whisper.batch import BatchOptions, transcribe
 from tap_live.whisper.decoding import DecodingOptions
 from tap_live.whisper.model import Whisper
 from tap_live.whisper.prompts import VoicePrompts
+
+RATIOS = {"prompted": TALKED_OVER, "prompted alone": TALKED_OVER, "both": THRESHOLD}
+"""From which a prompted voice is transcribed, live."""
 
 LISTS = "voice_2mix,voice_partial,voice_noisy,voice_absent"
 
@@ -79,6 +83,8 @@ class Listener:
         by |= {"extracted": how + extracted} if extractor else {}
         by |= dict.fromkeys(("prompted", "prompted alone"), how + prompted) if prompts else {}
         by |= {"both": how + prompted + extracted} if prompts and extractor else {}
+        if streaming:
+            by |= {way: f"{by[way]}, gate {ratio:g}" for way, ratio in RATIOS.items() if way in by}
         self.by: Mapping[str, str] = {way: by[way] for way in WAYS if way in by}
         """What hears, by the way: for a ledger."""
 
@@ -102,7 +108,7 @@ class Listener:
         captioner: Processor[list[Caption]]
         if way == "prompted":
             assert self._prompts is not None
-            captioner = Choirs(self._model, self._prompts, voices, "en").make(0.0, 0)
+            captioner = self._choir(voices, "prompted")
         else:
             captioner = self._gated(voices, "label")
         said: dict[str, list[Caption]] = defaultdict(list)
@@ -132,12 +138,15 @@ class Listener:
     def _prompted(self, audio: Audio, voice: Voice, way: str) -> str:
         assert self._prompts is not None
         if self._streaming:
-            ratio = THRESHOLD if way == "both" else TALKED_OVER
-            choir = Choirs(self._model, self._prompts, [voice], "en", ratio).make(0.0, 0)
-            return text_of(finals(choir, audio))
+            return text_of(finals(self._choir([voice], way), audio))
         prompt = self._prompts.of([np.array(voice.embedding, np.float32)])
         segments = transcribe(self._model, audio, self._options, prompt=prompt)
         return " ".join(segment.text for segment in segments)
+
+    def _choir(self, voices: Sequence[Voice], way: str) -> Choir:
+        assert self._prompts is not None
+        choirs = Choirs(self._model, self._prompts, voices, "en", threshold=RATIOS[way])
+        return choirs.make(0.0, 0)
 
 
 def finals(captioner: Processor[list[Caption]], audio: Audio) -> list[Caption]:

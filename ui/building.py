@@ -5,10 +5,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tap_live.commands.captioning import captioning
 from tap_live.commands.chunking import Chunking
 from tap_live.commands.extracting import Extracting
 from tap_live.commands.parts import open_input, output_maker
+from tap_live.commands.prompting import by_itself, listening
 from tap_live.errors import BundleError
 from tap_live.events import Decibels, SetTarget
 from tap_live.extractors.context import clapsep_bundle
@@ -75,8 +75,9 @@ class Builder:
         plan = self._plan(targets, setup, where) if targets else None
         voices = [f"voice:{name}" for name in self.voices(setup)]
         others = setup.others if voices else None
+        heard = by_itself(plan, voices, setup.others, setup.whisper, setup.language)
         listener = (
-            captioning(setup.whisper, setup.language, voices, others, where=where)
+            listening(heard, setup.whisper, setup.language, voices, others, where=where)
             if setup.captions
             else None
         )
@@ -85,7 +86,7 @@ class Builder:
             make_output=output_maker(setup.output, source),
             make_extraction=plan.make if plan else None,
             make_captioner=listener.make if listener else None,
-            caption_extracted=plan is not None and plan.captions and setup.others == "hide",
+            caption_extracted=heard.extracted,
             caption_apart=listener.apart if listener else {},
             bundles=(*(plan.bundles if plan else ()), *(listener.bundles if listener else ())),
             close=plan.close if plan else lambda: None,

@@ -15,6 +15,7 @@ from tap_live.captions.whisper import WhisperRecogniser
 from tap_live.commands.captioning import Captioning, captioning, load_whisper
 from tap_live.commands.extracting import Asking, Extracting, not_installed
 from tap_live.commands.options import DEFAULT_WHISPER, CaptionsBy
+from tap_live.commands.warning import warn
 from tap_live.errors import ConfigError
 from tap_live.processor import Processor
 from tap_live.providers import CPU, Where
@@ -28,8 +29,8 @@ from tap_live.whisper.prompts import VoicePrompts
 # Log-likelihood ratio from which a voice is transcribed in a mixture: one that is talked over
 # sounds less like itself. Of two training voices of LibriSpeech over each other at 0 dB (22 asked
 # for, 11 others asked for; the gate is open for so much of the time, there and absent): 1.0: 35
-# and 0 %; -1: 43 and 0; -2: 49 and 1; -4: 63 and 7; -6: 76 and 25; -8: 84 and 51. A prompted
-# Whisper says itself that a voice is absent; what the gate saves is time.
+# and 0 %; -1: 43 and 0; -2: 49 and 1; -4: 63 and 7; -6: 76 and 25; -8: 84 and 51. Prompts
+# are to say themselves that a voice is absent; those that ship have hardly learned it.
 TALKED_OVER = -4.0
 
 
@@ -54,28 +55,20 @@ def hearing(
     others: Others | None,
     whisper: str | None,
     language: str | None,
-    threshold: float | None,
 ) -> Hearing:
-    """Decide what captions hear.
-
-    `auto` is the extracted voice where a network is installed that captions may hear, prompted if
-    English is spoken, which is all that prompts were trained on; else the mixture. On mixtures
-    of training voices that had the fewest wrong words.
+    """Decide what captions hear; `auto` is `by_itself`.
 
     Raises: ConfigError if no voice is asked for, others are to be shown, or prompts are given
         that nothing would hear by; BundleError if what it takes is not installed.
     """
-    chosen = by or ("prompt" if folder else "auto")
-    if folder and chosen in ("auto", "extract"):
-        raise ConfigError(
-            f"--captions {chosen} takes no prompts: ask for prompt or both, or leave --prompts"
-        )
+    if folder and by in ("auto", "extract"):
+        raise ConfigError(f"--captions {by} takes no --prompts: ask for prompt or both")
+    given = VoicePrompts.open(folder) if folder else None
+    own = ("both" if given.extracted else "prompt") if given else "auto"
+    chosen = by or own
     hidden = others in (None, "hide")
-    name = whisper or DEFAULT_WHISPER
     if chosen == "auto":
-        extracted = plan is not None and plan.captions and hidden
-        prompted = extracted and language == "en" and threshold is None
-        return Hearing(extracted, VoicePrompts.shipped(name) if prompted else None)
+        return by_itself(plan, asked.voices, others, whisper, language)
     if not asked.voices:
         raise ConfigError(f"--captions {chosen} follows a voice: add --target voice:NAME")
     if not hidden:
@@ -84,8 +77,30 @@ def hearing(
         raise not_installed(next(one for one in asked.asked if one.kind == "voice"))
     if chosen == "extract":
         return Hearing(True, None)
-    prompts = VoicePrompts.open(folder) if folder else VoicePrompts.of_whisper(name)
+    prompts = given or VoicePrompts.of_whisper(whisper or DEFAULT_WHISPER)
+    if prompts.extracted and chosen == "prompt":
+        warn(f"{prompts.name} was trained for --captions both: on a mixture it helps little")
     return Hearing(chosen == "both", prompts)
+
+
+def by_itself(
+    plan: Extracting | None,
+    voices: Sequence[str],
+    others: Others | None,
+    whisper: str | None,
+    language: str | None,
+) -> Hearing:
+    """What captions hear if nobody says: the extracted voice where a network is installed that
+    captions may hear, prompted if prompts ship that learned from such, else the mixture.
+
+    Prompts learned English. Settled on mixtures of training voices: extracted and prompted had
+    fewer wrong words than extracted, and fewer of voices that were absent (`docs/prompts.md`).
+    """
+    extracted = plan is not None and plan.captions and others in (None, "hide")
+    prompts = None
+    if extracted and voices and language == "en":
+        prompts = VoicePrompts.shipped(whisper or DEFAULT_WHISPER)
+    return Hearing(extracted, prompts if prompts and prompts.extracted else None)
 
 
 def listening(
@@ -100,14 +115,15 @@ def listening(
     """Load what captions need. Raises: as `captioning`."""
     if heard.prompts is None:
         return captioning(whisper, language, targets, others, threshold, where=where)
-    if threshold is not None:
-        raise ConfigError("--voice-threshold is for captions without prompts: leave one of them")
+    if threshold is not None and not heard.extracted:
+        raise ConfigError("--voice-threshold is not for prompts on a mixture: leave one of them")
     name, store = whisper or DEFAULT_WHISPER, VoiceStore()
     voices = [store.load(voice) for voice in voice_names(targets)]
     model = load_whisper(name, where=where)
     heard.prompts.check(model.dims)
-    ratio = THRESHOLD if heard.extracted else TALKED_OVER
-    choirs = Choirs(model, heard.prompts, voices, language, ratio)
+    usual = THRESHOLD if heard.extracted else TALKED_OVER
+    ratio = usual if threshold is None else threshold
+    choirs = Choirs(model, heard.prompts, voices, language, threshold=ratio)
     bundles = (f"whisper-{name}", heard.prompts.name, "vad", "voices")
     return Captioning(model, choirs.make, bundles, choirs.apart())
 
@@ -121,7 +137,8 @@ class Choirs:
         prompts: VoicePrompts,
         voices: Sequence[Voice],
         language: str | None = None,
-        threshold: float = TALKED_OVER,
+        *,
+        threshold: float,
     ) -> None:
         """`threshold` is the ratio from which a voice is transcribed."""
         self._threshold = threshold

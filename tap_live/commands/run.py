@@ -121,7 +121,7 @@ def run(
         warn(f"voice-compact is not installed: captions follow {names}, the sound stays as it is")
     if plan and (told := plan.slow):
         warn(told)
-    heard = hearing(captions, prompts, asked, plan, others, whisper, language, voice_threshold)
+    heard = hearing(captions, prompts, asked, plan, others, whisper, language)
     listener = (
         listening(heard, whisper, language, asked.voices, others, voice_threshold, where)
         if caption

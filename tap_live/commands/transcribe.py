@@ -94,9 +94,7 @@ def transcribe(
         plan = asked.following(live=False) if others in (None, "hide") else None
         if plan:
             stack.enter_context(closing(plan))
-        listening_to = hearing(
-            captions, prompts, asked, plan, others, whisper, language, voice_threshold
-        )
+        listening_to = hearing(captions, prompts, asked, plan, others, whisper, language)
         listener = listening(
             listening_to, whisper, language, asked.voices, others, voice_threshold, where
         )

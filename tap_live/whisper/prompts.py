@@ -29,12 +29,15 @@ class VoicePrompts:
     Attributes:
         name: of the bundle.
         whisper: the model that they were trained for, "tiny.en".
+        extracted: whether they learned from what an extractor keeps of mixtures.
     """
 
     def __init__(self, bundle: Bundle) -> None:
         """Raises: BundleError if a tensor is missing."""
         tensors = read_safetensors(bundle.path(FILE))
-        self.name, self.whisper = bundle.manifest.name, str(bundle.manifest.settings["whisper"])
+        settings = bundle.manifest.settings
+        self.name, self.whisper = bundle.manifest.name, str(settings["whisper"])
+        self.extracted = settings.get("extracted") is True
         try:
             self._weight, self._bias, self._encoder, self._decoder = (
                 np.asarray(tensors[name], np.float32)

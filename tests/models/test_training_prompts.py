@@ -294,6 +294,30 @@ def test_other_contexts_train_too(
     assert int(PromptMixtures(its, script, 1, **shares)[0].frames) == frames
 
 
+def test_times_are_followed_as_if_nothing_stood_in_front(trainer: PromptTrainer) -> None:
+    parts, batch = trainer._parts, trainer.mixtures[0]
+    late = trainer.net.lead // 2
+    first = parts._times
+    spoken = torch.randn(*batch.tokens.shape, VOCABULARY)
+    asked: list[torch.Tensor] = []
+
+    def written(tokens: torch.Tensor, encoded: Any) -> torch.Tensor:
+        asked.append(tokens)
+        return spoken
+
+    parts._written = written  # type: ignore[method-assign]
+    logits, _ = parts.follow(batch)
+    timed = batch.tokens >= first
+    assert torch.equal(asked[0][timed], batch.tokens[timed] + late)
+    assert torch.equal(asked[0][~timed], batch.tokens[~timed])
+    assert torch.equal(logits[..., :first], spoken[..., :first])
+    torch.testing.assert_close(
+        logits[..., first], spoken[..., first : first + late + 1].logsumexp(-1)
+    )
+    assert torch.equal(logits[..., first + 1 : VOCABULARY - late], spoken[..., first + late + 1 :])
+    assert (logits[..., VOCABULARY - late :] < -1e3).all()
+
+
 def test_what_is_followed_is_plain_whisper_though_it_hears_later(tmp_path: Path) -> None:
     """Prompts stand where plain Whisper's first positions are: its times must not be theirs."""
     try:
