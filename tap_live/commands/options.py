@@ -82,7 +82,8 @@ Captions = Annotated[
     CaptionsBy | None,
     typer.Option(
         help="What captions of a voice are made of: `extract`, the extracted voice; `prompt`, the "
-        "mixture, by a Whisper that is told whom to hear; `both`. [default: auto]"
+        "mixture, by a Whisper that is told whom to hear; `both`. [default: auto: extract, or both "
+        "with --language en where prompts ship for the Whisper]"
     ),
 ]
 Prompts = Annotated[
