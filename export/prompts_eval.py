@@ -106,11 +106,7 @@ class Listener:
         if way in ("extracted", "both"):  # each from what is extracted of it
             return {voice.name: self._apart(audio, voice, way) for voice in voices}
         captioner: Processor[list[Caption]]
-        if way == "prompted":
-            assert self._prompts is not None
-            captioner = self._choir(voices, "prompted")
-        else:
-            captioner = self._gated(voices, "label")
+        captioner = self._choir(voices, way) if way == "prompted" else self._gated(voices, "label")
         said: dict[str, list[Caption]] = defaultdict(list)
         for caption in finals(captioner, audio):
             said[caption.speaker or "other"].append(caption)

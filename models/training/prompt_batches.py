@@ -203,6 +203,6 @@ class PromptObjective(nn.Module):
         late = lead // FRAMES_A_POSITION  # times are written in positions
         tokens = batch.tokens + late * batch.tokens.ge(self._times)
         words, times = self._written(tokens, encoded).tensor_split([self._times], dim=-1)
-        begin = times[..., : 1 + late].logsumexp(-1, keepdim=True)  # where it wrote 0, say
+        begin = times[..., : 1 + late].logsumexp(-1, keepdim=True)  # before the audio is its begin
         logits = torch.cat([words, begin, times[..., 1 + late :]], dim=-1)
         return functional.pad(logits, (0, late), value=NEVER), encoded.hidden
