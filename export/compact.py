@@ -7,7 +7,8 @@
 
 The graph takes one hop of one target: `mask, state = step(spectrum, cue, state)`, with fixed
 shapes. A step is short enough to be run once a target; so targets come and go without the
-others noticing, each with a state of its own.
+others noticing, each with a state of its own. A network that hears the future (`voice-offline`)
+takes some seconds at once, and some more that it only looks at.
 
 Weights are rounded first, to fp16 or to 8-bit steps (`--bits 8`). What is traced and proved is the
 rounded network; the cost of rounding is measured on real audio and told in the card.
@@ -41,7 +42,7 @@ from tap_live.commands.demo import BUNDLE as DEMO
 from tap_live.errors import TapError
 from tap_live.export.compact_card import NOT_KEPT, NOT_MEASURED, Proof, presence_of, recipe_of
 from tap_live.export.compact_card import card as card_of
-from tap_live.export.compact_graph import bits_of, build
+from tap_live.export.compact_graph import AHEAD, HOPS, bits_of, build, shapes_of
 from tap_live.export.rounding import Bits, rounded
 from tap_live.export.shipped import compact_net
 from tap_live.export.storing import bytes_of, files_of, save
@@ -85,8 +86,11 @@ class TorchBackend:
     def step(self, inputs: Tensors, state: State) -> tuple[Tensors, State]:
         spectrum, cue = torch.from_numpy(inputs["spectrum"]), torch.from_numpy(inputs["cue"])
         before = NetState(**{name: torch.from_numpy(part) for name, part in state.items()})
-        mask, after = self._net(spectrum[None, None], cue[None], before)
-        return {"mask": mask[0, 0].numpy()}, {n: v.numpy() for n, v in after.parts.items()}
+        ahead = AHEAD if self._net.dims.future else 0
+        seen = spectrum.reshape(-1, 1, *spectrum.shape[-2:])
+        mask, after = self._net(seen, cue[None], before, ahead)
+        found = mask.reshape(shapes_of(self._net.dims)[1])
+        return {"mask": found.numpy()}, {n: v.numpy() for n, v in after.parts.items()}
 
 
 def export(
@@ -231,9 +235,12 @@ def _resampled(samples: Audio, rate: int, to: int) -> Audio:
 
 
 def hops(dims: Dims, audio: Audio, cue: Audio) -> list[dict[str, Audio]]:
-    """What the graph is given for (T,) audio at the network's rate, hop by hop."""
+    """What the graph is given for (T,) audio at the network's rate, step by step."""
     spectra = Spectra(dims, recipe_of(dims).rate)
     seen = spectra.seen(spectra.analyse(torch.from_numpy(audio)[None]))[:, 0].numpy()
+    if dims.future:
+        last = len(seen) - HOPS - AHEAD
+        seen = [seen[start : start + HOPS + AHEAD] for start in range(0, last + 1, HOPS)]
     return [{"spectrum": spectrum, "cue": cue} for spectrum in seen]
 
 
@@ -251,15 +258,15 @@ def difference_db(
 
 
 def _manifest(folder: Path, dims: Dims, made_by: str, captions: bool) -> Manifest:
-    recipe = recipe_of(dims)
+    recipe, (seen, given) = recipe_of(dims), shapes_of(dims)
     shapes = {name: tuple(part.shape) for name, part in initial_state(dims).parts.items()}
     step = GraphSpec(
         GRAPH,
         inputs=(
-            TensorSpec("spectrum", "float32", (dims.bins, 2)),
+            TensorSpec("spectrum", "float32", seen),
             TensorSpec("cue", "float32", (dims.cue,)),
         ),
-        outputs=(TensorSpec("mask", "float32", (dims.bins, 2)),),
+        outputs=(TensorSpec("mask", "float32", given),),
         state=tuple(
             StateSpec(name, f"{name}_out", "float32", shape) for name, shape in shapes.items()
         ),

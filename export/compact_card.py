@@ -1,8 +1,9 @@
 """What is written beside a compact extractor: its name, its sources, its model card."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from textwrap import fill
 
+from tap_live.export.compact_graph import AHEAD, HOPS
 from tap_live.export.emulation import told
 from tap_live.export.rounding import Bits
 from tap_live.export.verify import Parity
@@ -51,6 +52,13 @@ VOICE = Recipe(
     "biometric data.",
     presence=Thresholds(on=-10.0, off=-12.0, like=0.6, appears=0.2, leaves=1.0),
 )
+OFFLINE = replace(
+    VOICE,
+    name="voice-offline",
+    kind="offline-voice-extractor",
+    does="Extracts one enrolled voice from a recording: it hears what follows too. The cue is its\n"
+    "embedding, 256 numbers.",
+)
 SOUND = Recipe(
     name="sound-compact",
     kind="sound-extractor",
@@ -93,7 +101,8 @@ class Proof:
 
 def recipe_of(dims: Dims) -> Recipe:
     """What is the same for every network of its kind. Raises: KeyError of another."""
-    return {"voice": VOICE, "sound": SOUND}[dims.kind]
+    recipes = {("voice", False): VOICE, ("voice", True): OFFLINE, ("sound", False): SOUND}
+    return recipes[dims.kind, dims.future]
 
 
 def _kept_as(precision: str, bits: Bits) -> str:
@@ -119,6 +128,24 @@ def _known(recipe: Recipe) -> str:
     return "\n".join(["", heading, "", told, "", fill("; ".join(sayings) + ".", 110), ""])
 
 
+def _checked(dims: Dims, proof: Proof) -> int:
+    return proof.parity[0].steps * (HOPS if dims.future else 1)
+
+
+def _how(dims: Dims) -> str:
+    top_khz = dims.bins / (2 * dims.hop_s) / 1000
+    sees = f"{dims.bins} bins below {top_khz:g} kHz at any stream rate"
+    if dims.future:
+        return f"""\
+A network for a CPU: it looks at short-time spectra, a hop every {1000 * dims.hop_s:g} ms, {sees},
+and gives complex masks: of {dims.hop_s * HOPS:g} s at once, after it has heard
+{dims.hop_s * AHEAD:g} s more. What it remembers of what was before goes in and out."""
+    return f"""\
+A causal network for a CPU: every {1000 * dims.hop_s:g} ms it looks at a short-time spectrum,
+{sees}, and gives a complex mask. Latency
+{1000 * (dims.hop_s + dims.fade_s):g} ms. State goes in and out."""
+
+
 def card(
     recipe: Recipe,
     dims: Dims,
@@ -134,23 +161,20 @@ def card(
     precision: str = "fp32",
 ) -> str:
     """Write the model card; `size` is the graph's, in bytes, `figures` and those below Markdown."""
-    top_khz = dims.bins / (2 * dims.hop_s) / 1000
     sources = "\n".join(f"  - {source}" for source in recipe.sources)
     return f"""\
 # {recipe.name}
 
 {recipe.does}
 
-A causal network for a CPU: every {1000 * dims.hop_s:g} ms it looks at a short-time spectrum,
-{dims.bins} bins below {top_khz:g} kHz at any stream rate, and gives a complex mask. Latency
-{1000 * (dims.hop_s + dims.fade_s):g} ms. State goes in and out.
+{_how(dims)}
 
 - **Size:** {parameters:,} parameters, {size:,} bytes, {_kept_as(precision, bits)}.
 - **Made by:** `{made_by}`, from a checkpoint of
   `python -m tap_live.models.training` (`models/training/README.md`); see Training.
 - **From:** our own weights, trained from nothing on mixtures made of
 {sources}
-- **Checked:** this graph against PyTorch over {proof.parity[0].steps} hops of real speech,
+- **Checked:** this graph against PyTorch over {_checked(dims, proof)} hops of real speech,
   {proof.compared}: {proof.worst:.1e} apart at most ({proof.allowed:.0e} allowed).
 {_rounding(proof)}- **Limits:** {recipe.limits}
 {_known(recipe)}

@@ -1,6 +1,7 @@
 """One hop of one target as an ONNX graph, its weights stored small where nothing is lost.
 
-`mask, *state = step(spectrum, cue, *state)`, with fixed shapes.
+`mask, *state = step(spectrum, cue, *state)`, with fixed shapes. Of a network that hears the
+future it is `HOPS` hops, and it is shown `AHEAD` more.
 """
 
 import copy
@@ -16,10 +17,11 @@ from torch import Tensor, nn
 
 from tap_live.export.inner_notes import unheard
 from tap_live.export.rounding import Bits, repacked
-from tap_live.models.compact import Block, CompactExtractor, Memory, State
+from tap_live.models.compact import Block, CompactExtractor, Dims, Memory, State
 
 OPSET = 18
 SMALL = 256  # numbers; fewer stay as they are
+HOPS, AHEAD = 250, 62  # 4 s and 1 s: more ahead brought nothing
 
 
 class Cell(nn.Module):
@@ -43,6 +45,38 @@ class Cell(nn.Module):
         return h, (h, c)
 
 
+class Sequence(nn.Module):
+    """An LSTM over a stretch, as the one node that ONNX has for it; it is only traced.
+
+    Of nn.LSTM the tracer writes out every step first, which takes it minutes.
+    """
+
+    def __init__(self, lstm: nn.LSTM) -> None:
+        super().__init__()
+        inward, recurrent, *biases = (_to_onnx(weight.detach()) for weight in lstm.parameters())
+        self.inward, self.recurrent = nn.Parameter(inward), nn.Parameter(recurrent)
+        self.bias = nn.Parameter(torch.cat(biases, dim=1))
+        self.width = lstm.hidden_size
+
+    def forward(self, x: Tensor, memory: Memory | None = None) -> tuple[Tensor, Memory]:
+        """(F, R, width) -> the same shape; h and c (1, R, width) as nn.LSTM has them."""
+        kept = (1, x.shape[1], self.width)
+        y, h, c = torch.onnx.ops.symbolic_multi_out(
+            "LSTM",
+            (x, self.inward, self.recurrent, self.bias, None, *(memory or (None, None))),
+            {"hidden_size": self.width},
+            dtypes=[torch.float32] * 3,
+            shapes=[(len(x), *kept), kept, kept],
+        )
+        return y[:, 0], (h, c)
+
+
+def _to_onnx(weight: Tensor) -> Tensor:
+    """Gates of PyTorch, (4 H, ...) in the order i, f, c, o, in ONNX's: (1, 4 H, ...) i, o, f, c."""
+    i, f, c, o = weight.chunk(4)
+    return torch.cat([i, o, f, c])[None]
+
+
 class Step(nn.Module):
     """One hop of one target: `mask, *state = step(spectrum, cue, *state)`."""
 
@@ -60,6 +94,30 @@ class Step(nn.Module):
         return mask[0, 0], *after.parts.values()
 
 
+class Stretch(nn.Module):
+    """A stretch of one target, by a network that hears the future."""
+
+    def __init__(self, net: CompactExtractor) -> None:
+        super().__init__()
+        self.net = copy.deepcopy(net)
+        for block in self.net.blocks:
+            for name, lstm in [*block.named_children()]:
+                if isinstance(lstm, nn.LSTM):
+                    setattr(block, name, Sequence(lstm))
+
+    def forward(self, spectrum: Tensor, cue: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        """(HOPS + AHEAD, bins, 2), (cue,) -> (HOPS, bins, 2) and the state after those."""
+        mask, after = self.net(spectrum[:, None], cue[None], State(*state), ahead=AHEAD)
+        return mask[:, 0], *after.parts.values()
+
+
+def shapes_of(dims: Dims) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Of the spectra that a step takes, and of the mask that it gives."""
+    if dims.future:
+        return (HOPS + AHEAD, dims.bins, 2), (HOPS, dims.bins, 2)
+    return (dims.bins, 2), (dims.bins, 2)
+
+
 def build(net: CompactExtractor, *, stored_small: bool = True) -> onnx.ModelProto:
     """Trace one step.
 
@@ -69,10 +127,11 @@ def build(net: CompactExtractor, *, stored_small: bool = True) -> onnx.ModelProt
     state = net.initial_state()
     # Copies, for the tracer takes one tensor for one input.
     apart = [part.clone() for part in state.parts.values()]
-    example = (torch.zeros(net.dims.bins, 2), torch.zeros(net.dims.cue), *apart)
+    example = (torch.zeros(shapes_of(net.dims)[0]), torch.zeros(net.dims.cue), *apart)
+    step = Stretch(net) if net.dims.future else Step(net)
     with unheard():
         program = torch.onnx.export(
-            Step(net).eval(),
+            step.eval(),
             example,
             input_names=["spectrum", "cue", *state.parts],
             output_names=["mask", *(f"{name}_out" for name in state.parts)],

@@ -19,8 +19,8 @@ from tap_live.cues.features import RATE as SOUND_RATE
 from tap_live.cues.text import TextCues
 from tap_live.errors import BundleError
 from tap_live.extraction import Extraction, Wanted
-from tap_live.extractors.compact import CompactExtractor
 from tap_live.extractors.network import Network
+from tap_live.extractors.offline import extractor_of
 from tap_live.models.training.evaluate import VoiceMeter
 from tap_live.models.training.sound_evaluate import WAYS, SoundMeter, Way
 from tap_live.processor import Audio, Embedding, Extractor
@@ -43,13 +43,13 @@ def kept_voices(network: Network, embeddings: Sequence[Embedding], mixture: Audi
         EmbeddedCue(f"voice:{number}", "voice", embedding, np.zeros(0, np.float32))
         for number, embedding in enumerate(embeddings)
     ]
-    return kept(CompactExtractor({"voice": network}, SPEECH_RATE), cues, mixture, SPEECH_RATE)
+    return kept(extractor_of({"voice": network}, SPEECH_RATE), cues, mixture, SPEECH_RATE)
 
 
 def heard_voice(network: Network, embedding: Embedding, mixture: Audio) -> Audio:
     """What captions hear of the voice of this embedding in a whole mixture, (T,) at 16 kHz."""
     cue = EmbeddedCue(VOICE, "voice", embedding, np.zeros(0, np.float32))
-    extractor = CompactExtractor({"voice": network}, SPEECH_RATE)
+    extractor = extractor_of({"voice": network}, SPEECH_RATE)
     extraction = Extraction(extractor, [Wanted(cue)], rest_gain=0.0, rate=SPEECH_RATE)
     return np.concatenate(
         [mixed.voice(VOICE) for mixed in (extraction.push(mixture), extraction.flush())]
@@ -60,7 +60,7 @@ def kept_sound(network: Network, sides: Embedding, mixture: Audio) -> Audio:
     """One sound of a whole mixture, (T,) at 32 kHz; `sides`: what is kept, then what is not."""
     kept_side, other_side = np.split(sides, 2)
     cue = EmbeddedCue("text:asked", "sound", kept_side, other_side)
-    return kept(CompactExtractor({"sound": network}, SOUND_RATE), [cue], mixture, SOUND_RATE)
+    return kept(extractor_of({"sound": network}, SOUND_RATE), [cue], mixture, SOUND_RATE)
 
 
 def enrolled(enroller: Enroller, clip: Audio) -> Embedding:

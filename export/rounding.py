@@ -21,13 +21,13 @@ def rounded(net: CompactExtractor, bits: Bits = 16) -> CompactExtractor:
     """Copy a network with weights that can be stored in so many bits: matrices, in the case of 8.
 
     With 8, each output of a layer has a scale of its own; what an LSTM hears and what it
-    remembers share it, since its graph multiplies both by one matrix.
+    remembers share it where its graph multiplies both by one matrix: where it goes hop by hop.
     """
     copy = CompactExtractor(net.dims)
     copy.load_state_dict({k: v.half().float() for k, v in net.state_dict().items()})
     if bits == 8:
         for exact, layer in zip(net.modules(), copy.modules(), strict=True):
-            _in_eighths(exact, layer)
+            _in_eighths(exact, layer, apart=net.dims.future)
     return copy.eval()
 
 
@@ -63,9 +63,12 @@ def repacked(
 
 
 @torch.no_grad()
-def _in_eighths(exact: nn.Module, layer: nn.Module) -> None:
+def _in_eighths(exact: nn.Module, layer: nn.Module, apart: bool) -> None:
     """Fill a layer with the rounded matrices of another."""
-    if isinstance(exact, nn.LSTM) and isinstance(layer, nn.LSTM):
+    if isinstance(exact, nn.LSTM) and isinstance(layer, nn.LSTM) and apart:
+        layer.weight_ih_l0.copy_(_rows(exact.weight_ih_l0))
+        layer.weight_hh_l0.copy_(_rows(exact.weight_hh_l0))
+    elif isinstance(exact, nn.LSTM) and isinstance(layer, nn.LSTM):
         inward, recurrent, *_ = layer.parameters()
         both = _rows(torch.cat(tuple(exact.parameters())[:2], dim=1))
         inward.copy_(both[:, : exact.input_size])

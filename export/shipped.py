@@ -29,7 +29,7 @@ _PARTS = ("_steps", "_scale", "_shape")  # of what is stored in steps of a scale
 
 
 def compact_net(name: str | Path) -> CompactExtractor:
-    """The network of `voice-compact` or `sound-compact`, or of a bundle at an absolute path."""
+    """The network of a compact extractor that ships, or of a bundle at an absolute path."""
     bundle = open_bundle(BUNDLES / name)
     stored = _stored(bundle, "step")
     weights = {  # `fine` has none: its sums follow from the sizes
@@ -37,11 +37,19 @@ def compact_net(name: str | Path) -> CompactExtractor:
         for key, value in stored.items()
         if key.startswith("net.") and not key.startswith("net.fine.")
     }
-    for lstm in {key.rpartition(".")[0] for key in weights if "_lstm." in key}:
+    cells = {key.rpartition(".")[0] for key in weights if key.endswith("_lstm.weight")}
+    for lstm in cells:  # of networks that go hop by hop
         both, bias = weights.pop(f"{lstm}.weight").T, weights.pop(f"{lstm}.bias")
         width = len(both) // 4
         weights |= {f"{lstm}.weight_ih_l0": both[:, :-width], f"{lstm}.bias_ih_l0": bias}
         weights |= {f"{lstm}.weight_hh_l0": both[:, -width:], f"{lstm}.bias_hh_l0": 0 * bias}
+    sequences = {key.removesuffix(".inward") for key in weights if key.endswith(".inward")}
+    for lstm in sequences:  # of those that take stretches
+        gates = [_gates(weights.pop(f"{lstm}.{part}")) for part in ("inward", "recurrent")]
+        biases = np.split(weights.pop(f"{lstm}.bias"), 2, axis=1)
+        names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+        found = zip(names, [*gates, *map(_gates, biases)], strict=True)
+        weights |= {f"{lstm}.{name}": value for name, value in found}
     dims = _dims(bundle, condition_width=len(weights["condition.linear.bias"]))
     return _filled(CompactExtractor(dims), weights)
 
@@ -78,12 +86,13 @@ def _dims(bundle: Bundle, condition_width: int) -> Dims:
     blocks, _, width = shape["band_h"]
     kind, cue = bundle.manifest.kind.removesuffix("-extractor"), int(spec.inputs[1].shape[0])
     return Dims(
-        kind=kind,
+        kind=kind.removeprefix("offline-"),
         cue=cue,
         blocks=blocks,
         band_width=width,
         full_width=shape["full_h"][-1],
         past_hops=shape["past"][0] if "past" in shape else 0,
+        future=len(spec.inputs[0].shape) == 3,
         condition_width=condition_width,
     )
 

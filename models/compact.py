@@ -1,4 +1,6 @@
-"""The compact extractor: a causal network that keeps one target out of a mixture, hop by hop.
+"""The compact extractor: a network that keeps one target out of a mixture, hop by hop.
+
+It is causal, but for recordings there is one that also hears what follows (`Dims.future`).
 
 It sees short-time spectra whose window and hop are fixed in seconds, so its bins lie at the
 same frequencies at any stream rate. Bins are gathered into bands. Each block looks at
@@ -36,6 +38,7 @@ class Dims:
         condition_width: width to which a cue is brought before it acts on bands.
         level_s: time constant of the level that the input is divided by.
         past_hops: how many hops back frequencies within a bin are told apart; 0: they are not.
+        future: whether each block also follows bands from the end back: not for live streams.
     """
 
     kind: str = "voice"
@@ -49,6 +52,7 @@ class Dims:
     fade_s: float = 0.004
     level_s: float = 1.5
     past_hops: int = 0
+    future: bool = False
 
     @property
     def bins(self) -> int:
@@ -107,13 +111,14 @@ class Fine(nn.Module):
         half = (-1.0) ** (torch.arange(dims.bins) * back[:, None])
         self.register_buffer("turns", half[..., None], persistent=False)
 
-    def forward(self, spectrum: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, spectrum: Tensor, past: Tensor, ahead: int = 0) -> tuple[Tensor, Tensor]:
         """(F, B, bins, 2), (past_hops, B, bins, 2) -> powers (F, B, bins, 3), and the new past."""
         frames, hops = torch.cat([past, spectrum]), len(past) + 1
         heard = [frames[k : k + len(spectrum)] * self.turns[k] for k in range(hops)]
         stacked = torch.cat([part[..., c, None] for c in (0, 1) for part in heard], dim=-1)
         real, imaginary = (stacked @ self.sums).chunk(2, dim=-1)
-        return real.square() + imaginary.square(), frames[-len(past) :]
+        kept = len(spectrum) - ahead
+        return real.square() + imaginary.square(), frames[kept : kept + len(past)]
 
 
 class PerBand(nn.Module):
@@ -205,7 +210,11 @@ class Condition(nn.Module):
 
 
 class Block(nn.Module):
-    """Follow each band in time, then all bands together; both are told the cue."""
+    """Follow each band in time, then all bands together; both are told the cue.
+
+    With `dims.future` both are also followed from the end back, by LSTMs of their own, so that
+    a causal network can be given them (`grown`).
+    """
 
     def __init__(self, dims: Dims) -> None:
         super().__init__()
@@ -219,20 +228,50 @@ class Block(nn.Module):
         self.full_film = nn.Linear(dims.condition_width, 2 * dims.full_width)
         self.full_lstm = nn.LSTM(dims.full_width, dims.full_width)
         self.full_out = nn.Linear(dims.full_width, everything)
+        self.future = dims.future
+        if dims.future:
+            self.band_future = nn.LSTM(dims.band_width, dims.band_width)
+            self.band_future_out = nn.Linear(dims.band_width, dims.band_width)
+            self.full_future = nn.LSTM(dims.full_width, dims.full_width)
+            self.full_future_out = nn.Linear(dims.full_width, everything)
 
     def forward(
-        self, x: Tensor, condition: Tensor, band: Memory, full: Memory
+        self, x: Tensor, condition: Tensor, band: Memory, full: Memory, ahead: int = 0
     ) -> tuple[Tensor, Memory, Memory]:
-        """(F, B, bands, band_width), (B, condition_width) -> the same shape, and new memories."""
+        """(F, B, bands, band_width), (B, condition_width) -> the same shape, and new memories.
+
+        They are those before the last `ahead` hops.
+        """
         steps, batch, bands, width = x.shape
         scale, shift = self.band_film(condition).view(batch, bands, 2 * width).chunk(2, dim=-1)
-        y = self.band_norm(x) * (1 + scale) + shift
-        y, band = self.band_lstm(y.view(steps, batch * bands, width), band)
-        x = x + self.band_out(y).view(steps, batch, bands, width)
+        seen = (self.band_norm(x) * (1 + scale) + shift).view(steps, batch * bands, width)
+        y, band = _forth(self.band_lstm, seen, band, ahead)
+        found = self.band_out(y)
+        if self.future:
+            found = found + self.band_future_out(_back(self.band_future, seen))
+        x = x + found.view(steps, batch, bands, width)
         scale, shift = self.full_film(condition).chunk(2, dim=-1)
-        y = self.full_in(self.full_norm(x).flatten(2)) * (1 + scale) + shift
-        y, full = self.full_lstm(y, full)
-        return x + self.full_out(y).view(steps, batch, bands, width), band, full
+        seen = self.full_in(self.full_norm(x).flatten(2)) * (1 + scale) + shift
+        y, full = _forth(self.full_lstm, seen, full, ahead)
+        found = self.full_out(y)
+        if self.future:
+            found = found + self.full_future_out(_back(self.full_future, seen))
+        return x + found.view(steps, batch, bands, width), band, full
+
+
+def _forth(lstm: nn.LSTM, x: Tensor, memory: Memory, ahead: int) -> tuple[Tensor, Memory]:
+    """Follow (F, R, width) on, and remember what there was before the last `ahead` hops."""
+    if not ahead:
+        y, memory = lstm(x, memory)
+        return y, memory
+    y, memory = lstm(x[:-ahead], memory)
+    return torch.cat([y, lstm(x[-ahead:], memory)[0]]), memory
+
+
+def _back(lstm: nn.LSTM, x: Tensor) -> Tensor:
+    """Follow (F, R, width) from the end back."""
+    y: Tensor = lstm(x.flip(0))[0]
+    return y.flip(0)
 
 
 class CompactExtractor(nn.Module):
@@ -251,20 +290,23 @@ class CompactExtractor(nn.Module):
         """The state before anything was heard."""
         return initial_state(self.dims, batch, self.mask.norm.weight)
 
-    def forward(self, spectrum: Tensor, cue: Tensor, state: State) -> tuple[Tensor, State]:
+    def forward(
+        self, spectrum: Tensor, cue: Tensor, state: State, ahead: int = 0
+    ) -> tuple[Tensor, State]:
         """Find the mask for F more hops.
 
         Args:
-            spectrum: (F, B, bins, 2) real and imaginary parts.
+            spectrum: (F + ahead, B, bins, 2) real and imaginary parts.
             cue: (B, cue) embedding of the target.
+            ahead: hops at the end that are only looked at, for a network that hears the future.
 
-        Returns: (F, B, bins, 2) real and imaginary parts of the mask; the new state.
+        Returns: (F, B, bins, 2) real and imaginary parts of the mask; the state after those.
         """
         steps, batch = spectrum.shape[:2]
-        level, power, heard = self._level(spectrum, state)
+        level, power, heard = self._level(spectrum, state, ahead)
         seen, past = _compressed(spectrum * level[..., None, None]), state.past
         if self.fine is not None and past is not None:
-            fine, past = self.fine(spectrum, past)
+            fine, past = self.fine(spectrum, past, ahead)
             fine = fine * level[..., None, None].square() + _FAINT
             seen = torch.cat([seen, fine**0.15], dim=-1)
         x = self.split(seen.flatten(0, 1))
@@ -274,14 +316,15 @@ class CompactExtractor(nn.Module):
         for block, *memory in zip(
             self.blocks, *(torch.split(part, 1) for part in state[:4]), strict=True
         ):
-            x, band, full = block(x, condition, tuple(memory[:2]), tuple(memory[2:]))
+            x, band, full = block(x, condition, tuple(memory[:2]), tuple(memory[2:]), ahead)
             memories.append((*band, *full))
-        mask = self.mask(x.flatten(0, 1)).view(steps, batch, self.dims.bins, 2)
+        x = x[: steps - ahead]
+        mask = self.mask(x.flatten(0, 1)).view(-1, batch, self.dims.bins, 2)
         parts = [torch.cat(part) for part in zip(*memories, strict=True)]
         return mask, State(parts[0], parts[1], parts[2], parts[3], power, heard, past)
 
-    def _level(self, spectrum: Tensor, state: State) -> tuple[Tensor, Tensor, Tensor]:
-        """One over the running level, (F, B), and the level's new state.
+    def _level(self, spectrum: Tensor, state: State, ahead: int) -> tuple[Tensor, Tensor, Tensor]:
+        """One over the running level, (F, B), and the level's state before the last `ahead` hops.
 
         power(t) = k power(t-1) + (1 - k) energy(t), so
         power(t) = k^(t+1) power(-1) + sum over s <= t of (1 - k) k^(t-s) energy(s);
@@ -295,7 +338,8 @@ class CompactExtractor(nn.Module):
         # A product summed, not a matrix product, which autocast would round to bfloat16.
         power = (weights[:, :, None] * energy).sum(1) + decay * state.power
         heard = weights.sum(1, keepdim=True) + decay * state.heard
-        return (power / heard + _FAINTEST).rsqrt(), power[-1], heard[-1]
+        last = -1 - ahead
+        return (power / heard + _FAINTEST).rsqrt(), power[last], heard[last]
 
 
 def initial_state(dims: Dims, batch: int = 1, like: Tensor | None = None) -> State:

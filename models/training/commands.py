@@ -103,6 +103,9 @@ def fit(
     past_hops: Annotated[
         int, typer.Option(help="hops back over which thirds of a bin are told apart; 6 is 0.1 s")
     ] = 0,
+    future: Annotated[
+        bool, typer.Option("--future", help="hear what follows too: for recordings only")
+    ] = False,
     blocks: Annotated[int, typer.Option()] = 3,
     seed: Annotated[int, typer.Option()] = 0,
     workers: Annotated[int, typer.Option(help="processes that mix; 0 mixes in line")] = 0,
@@ -162,7 +165,10 @@ def fit(
         prompts.resume()
         run(prompts)
         return
-    dims = Dims(band_width=band_width, full_width=full_width, blocks=blocks, past_hops=past_hops)
+    dims = Dims(
+        band_width=band_width, full_width=full_width, blocks=blocks, past_hops=past_hops,
+        future=future,
+    )  # fmt: skip
     if kind == "sound":
         if audio_rate not in BANDS:
             raise typer.BadParameter(f"wanted --audio-rate {' or '.join(map(str, BANDS))}")

@@ -13,17 +13,18 @@ from ..compact import Block, CompactExtractor, Dims, PerBand
 
 @torch.no_grad()
 def grown(net: CompactExtractor, dims: Dims) -> CompactExtractor:
-    """Give the LSTMs of all bands together `dims.full_width` units; let it hear `past_hops`.
+    """Give the LSTMs of all bands together `dims.full_width` units; let it hear `past_hops`, or
+    what follows.
 
     Raises: ValueError if `dims` differ from the network's in anything else, or are less.
     """
     its = net.dims
-    same = replace(dims, full_width=its.full_width, past_hops=its.past_hops) == its
+    same = replace(dims, full_width=its.full_width, past_hops=its.past_hops, future=its.future)
     less = dims.full_width < its.full_width or (its.past_hops and dims.past_hops != its.past_hops)
-    if not same or less:
+    if same != its or less or dims.future < its.future:
         raise ValueError(
-            f"wanted a network of {its} with full_width or more, or with past_hops where it has "
-            f"none, found {dims} to grow it to"
+            f"wanted a network of {its} with full_width or more, or with past_hops or future "
+            f"where it has none, found {dims} to grow it to"
         )
     wide = CompactExtractor(dims)
     state, state_before = wide.state_dict(), net.state_dict()
@@ -35,6 +36,8 @@ def grown(net: CompactExtractor, dims: Dims) -> CompactExtractor:
     for block, before in zip(wide.blocks, net.blocks, strict=True):
         assert isinstance(block, Block) and isinstance(before, Block)
         _grow(block, before)
+        if block.future and not before.future:
+            _turn(block)
     return wide.train(net.training)
 
 
@@ -53,6 +56,15 @@ def _grow(block: Block, before: Block) -> None:
     _put(block.full_film, before.full_film, parts=2)  # scale, shift
     _put(block.full_lstm, before.full_lstm, parts=4)  # gates
     _put(block.full_out, before.full_out, parts=1)
+
+
+def _turn(block: Block) -> None:
+    """What comes from the end back begins as what goes on does, and is not heard yet."""
+    block.band_future.load_state_dict(block.band_lstm.state_dict())
+    block.full_future.load_state_dict(block.full_lstm.state_dict())
+    for out in (block.band_future_out, block.full_future_out):
+        for weight in out.parameters():
+            weight.zero_()
 
 
 def _put(wide: nn.Module, before: nn.Module, parts: int) -> None:

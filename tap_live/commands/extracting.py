@@ -11,8 +11,8 @@ from tap_live.commands.generating import Generating
 from tap_live.errors import BundleError, ConfigError
 from tap_live.events import Warned
 from tap_live.extraction import Extraction, TellTrouble, Wanted
-from tap_live.extractors.compact import CompactExtractor
-from tap_live.extractors.network import Network, installed, kind_of
+from tap_live.extractors.network import Network, installed, is_offline, kind_of
+from tap_live.extractors.offline import extractor_of
 from tap_live.mix import factor, parse_gain
 from tap_live.processor import TargetKind
 from tap_live.providers import CPU, Where
@@ -80,7 +80,7 @@ class Extracting:
         """Begin an extraction for a stream rate."""
         if isinstance(self.full, Generating) and self.rest_gain > 0:
             tell(Warned(code="rest-is-all", text=REST_IS_ALL))
-        extractor = self.full.make(rate) if self.full else CompactExtractor(self.networks, rate)
+        extractor = self.full.make(rate) if self.full else extractor_of(self.networks, rate)
         return Extraction(extractor, self.wanted, rest_gain=self.rest_gain, rate=rate, tell=tell)
 
 
@@ -102,7 +102,8 @@ class Asking:
         """Load cues and networks; None if there are no targets.
 
         Args:
-            live: for a stream, whose hop may follow the machine; a file's does not.
+            live: for a stream, whose hop may follow the machine; a file's does not, and networks
+                that hear what follows are taken, where there are some.
             open_to_all: targets of any kind may come later: the compact networks that are
                 installed are loaded, for they must not be while the stream runs.
         Raises: as `Cues.of`; BundleError if a network is not installed.
@@ -122,7 +123,7 @@ class Asking:
             return Extracting({}, wanted, rest_gain, loaded)
         cues = Cues().of(self.asked)
         kinds = {one.kind: one for one in self.asked}
-        folders = {kind: self._folder(kind) for kind in kinds}
+        folders = {kind: self._folder(kind, live) for kind in kinds}
         missing = next((kind for kind, folder in folders.items() if folder is None), None)
         if missing:
             raise not_installed(kinds[missing])
@@ -138,7 +139,7 @@ class Asking:
         found: dict[TargetKind, Network] = {}
         for kind in get_args(TargetKind):
             with suppress(BundleError):  # what is broken is said when it is asked for at the start
-                if kind not in loaded and (folder := self._folder(kind)):
+                if kind not in loaded and (folder := self._folder(kind, live=True)):
                     found[kind] = Network.open(folder, self.where)
         windows = {(one.hop_s, one.fade_s) for one in (*loaded.values(), *found.values())}
         return found if len(windows) == 1 else {}
@@ -168,8 +169,10 @@ class Asking:
             for cue, one in zip(cues, self.asked, strict=True)
         )
 
-    def _folder(self, kind: TargetKind) -> Path | None:
+    def _folder(self, kind: TargetKind, live: bool) -> Path | None:
         """Where the network for a kind of target lies, if it is there."""
+        if self.extractor is None and not live:
+            return installed(kind, offline=True) or installed(kind)
         if self.extractor in (None, "compact", "none"):
             return installed(kind)
         folder = Path(str(self.extractor))
@@ -177,6 +180,11 @@ class Asking:
             raise BundleError(
                 "wanted --extractor compact, clapsep, gentse, none or a bundle's folder, "
                 f"found '{folder}'"
+            )
+        if live and is_offline(folder):
+            raise BundleError(
+                f"wanted an extractor for a stream, '{folder}' hears what follows: "
+                "it goes with `extract` and `transcribe`"
             )
         return folder if kind_of(folder) == kind else installed(kind)
 

@@ -15,7 +15,7 @@ from tap_live.signs import Signs
 
 
 @dataclass
-class _Asked:
+class Asked:
     """One target: how it is asked for, and what its network remembers."""
 
     name: str
@@ -41,9 +41,11 @@ class CompactExtractor:
                 "take extractors that were made together"
             )
         self._windows = Windows(*sizes.pop(), rate)
-        self.lookahead = self._windows.hop + self._windows.fade
+        # How many hops after its own each mask is found; of causal networks none.
+        self._late = max(network.hops + network.ahead for network in networks.values()) - 1
+        self.lookahead = (1 + self._late) * self._windows.hop + self._windows.fade
         self._networks = networks
-        self._asked: list[_Asked] = []
+        self._asked: list[Asked] = []
         self._tails = self._no_tails(0)
         self._heard = np.zeros(2 * self._windows.hop, np.float32)  # the hop before, the newest
         self.restart()
@@ -103,28 +105,32 @@ class CompactExtractor:
     def _hop(self) -> Targets:
         """Extract from the hop that is full now."""
         spectrum = self._windows.analyse(self._heard)
+        targets = self._windows.synthesise(self._found(spectrum), self._tails)
+        hop = self._windows.hop
+        self._heard[:hop] = self._heard[hop:]
+        self._filled = 0
+        return targets
+
+    def _found(self, spectrum: Spectrum) -> Spectrum:
+        """The targets' spectra, (K, bins), of the newest hop's."""
         masks = np.empty((len(self._asked), len(spectrum)), np.complex64)
         for row, asked in enumerate(self._asked):
             seen = asked.network.look(spectrum)
             mask, asked.state = asked.network.mask(seen, asked.vector, asked.state)
             masks[row] = widened(mask, len(spectrum))
-        targets = self._windows.synthesise(self._apply(masks, spectrum), self._tails)
-        hop = self._windows.hop
-        self._heard[:hop] = self._heard[hop:]
-        self._filled = 0
-        return targets
+        return self._apply(masks, spectrum)
 
     def _apply(self, masks: Spectrum, spectrum: Spectrum) -> Spectrum:
         masks = share(masks)
         masks *= spectrum
         return masks
 
-    def _ask(self, cue: Cue, before: _Asked | None) -> _Asked:
+    def _ask(self, cue: Cue, before: Asked | None) -> Asked:
         network = self._networks.get(cue.kind)
         if network is None:
             raise BundleError(f"{cue.name!r} is a {cue.kind}: there is no extractor for those")
         state = before.state if before else network.start()
-        return _Asked(cue.name, network, network.vector(cue), state)
+        return Asked(cue.name, network, network.vector(cue), state)
 
     def _no_tails(self, count: int) -> Targets:
         return np.zeros((count, self._windows.fade), np.float32)
@@ -133,7 +139,8 @@ class CompactExtractor:
         """Forget the stream, not the cues; the next sample is the first."""
         self._heard[:] = 0
         self._filled = 0  # samples of the newest hop
-        self._early = self._windows.fade  # samples before the first that are still to be left out
+        # samples before the first that are still to be left out
+        self._early = self._windows.fade + self._late * self._windows.hop
         self._due = 0  # samples heard and not given
         self._tails[:] = 0
         for asked in self._asked:

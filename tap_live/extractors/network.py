@@ -1,4 +1,8 @@
-"""One compact network as its bundle holds it: what it is asked with and what it gives."""
+"""One compact network as its bundle holds it: what it is asked with and what it gives.
+
+Most are causal and go hop by hop; what is for recordings goes by stretches, and hears what
+follows each.
+"""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,7 +28,12 @@ from tap_live.voices.encoder import SpeakerEncoder, unit
 from tap_live.voices.features import RATE as SPEECH_RATE
 
 BUNDLES = Path(__file__).parents[1] / "bundles"
-_KINDS: dict[str, TargetKind] = {"voice-extractor": "voice", "sound-extractor": "sound"}
+OFFLINE = "offline-"  # begins the kinds of bundles that are for recordings
+_KINDS: dict[str, TargetKind] = {
+    "voice-extractor": "voice",
+    f"{OFFLINE}voice-extractor": "voice",
+    "sound-extractor": "sound",
+}
 
 
 class Network:
@@ -34,6 +43,8 @@ class Network:
         kind: what its targets are.
         cues: the bundles whose embeddings it knows.
         bins: of a spectrum it sees, from the lowest.
+        hops, ahead: how many it takes at once, and how many after them it looks at; 1 and 0 of
+            one that is causal.
         captions: whether captions may hear what it extracts.
         thresholds: from which a target is said to be there.
         hop_s, fade_s: of the windows it was trained with.
@@ -62,7 +73,10 @@ class Network:
         )
         self.device = self._engine.device
         shapes = {spec.name: spec.shape for spec in self._engine.spec.inputs}
-        self.bins, self._cue = int(shapes["spectrum"][0]), int(shapes["cue"][0])
+        self.bins, self._cue = int(shapes["spectrum"][-2]), int(shapes["cue"][0])
+        given = self._engine.spec.outputs[0].shape
+        self.hops = int(given[0]) if len(given) == 3 else 1
+        self.ahead = int(shapes["spectrum"][0]) - self.hops if len(given) == 3 else 0
         self._seen = np.zeros((self.bins, 2), np.float32)
 
     @classmethod
@@ -114,6 +128,21 @@ class Network:
         outputs, state = self._engine.step({"spectrum": seen, "cue": vector}, state)
         return outputs["mask"].view(np.complex64)[:, 0], state
 
+    def masks(
+        self, spectra: Spectrum, vector: NDArray[np.float32], state: State
+    ) -> tuple[Spectrum, State]:
+        """A stretch of a recording: the masks of its hops, (hops, bins), and the state after them.
+
+        Args:
+            spectra: (hops + ahead, bins of the stream).
+        """
+        count = min(spectra.shape[1], self.bins)
+        seen = np.zeros((len(spectra), self.bins), np.complex64)
+        seen[:, :count] = spectra[:, :count]
+        parts = seen.view(np.float32).reshape(*seen.shape, 2)
+        outputs, state = self._engine.step({"spectrum": parts, "cue": vector}, state)
+        return outputs["mask"].view(np.complex64)[..., 0], state
+
     def any_cue(self) -> EmbeddedCue:
         """A cue that asks for nobody, for measurements."""
         width = self._cue if self.kind == "voice" else self._cue // 2  # sounds have two sides
@@ -121,7 +150,12 @@ class Network:
         return EmbeddedCue("anybody", self.kind, numbers, np.zeros(self._cue - width, np.float32))
 
     def _warm_up(self) -> None:
-        self.mask(self._seen, self.vector(self.any_cue()), self.start())
+        vector, state = self.vector(self.any_cue()), self.start()
+        if self.ahead:
+            silence = np.zeros((self.hops + self.ahead, self.bins), np.complex64)
+            self.masks(silence, vector, state)
+        else:
+            self.mask(self._seen, vector, state)
 
 
 def liken_of(kind: TargetKind) -> Callable[[Embedding, Audio, int], float]:
@@ -150,19 +184,26 @@ def made_here() -> Path:
     return platformdirs.user_data_path("tap-live") / "bundles"
 
 
-def installed(kind: TargetKind, made: Path | None = None, shipped: Path = BUNDLES) -> Path | None:
+def installed(
+    kind: TargetKind,
+    made: Path | None = None,
+    shipped: Path = BUNDLES,
+    *,
+    offline: bool = False,
+) -> Path | None:
     """The compact bundle for a kind of target: the newest made on this machine, else what ships.
 
     Args:
         made, shipped: folders of bundles; `made_here` if None.
+        offline: one for recordings, rather than for a stream.
     """
     # Not those with a point before their name: they are still being made.
     there = (made or made_here()).glob(f"[!.]*/{MANIFEST}")
     for manifest in sorted(there, key=lambda path: path.stat().st_mtime, reverse=True):
         with suppress(BundleError):  # a model of another kind, or broken
-            if kind_of(manifest.parent) == kind:
+            if kind_of(manifest.parent) == kind and is_offline(manifest.parent) == offline:
                 return manifest.parent
-    folder = shipped / f"{kind}-compact"
+    folder = shipped / f"{kind}-{'offline' if offline else 'compact'}"
     return folder if (folder / MANIFEST).is_file() else None
 
 
@@ -172,3 +213,8 @@ def kind_of(folder: Path) -> TargetKind:
     if kind not in _KINDS:
         raise BundleError(f"wanted an extractor for voices or sounds, {folder} is {kind!r}")
     return _KINDS[kind]
+
+
+def is_offline(folder: Path) -> bool:
+    """Whether a bundle is for recordings. Raises: BundleError."""
+    return read_manifest(folder).kind.startswith(OFFLINE)

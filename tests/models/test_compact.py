@@ -94,6 +94,40 @@ def test_cutting_does_not_change_the_result(net: CompactExtractor, size: int) ->
         torch.testing.assert_close(cut, end.parts[name], rtol=1e-4, atol=1e-5)
 
 
+@pytest.fixture
+def hearing_on() -> CompactExtractor:
+    """One that hears what follows."""
+    torch.manual_seed(0)
+    net = CompactExtractor(replace(DIMS, past_hops=3, future=True)).eval()
+    for parameter in net.mask.layers.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    return net
+
+
+def test_what_is_only_looked_at_is_heard_and_gets_no_mask(hearing_on: CompactExtractor) -> None:
+    spectrum, cue = noise(40, 2, 256, 2), noise(2, 256)
+    with torch.no_grad():
+        whole, _ = hearing_on(spectrum, cue, hearing_on.initial_state(2))
+        first, state = hearing_on(spectrum, cue, hearing_on.initial_state(2), ahead=15)
+        alone, _ = hearing_on(spectrum[:25], cue, hearing_on.initial_state(2))
+        rest, _ = hearing_on(spectrum[25:], cue, state)
+    torch.testing.assert_close(first, whole[:25], rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(alone, whole[:25], atol=1e-2)
+    assert rest.shape == (15, 2, 256, 2)
+    # What came before is remembered, but for what the last hops knew of those after them.
+    assert (rest - whole[25:]).abs().mean() < 0.2 * whole[25:].abs().mean()
+
+
+def test_the_state_is_that_before_what_is_only_looked_at(hearing_on: CompactExtractor) -> None:
+    spectrum, cue = noise(40, 1, 256, 2), noise(1, 256)
+    with torch.no_grad():
+        _, state = hearing_on(spectrum, cue, hearing_on.initial_state(), ahead=15)
+        _, expected = hearing_on(spectrum[:25], cue, hearing_on.initial_state())
+    for name in ("power", "heard", "past"):  # of the first LSTM too, of later ones not quite
+        torch.testing.assert_close(state.parts[name], expected.parts[name], rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(state.band_h[0], expected.band_h[0], rtol=1e-4, atol=1e-5)
+
+
 def test_the_state_keeps_its_shape(net: CompactExtractor) -> None:
     state = net.initial_state(3)
     _, after = net(noise(5, 3, 256, 2), noise(3, 256), state)

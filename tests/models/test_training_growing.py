@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tap_live.models.compact import CompactExtractor, Dims, PerBand
+from tap_live.models.compact import Block, CompactExtractor, Dims, PerBand
 from tap_live.models.training.growing import grown
 
 DIMS = Dims(cue=8, bands=((4, 2), (8, 1)), band_width=6, full_width=5, blocks=2, condition_width=4)
@@ -25,6 +25,24 @@ def test_a_network_that_hears_past_hops_computes_what_it_did_before_it_learns() 
     layer = more.split.layers[0]
     assert isinstance(layer, PerBand) and layer.weight.grad is not None
     assert layer.weight.grad.view(2, 4, 5, DIMS.band_width)[:, :, 2:].abs().max() > 0
+
+
+def test_one_that_hears_what_follows_computes_what_it_did_before_it_learns() -> None:
+    torch.manual_seed(0)
+    net = CompactExtractor(DIMS).eval()
+    more = grown(net, replace(DIMS, future=True))
+    spectrum, cue = torch.randn(20, 2, 16, 2), torch.randn(2, 8)
+    with torch.no_grad():
+        before, _ = net(spectrum, cue, net.initial_state(2))
+    after, _ = more(spectrum, cue, more.initial_state(2))
+    torch.testing.assert_close(after.detach(), before, rtol=0, atol=1e-6)
+    after.square().sum().backward()
+    for block in more.blocks:
+        assert isinstance(block, Block)
+        for out in (block.band_future_out, block.full_future_out):
+            assert out.weight.grad is not None and bool(out.weight.grad.any())
+    with pytest.raises(ValueError, match="past_hops or future where it has none"):
+        grown(more, DIMS)
 
 
 def test_it_computes_the_same_and_its_new_units_learn() -> None:

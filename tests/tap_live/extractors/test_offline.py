@@ -1,0 +1,176 @@
+"""Extraction from recordings: as PyTorch does it stretch by stretch, however it is cut."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from tap_live.bundle import open_bundle
+from tap_live.commands.extracting import asking
+from tap_live.errors import BundleError
+from tap_live.export import compact
+from tap_live.export.compact_graph import AHEAD, HOPS
+from tap_live.export.rounding import rounded
+from tap_live.export.shipped import compact_net
+from tap_live.extractors.compact import CompactExtractor
+from tap_live.extractors.network import Network, installed
+from tap_live.extractors.offline import OfflineExtractor, extractor_of
+from tap_live.models.compact import CompactExtractor as Net
+from tap_live.models.compact import Dims
+from tap_live.models.spectra import Spectra
+from tap_live.processor import Audio, TargetKind, Targets
+
+RATE = 16_000
+DIMS = Dims(band_width=8, full_width=16, blocks=2, condition_width=8, past_hops=3, future=True)
+EMPTY = np.zeros(0, np.float32)
+
+
+@dataclass(frozen=True)
+class Cue:
+    name: str
+    positive: NDArray[np.float32]
+    negative: NDArray[np.float32] = field(default_factory=lambda: EMPTY)
+    kind: TargetKind = "voice"
+
+
+def cue(number: int) -> Cue:
+    rng = np.random.default_rng(number)
+    return Cue(f"voice:{number}", rng.standard_normal(256).astype(np.float32))
+
+
+def noise(seconds: float, rate: int = RATE) -> Audio:
+    rng = np.random.default_rng(0)
+    return (0.1 * rng.standard_normal(round(seconds * rate))).astype(np.float32)
+
+
+def run(extractor: CompactExtractor, audio: Audio, size: int) -> Targets:
+    parts = [extractor.push(audio[i : i + size]) for i in range(0, len(audio), size)]
+    return np.concatenate([*parts, extractor.flush()], axis=1)
+
+
+def random_net(dims: Dims) -> Net:
+    torch.manual_seed(0)
+    net = Net(dims).eval()
+    for parameter in net.mask.layers.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    return net
+
+
+@pytest.fixture(scope="module")
+def net() -> Net:
+    return random_net(DIMS)
+
+
+@pytest.fixture(scope="module")
+def folder(net: Net, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bundles") / "voice-offline"
+    compact.export(net, folder, bits=8)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def network(folder: Path) -> Network:
+    return Network.open(folder)
+
+
+def made(network: Network, *cues: Cue, rate: int = RATE) -> CompactExtractor:
+    extractor = extractor_of({"voice": network}, rate)
+    extractor.set_cues(cues)
+    return extractor
+
+
+@torch.no_grad()
+def in_pytorch(net: Net, audio: Audio, rate: int, cue: Cue) -> Audio:
+    spectra = Spectra(net.dims, rate)
+    silence = (HOPS + AHEAD + 2) * spectra.hop
+    spectrum = spectra.analyse(torch.from_numpy(np.pad(audio, (0, silence)))[None])
+    seen, vector = spectra.seen(spectrum), torch.from_numpy(cue.positive)[None]
+    masks, state = [], net.initial_state()
+    for start in range(0, len(seen) - HOPS - AHEAD, HOPS):
+        mask, state = net(seen[start : start + HOPS + AHEAD], vector, state, AHEAD)
+        masks.append(mask)
+    mask = torch.cat(masks)
+    found = spectra.synthesise(spectra.apply_mask(mask, spectrum[: len(mask)]))
+    return found[0, : len(audio)].numpy()
+
+
+@pytest.mark.parametrize("rate", [16_000, 44_100])
+def test_it_extracts_what_pytorch_does_stretch_by_stretch(
+    net: Net, network: Network, rate: int
+) -> None:
+    audio = noise(6.0, rate)
+    (found,) = run(made(network, cue(1), rate=rate), audio, 4_800)
+    expected = in_pytorch(rounded(net, 8), audio, rate, cue(1))
+    assert np.abs(expected).max() > 0.05
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [255, 16_000])
+def test_cutting_does_not_change_the_result(network: Network, size: int) -> None:
+    audio = noise(5.3)
+    extractor = made(network, cue(1), cue(2))
+    cut = run(extractor, audio, size)
+    assert cut.shape == (2, len(audio))
+    np.testing.assert_array_equal(cut, run(made(network, cue(1), cue(2)), audio, len(audio)))
+    np.testing.assert_array_equal(cut, run(extractor, audio, size))  # as new after a flush
+
+
+@pytest.mark.parametrize("samples", [0, 1, 256, 1000])
+def test_as_much_comes_out_as_went_in(network: Network, samples: int) -> None:
+    assert run(made(network, cue(1)), noise(1.0)[:samples], 100).shape == (1, samples)
+
+
+def test_a_sample_is_given_when_its_stretch_and_what_follows_are_there(network: Network) -> None:
+    extractor = made(network, cue(1))
+    assert isinstance(extractor, OfflineExtractor)
+    assert extractor.lookahead == (HOPS + AHEAD) * 256 + 64
+    audio = noise((HOPS + AHEAD) * 0.016)
+    assert extractor.push(audio[:-1]).shape == (1, 0)
+    assert extractor.push(audio[-1:]).shape == (1, 256 - 64)
+
+
+def test_a_causal_network_beside_it_gives_what_it_gives_alone(
+    network: Network, voice_bundle: Path
+) -> None:
+    causal, audio = Network.open(voice_bundle), noise(5.0)
+    both = OfflineExtractor({"voice": network, "sound": causal}, RATE)
+    both.set_cues([cue(1), replace(cue(2), kind="sound")])
+    found = run(both, audio, 16_000)
+    both.set_cues([replace(cue(2), kind="sound")])
+    alone = CompactExtractor({"sound": causal}, RATE)
+    alone.set_cues([replace(cue(2), kind="sound")])
+    np.testing.assert_allclose(run(both, audio, 16_000), run(alone, audio, 320), atol=1e-6)
+    assert np.abs(found[1]).max() > 0.05  # beside a voice each takes its share
+
+
+def test_a_new_target_is_silent_until_the_next_stretch(network: Network) -> None:
+    extractor, audio = made(network, cue(1)), noise(12.0)
+    before = extractor.push(audio[: 6 * RATE])
+    extractor.set_cues([cue(1), cue(2)])
+    after = np.concatenate([extractor.push(audio[6 * RATE :]), extractor.flush()], axis=1)
+    begins = HOPS * 256 - before.shape[1]
+    assert not after[1, : begins - 64].any()
+    assert np.abs(after[1, begins : begins + RATE]).max() > 0.05
+
+
+def test_it_can_be_read_again_from_its_bundle(net: Net, folder: Path) -> None:
+    found, exact = compact_net(folder), rounded(net, 8).state_dict()
+    assert found.dims == DIMS
+    for name, weight in found.state_dict().items():
+        torch.testing.assert_close(weight, exact[name], rtol=0, atol=0, msg=name)
+    assert open_bundle(folder).manifest.kind == "offline-voice-extractor"
+    card = (folder / "README.md").read_text()
+    assert card.startswith("# voice-offline\n") and "of 4 s at once" in card
+
+
+def test_one_for_recordings_is_found_for_them_and_refused_for_a_stream(folder: Path) -> None:
+    made = folder.parent
+    assert installed("voice", made, offline=True) == folder
+    assert installed("voice", made, made) is None
+    asked = asking(["voice:ana"], extractor=str(folder))
+    with pytest.raises(BundleError, match="wanted an extractor for a stream"):
+        asked._folder("voice", live=True)
+    assert asked._folder("voice", live=False) == folder
