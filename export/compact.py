@@ -235,12 +235,15 @@ def _resampled(samples: Audio, rate: int, to: int) -> Audio:
 
 
 def hops(dims: Dims, audio: Audio, cue: Audio) -> list[dict[str, Audio]]:
-    """What the graph is given for (T,) audio at the network's rate, step by step."""
+    """What the graph is given for (T,) audio at the network's rate, step by step.
+
+    A network that hears the future hears silence after the end, until all hops have masks.
+    """
     spectra = Spectra(dims, recipe_of(dims).rate)
     seen = spectra.seen(spectra.analyse(torch.from_numpy(audio)[None]))[:, 0].numpy()
     if dims.future:
-        last = len(seen) - HOPS - AHEAD
-        seen = [seen[start : start + HOPS + AHEAD] for start in range(0, last + 1, HOPS)]
+        whole = np.pad(seen, ((0, HOPS + AHEAD), (0, 0), (0, 0)))
+        seen = np.stack([whole[at : at + HOPS + AHEAD] for at in range(0, len(seen), HOPS)])
     return [{"spectrum": spectrum, "cue": cue} for spectrum in seen]
 
 

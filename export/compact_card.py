@@ -128,8 +128,8 @@ def _known(recipe: Recipe) -> str:
     return "\n".join(["", heading, "", told, "", fill("; ".join(sayings) + ".", 110), ""])
 
 
-def _checked(dims: Dims, proof: Proof) -> int:
-    return proof.parity[0].steps * (HOPS if dims.future else 1)
+def _checked(dims: Dims, proof: Proof) -> str:
+    return f"{proof.parity[0].steps} {'stretches' if dims.future else 'hops'}"
 
 
 def _how(dims: Dims) -> str:
@@ -174,7 +174,7 @@ def card(
   `python -m tap_live.models.training` (`models/training/README.md`); see Training.
 - **From:** our own weights, trained from nothing on mixtures made of
 {sources}
-- **Checked:** this graph against PyTorch over {_checked(dims, proof)} hops of real speech,
+- **Checked:** this graph against PyTorch over {_checked(dims, proof)} of real speech,
   {proof.compared}: {proof.worst:.1e} apart at most ({proof.allowed:.0e} allowed).
 {_rounding(proof)}- **Limits:** {recipe.limits}
 {_known(recipe)}

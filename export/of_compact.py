@@ -151,8 +151,8 @@ class CompactSubject:
         masks, state = [], backend.initial_state()
         for inputs in compact.hops(self.net.dims, heard.mixture, cue):
             outputs, state = backend.step(inputs, state)
-            masks.append(outputs["mask"])
-        mask = torch.from_numpy(np.stack(masks))[:, None]
+            masks.append(outputs["mask"].reshape(-1, 1, self.net.dims.bins, 2))
         spectrum = spectra.analyse(torch.from_numpy(heard.mixture)[None])
+        mask = torch.from_numpy(np.concatenate(masks)[: len(spectrum)])
         found: Audio = spectra.synthesise(spectra.apply_mask(mask, spectrum))[0].numpy()
         return si_sdr(found, heard.target)

@@ -26,8 +26,8 @@ from tap_live.bundle import file_spec, read_manifest, write_manifest
 from tap_live.export.compact_card import told_presence, with_presence
 from tap_live.export.presence_scenes import Scene, listed_scenes, sound_scenes, voice_scenes
 from tap_live.extraction import Extraction, Mixed, Wanted
-from tap_live.extractors.compact import CompactExtractor
 from tap_live.extractors.network import Network, liken_of
+from tap_live.extractors.offline import extractor_of
 from tap_live.models.training.evaluate import open_render
 from tap_live.models.training.intervals import bootstrap
 from tap_live.presence import WINDOW_S, Presence
@@ -66,7 +66,7 @@ class Played:
 
 def play(network: Network, scene: Scene, liken: Callable[..., float] | None) -> Played:
     """Extract from a scene as the live engine does; `liken` compares a cue with audio."""
-    extractor = CompactExtractor({network.kind: network}, scene.rate)
+    extractor = extractor_of({network.kind: network}, scene.rate)
     extraction = Extraction(extractor, [Wanted(scene.cue)], rest_gain=0.0, rate=scene.rate)
     parts = [extraction.push(scene.mixture), extraction.flush()]
     signs = Signs(network.thresholds, liken and remembered(partial(liken, scene.cue.positive)))

@@ -65,14 +65,16 @@ def repacked(
 @torch.no_grad()
 def _in_eighths(exact: nn.Module, layer: nn.Module, apart: bool) -> None:
     """Fill a layer with the rounded matrices of another."""
-    if isinstance(exact, nn.LSTM) and isinstance(layer, nn.LSTM) and apart:
-        layer.weight_ih_l0.copy_(_rows(exact.weight_ih_l0))
-        layer.weight_hh_l0.copy_(_rows(exact.weight_hh_l0))
-    elif isinstance(exact, nn.LSTM) and isinstance(layer, nn.LSTM):
+    if isinstance(exact, nn.LSTM) and isinstance(layer, nn.LSTM):
+        matrices = tuple(exact.parameters())[:2]
         inward, recurrent, *_ = layer.parameters()
-        both = _rows(torch.cat(tuple(exact.parameters())[:2], dim=1))
-        inward.copy_(both[:, : exact.input_size])
-        recurrent.copy_(both[:, exact.input_size :])
+        if apart:
+            heard, remembered = map(_rows, matrices)
+        else:
+            both = _rows(torch.cat(matrices, dim=1))
+            heard, remembered = both[:, : exact.input_size], both[:, exact.input_size :]
+        inward.copy_(heard)
+        recurrent.copy_(remembered)
     elif isinstance(exact, nn.Linear) and isinstance(layer, nn.Linear):
         layer.weight.copy_(_rows(exact.weight))
     elif isinstance(exact, PerBand) and isinstance(layer, PerBand):

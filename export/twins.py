@@ -13,6 +13,7 @@ from torch import nn
 from tap_live.bench_graphs import LENGTHS, MakeStep, Step, Way, bundle_way, whisper_steps
 from tap_live.bundle import Bundle
 from tap_live.errors import ConfigError
+from tap_live.export.compact_graph import AHEAD, shapes_of
 from tap_live.export.precision import quantised
 from tap_live.export.shipped import audio_cue_net, compact_net, speaker_net
 from tap_live.export.storing import save
@@ -72,8 +73,10 @@ def _whisper(name: str) -> Way:
 
 def _compact(name: str) -> MakeStep:
     net = compact_net(name)
-    before, dims = net.initial_state(), net.dims
-    return _on(net, lambda _: (torch.randn(1, 1, dims.bins, 2), torch.randn(1, dims.cue), before))
+    before, dims, ahead = net.initial_state(), net.dims, AHEAD if net.dims.future else 0
+    seen, _ = shapes_of(dims)
+    spectra = torch.randn(seen).view(-1, 1, *seen[-2:])
+    return _on(net, lambda _: (spectra, torch.randn(1, dims.cue), before, ahead))
 
 
 def _speaker() -> MakeStep:
@@ -87,6 +90,7 @@ def _audio_cue() -> MakeStep:
 _TWINS: dict[str, tuple[str, Callable[[], MakeStep]]] = {
     "sound-compact": ("step", partial(_compact, "sound-compact")),
     "voice-compact": ("step", partial(_compact, "voice-compact")),
+    "voice-offline": ("step", partial(_compact, "voice-offline")),
     "speaker": ("windows", _speaker),
     "audio-cue": ("windows", _audio_cue),
 }

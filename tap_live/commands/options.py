@@ -47,10 +47,12 @@ Rest = Annotated[
 Extractor = Annotated[
     str | None,
     typer.Option(
-        help="`compact`; `clapsep`, the full sound model, as `clapsep@0.5` with a result every "
-        "0.5 s; `gentse`, which re-makes voices, likewise, as `gentse@0.5/4` in 4 steps; `none` "
-        "(captions follow a voice, the sound stays as it is), or the folder of a bundle. "
-        "[default: compact, where it is installed]"
+        help="`compact`, as a stream is extracted; `clapsep`, the full sound model, as "
+        "`clapsep@0.5` with a result every 0.5 s; `gentse`, which re-makes voices, likewise, as "
+        "`gentse@0.5/4` in 4 steps; `none` (captions follow a voice, the sound stays as it is), "
+        "or the folder of a bundle. "
+        "[default: compact, where it is installed; of files `voice-offline`, which hears what "
+        "follows]"
     ),
 ]
 OtherVoices = Annotated[

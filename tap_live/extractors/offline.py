@@ -19,6 +19,10 @@ class OfflineExtractor(CompactExtractor):
         networks, rate: as `CompactExtractor`; those for recordings have stretches of one length.
     """
 
+    _spectra: list[Spectrum]  # those whose targets were not given yet
+    _given: int  # hops of the stretch that is being given
+    _masks: dict[str, Spectrum]  # (hops, bins) of that stretch, by target
+
     def __init__(self, networks: Mapping[TargetKind, Network], rate: int) -> None:
         self._hops = max(network.hops for network in networks.values())
         super().__init__(networks, rate)
@@ -31,9 +35,9 @@ class OfflineExtractor(CompactExtractor):
 
     def restart(self) -> None:
         super().restart()
-        self._spectra: list[Spectrum] = []  # those whose targets were not given yet
-        self._given = 0  # hops of the stretch that is being given
-        self._masks: dict[str, Spectrum] = {}  # (hops, bins) of that stretch, by target
+        self._spectra = []
+        self._given = 0
+        self._masks = {}
 
     def _found(self, spectrum: Spectrum) -> Spectrum:
         """The targets' spectra of the hop that is due now; silence before the first is."""

@@ -1,6 +1,6 @@
 """Checkpoint to proved bundle, for small networks of every kind."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import msgspec
 import numpy as np
@@ -11,13 +11,15 @@ import torch
 from tap_live.bundle import open_bundle
 from tap_live.errors import BundleError, ConfigError, StorageError
 from tap_live.export import making, of_compact, of_gentse
-from tap_live.export.compact_graph import bits_of
+from tap_live.export.compact_graph import AHEAD, HOPS, bits_of
 from tap_live.export.export_report import Report, Task
 from tap_live.export.exporters import EMULATED, EXPORTERS, OPTIONS, Bounds, Job, open_subject
 from tap_live.export.making import make
 from tap_live.export.whisper_proof import ROUNDED
 from tap_live.extractors.network import Network
 from tap_live.models.compact import CompactExtractor, Dims
+from tap_live.models.training.checkpoint import open_network, save
+from tap_live.models.training.growing import grown
 from tap_live.providers import CPU
 from tap_live.whisper.model import STATIC, Whisper
 
@@ -84,6 +86,17 @@ def test_a_compact_extractor_is_exported_proved_and_loaded(checkpoint, tmp_path,
     assert precision in card and ("states hop by hop" in card) == (precision == "fp32")
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
     assert msgspec.json.decode(msgspec.json.encode(report), type=Report) == report
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_one_that_hears_what_follows_is_exported_likewise(checkpoint, tmp_path, precision):
+    causal = open_network(checkpoint)
+    net = grown(causal, replace(causal.dims, future=True))
+    save(tmp_path / "best.pt", {"dims": asdict(net.dims), "weights": net.state_dict()})
+    report, _ = made(job(tmp_path / "best.pt", tmp_path, precision=precision))
+    assert report.faults == [] and abs(report.task.loss) <= report.allowed_loss
+    network = Network.open(tmp_path / "bundle", CPU)
+    assert (network.kind, network.hops, network.ahead) == ("voice", HOPS, AHEAD)
 
 
 def test_weights_of_8_bits_are_asked_for_as_an_option(checkpoint, tmp_path):

@@ -13,6 +13,7 @@ from tap_live.export import compact, cues, speaker
 from tap_live.export.shipped import audio_cue_net, compact_net, speaker_net
 from tap_live.export.task import clip
 from tap_live.export.verify import verify
+from tap_live.export.warm import COMPACT
 from tap_live.runtime import Engine, Tensors
 from tap_live.voices.encoder import STEP_FRAMES, WINDOW, initial_state
 from tap_live.voices.features import RATE as SPEECH_RATE
@@ -30,7 +31,7 @@ def shipped(name: str) -> Bundle:
     return open_bundle(BUNDLES / name)
 
 
-@pytest.mark.parametrize("name", ["voice-compact", "sound-compact"])
+@pytest.mark.parametrize("name", COMPACT)
 def test_an_extractor_that_ships_computes_what_pytorch_does(name: str) -> None:
     net = compact_net(name)
     stream = compact.hops(net.dims, *compact.real_speech(net.dims))[:HOPS]
@@ -38,7 +39,7 @@ def test_an_extractor_that_ships_computes_what_pytorch_does(name: str) -> None:
         compact.TorchBackend(net), Engine(shipped(name), "step"), stream
     )
     found.check(compact.TOLERANCE)
-    assert {one.steps for one in found.parities} == {HOPS}
+    assert {one.steps for one in found.parities} == {len(stream)} <= {3, HOPS}
     assert {one.output for one in found.parities} == {"mask", *net.initial_state().parts}
 
 
