@@ -1,4 +1,4 @@
-"""Make the `voice-compact` or `sound-compact` bundle from a checkpoint of the extractor.
+"""Make a bundle of a compact extractor, such as `voice-compact`, from its checkpoint.
 
     python -m tap_live.export.compact runs/voice/best.pt tap_live/bundles/voice-compact
     python -m tap_live.export.evaluate voice-compact LISTS --out OUT --checkpoint runs/voice/best.pt

@@ -7,6 +7,7 @@ from tap_live.export.compact_graph import AHEAD, HOPS
 from tap_live.export.emulation import told
 from tap_live.export.rounding import Bits
 from tap_live.export.verify import Parity
+from tap_live.extractors.network import OFFLINE
 from tap_live.models.compact import Dims
 from tap_live.models.training.labels import Kinds
 from tap_live.signs import Thresholds
@@ -52,10 +53,10 @@ VOICE = Recipe(
     "biometric data.",
     presence=Thresholds(on=-10.0, off=-12.0, like=0.6, appears=0.2, leaves=1.0),
 )
-OFFLINE = replace(
+RECORDED = replace(
     VOICE,
     name="voice-offline",
-    kind="offline-voice-extractor",
+    kind=f"{OFFLINE}voice-extractor",
     does="Extracts one enrolled voice from a recording: it hears what follows too. The cue is its\n"
     "embedding, 256 numbers.",
 )
@@ -101,7 +102,7 @@ class Proof:
 
 def recipe_of(dims: Dims) -> Recipe:
     """What is the same for every network of its kind. Raises: KeyError of another."""
-    recipes = {("voice", False): VOICE, ("voice", True): OFFLINE, ("sound", False): SOUND}
+    recipes = {("voice", False): VOICE, ("voice", True): RECORDED, ("sound", False): SOUND}
     return recipes[dims.kind, dims.future]
 
 

@@ -45,7 +45,7 @@ class Cell(nn.Module):
         return h, (h, c)
 
 
-class Sequence(nn.Module):
+class OnnxLstm(nn.Module):
     """An LSTM over a stretch, as the one node that ONNX has for it; it is only traced.
 
     Of nn.LSTM the tracer writes out every step first, which takes it minutes.
@@ -103,7 +103,7 @@ class Stretch(nn.Module):
         for block in self.net.blocks:
             for name, lstm in [*block.named_children()]:
                 if isinstance(lstm, nn.LSTM):
-                    setattr(block, name, Sequence(lstm))
+                    setattr(block, name, OnnxLstm(lstm))
 
     def forward(self, spectrum: Tensor, cue: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
         """(HOPS + AHEAD, bins, 2), (cue,) -> (HOPS, bins, 2) and the state after those."""

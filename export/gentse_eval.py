@@ -34,10 +34,10 @@ from tap_live.export.seams import context_joins, frame_joins, high_joins
 from tap_live.export.voices_eval import Bench
 from tap_live.export.word_errors import Errors, errors, rate
 from tap_live.extractors.chunked import ChunkConfig
-from tap_live.extractors.compact import CompactExtractor
 from tap_live.extractors.gentse import GenExtractor
 from tap_live.extractors.gentse_network import GenNetwork
 from tap_live.extractors.network import Network
+from tap_live.extractors.offline import extractor_of
 from tap_live.models.training.dnsmos import dnsmos, open_dnsmos
 from tap_live.models.training.intervals import bootstrap
 from tap_live.models.training.plain_errors import plainly
@@ -162,7 +162,7 @@ def _ways(
     ways = {"mixture": Tried(lambda case, cue: (case.mixture, None), "")}
     if extractor:
         compact = Network.open(extractor)
-        way = through(lambda case: CompactExtractor({"voice": compact}, RATE))
+        way = through(lambda case: extractor_of({"voice": compact}, RATE))
         ways["compact extractor"] = Tried(way, fingerprint(extractor))
     for count in counts:
         said = f"gentse, {counted(count)}"

@@ -18,6 +18,7 @@ from torch import nn
 from tap_live.bundle import Bundle, open_bundle
 from tap_live.catalogue import BUNDLES
 from tap_live.export.cues import fuse
+from tap_live.extractors.network import OFFLINE
 from tap_live.models.compact import CompactExtractor, Dims
 from tap_live.models.cues import AudioCueEncoder, AudioDims
 from tap_live.models.speaker import SpeakerEncoder
@@ -86,7 +87,7 @@ def _dims(bundle: Bundle, condition_width: int) -> Dims:
     blocks, _, width = shape["band_h"]
     kind, cue = bundle.manifest.kind.removesuffix("-extractor"), int(spec.inputs[1].shape[0])
     return Dims(
-        kind=kind.removeprefix("offline-"),
+        kind=kind.removeprefix(OFFLINE),
         cue=cue,
         blocks=blocks,
         band_width=width,

@@ -76,13 +76,16 @@ def bundle_way(name: str, bundle: Bundle, where: Where = CPU, *, optimise: bool 
         )
         for graph in bundle.manifest.graphs
     }
-    hop = bundle.manifest.settings.get("hop_s")
+    hop_s, seconds = bundle.manifest.settings.get("hop_s"), {}
+    if isinstance(hop_s, float):
+        mask = bundle.graph("step").outputs[0].shape  # of a hop, or of the hops of a stretch
+        seconds["step"] = hop_s * (int(mask[0]) if len(mask) == 3 else 1)
     return Way(
         name,
         next(iter(engines.values())).device,
         {graph: _engine_steps(engine) for graph, engine in engines.items()},
         most=max(BATCHES) if all(map(_has_batch, bundle.manifest.graphs.values())) else 1,
-        audio_s={"step": hop} if isinstance(hop, float) else {},
+        audio_s=seconds,
     )
 
 

@@ -62,6 +62,19 @@ class Mixed:
             return self.mixture
         return self.voices.get(name, np.zeros_like(self.mixture))
 
+    def cut(self, samples: int) -> Iterator["Mixed"]:
+        """Yield it in parts of so many samples at most; whole if it is no longer."""
+        for start in range(0, max(1, len(self.mixture)), samples):
+            part = slice(start, start + samples)
+            yield Mixed(
+                self.mixture[part],
+                self.output[part],
+                self.targets[:, part],
+                self.names,
+                {name: voice[part] for name, voice in self.voices.items()},
+                self.signs,
+            )
+
     def apart(self, names: Sequence[str]) -> Audio:
         """(T, C): each of C voices, likewise."""
         return np.stack([self.voice(name) for name in names], axis=1)
@@ -221,7 +234,7 @@ class Extraction:
     def _fail(self, reason: str) -> None:
         """Begin again, or stay off, and say so."""
         self._failures += 1
-        at = f"{self._position / self._rate:.1f} s"
+        at = f"{(self._position - len(self._waiting)) / self._rate:.1f} s"
         if self._failures < FAILURES:
             text = f"extraction failed at {at}, the mixture passes and it begins anew: {reason}"
             self._tell(Warned(code="extraction-restarted", text=text))

@@ -3,6 +3,7 @@ import os
 import shutil
 import zlib
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,9 +31,8 @@ def shared() -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def voice_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small voice extractor with random weights, whose masks differ from hop to hop."""
+def _random_extractor(folder: Path, **options: Any) -> Path:
+    """Write a small voice extractor with random weights, whose masks differ from hop to hop."""
     import torch
 
     from tap_live.export.compact import export
@@ -40,14 +40,28 @@ def voice_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    dims = Dims(band_width=8, full_width=16, blocks=2, condition_width=8, past_hops=3)
+    future = folder.name == "voice-offline"
+    dims = Dims(
+        band_width=8, full_width=16, blocks=2, condition_width=8, past_hops=3, future=future
+    )
     net = CompactExtractor(dims).eval()
     for parameter in net.mask.layers.parameters():
         torch.nn.init.normal_(parameter, std=0.5)
-    folder = tmp_path_factory.mktemp("bundles") / "voice-compact"
-    export(net, folder, captions=True)
-    torch.save({"dims": dims, "weights": net.state_dict()}, folder.with_suffix(".pt"))
+    export(net, folder, **options)
+    torch.save({"dims": asdict(dims), "weights": net.state_dict()}, folder.with_suffix(".pt"))
     return folder
+
+
+@pytest.fixture(scope="session")
+def voice_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small voice extractor; its checkpoint lies beside it."""
+    return _random_extractor(tmp_path_factory.mktemp("bundles") / "voice-compact", captions=True)
+
+
+@pytest.fixture(scope="session")
+def offline_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for recordings, likewise, in 8 bits."""
+    return _random_extractor(tmp_path_factory.mktemp("offline") / "voice-offline", bits=8)
 
 
 @pytest.fixture

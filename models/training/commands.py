@@ -125,6 +125,8 @@ def fit(
         check_file(extractor, "best.pt of an extractor", "give that of a run of `fit`")
     if heard and kind != "voice":
         raise typer.BadParameter("--heard is about voices: leave it out")
+    if future and kind != "voice":
+        raise typer.BadParameter("--future is for voices: leave it out")
     if kind == "prompts" or heard:
         check_whisper(whisper, data, cache)
     import torch

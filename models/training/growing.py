@@ -19,9 +19,9 @@ def grown(net: CompactExtractor, dims: Dims) -> CompactExtractor:
     Raises: ValueError if `dims` differ from the network's in anything else, or are less.
     """
     its = net.dims
-    same = replace(dims, full_width=its.full_width, past_hops=its.past_hops, future=its.future)
+    sized = replace(dims, full_width=its.full_width, past_hops=its.past_hops, future=its.future)
     less = dims.full_width < its.full_width or (its.past_hops and dims.past_hops != its.past_hops)
-    if same != its or less or dims.future < its.future:
+    if sized != its or less or dims.future < its.future:
         raise ValueError(
             f"wanted a network of {its} with full_width or more, or with past_hops or future "
             f"where it has none, found {dims} to grow it to"
@@ -36,8 +36,6 @@ def grown(net: CompactExtractor, dims: Dims) -> CompactExtractor:
     for block, before in zip(wide.blocks, net.blocks, strict=True):
         assert isinstance(block, Block) and isinstance(before, Block)
         _grow(block, before)
-        if block.future and not before.future:
-            _turn(block)
     return wide.train(net.training)
 
 
@@ -56,9 +54,14 @@ def _grow(block: Block, before: Block) -> None:
     _put(block.full_film, before.full_film, parts=2)  # scale, shift
     _put(block.full_lstm, before.full_lstm, parts=4)  # gates
     _put(block.full_out, before.full_out, parts=1)
+    if before.future:
+        _put(block.full_future, before.full_future, parts=4)
+        _put(block.full_future_out, before.full_future_out, parts=1)
+    elif block.future:
+        _mirror(block)
 
 
-def _turn(block: Block) -> None:
+def _mirror(block: Block) -> None:
     """What comes from the end back begins as what goes on does, and is not heard yet."""
     block.band_future.load_state_dict(block.band_lstm.state_dict())
     block.full_future.load_state_dict(block.full_lstm.state_dict())

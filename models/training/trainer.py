@@ -59,7 +59,9 @@ class Trainer(Runner[Batch]):
         ]
 
     def warm_start(self, file: Path) -> None:
-        """Begin with the weights of another run's best.pt, which may be narrower or look back less.
+        """Begin with the weights of another run's best.pt.
+
+        It may be narrower, look back less, or not hear what follows.
 
         Raises: ValueError if it is of other sizes.
         """

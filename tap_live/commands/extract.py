@@ -154,9 +154,10 @@ class _Tape:
         presence.end()
 
     def _pushed(self, extraction: Extraction) -> Iterator[Mixed]:
-        for block in self.audio.blocks(round(BLOCK_S * self.audio.rate), self.tell):
-            yield extraction.push(block)
-        yield extraction.flush()
+        size = round(BLOCK_S * self.audio.rate)
+        for block in self.audio.blocks(size, self.tell):
+            yield from extraction.push(block).cut(size)
+        yield from extraction.flush().cut(size)  # of what hears seconds ahead, that long
 
 
 def _in_words(asked: Asking) -> str:
@@ -165,7 +166,7 @@ def _in_words(asked: Asking) -> str:
 
 def _key(file: Path, asked: Asking) -> str:
     gains = (f"{one.name}@{'-inf' if one.suppress else one.gain}" for one in asked.asked)
-    return f"{file.resolve()} {' '.join(gains)} rest {asked.rest} {asked.extractor or 'compact'}"
+    return f"{file.resolve()} {' '.join(gains)} rest {asked.rest} {asked.extractor or ''}"
 
 
 def _say(done: Done, json: bool) -> None:

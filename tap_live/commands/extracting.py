@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
+from tap_live.bundle import MANIFEST
 from tap_live.commands.chunking import Chunking
 from tap_live.commands.generating import Generating
 from tap_live.errors import BundleError, ConfigError
@@ -106,8 +107,11 @@ class Asking:
                 that hear what follows are taken, where there are some.
             open_to_all: targets of any kind may come later: the compact networks that are
                 installed are loaded, for they must not be while the stream runs.
-        Raises: as `Cues.of`; BundleError if a network is not installed.
+        Raises: as `Cues.of`; BundleError if a network is not installed, or hears what follows
+            and is for a stream.
         """
+        if live and self.extractor and Path(self.extractor, MANIFEST).is_file():
+            _check_live(Path(self.extractor))
         if not self.asked:
             if self.rest is not None:
                 raise ConfigError("--rest says how loud all else is: add --target or --suppress")
@@ -158,7 +162,8 @@ class Asking:
                     "without gains, --rest and --suppress"
                 )
             return None
-        if words_only and self.asked and self.extractor is None and not installed("voice"):
+        bare = self.extractor is None and not installed("voice", live=live)
+        if words_only and self.asked and bare:
             Cues().of(self.asked)  # says so if a voice is not enrolled
             return None
         return self.extracting(live, open_to_all)
@@ -171,22 +176,17 @@ class Asking:
 
     def _folder(self, kind: TargetKind, live: bool) -> Path | None:
         """Where the network for a kind of target lies, if it is there."""
-        if self.extractor is None and not live:
-            return installed(kind, offline=True) or installed(kind)
-        if self.extractor in (None, "compact", "none"):
+        if self.extractor in ("compact", "none"):
             return installed(kind)
+        if self.extractor is None:
+            return installed(kind, live=live)
         folder = Path(str(self.extractor))
         if not folder.is_dir():
             raise BundleError(
                 "wanted --extractor compact, clapsep, gentse, none or a bundle's folder, "
                 f"found '{folder}'"
             )
-        if live and is_offline(folder):
-            raise BundleError(
-                f"wanted an extractor for a stream, '{folder}' hears what follows: "
-                "it goes with `extract` and `transcribe`"
-            )
-        return folder if kind_of(folder) == kind else installed(kind)
+        return folder if kind_of(folder) == kind else installed(kind, live=live)
 
     def _rest_gain(self) -> float:
         """Nothing of the rest with a target, all of it where something is only asked away."""
@@ -206,6 +206,14 @@ def asking(
     if rest is not None:
         parse_gain(rest)
     return Asking(tuple(parse_targets(targets or (), suppressed or ())), rest, extractor, where)
+
+
+def _check_live(folder: Path) -> None:
+    if is_offline(folder):
+        raise BundleError(
+            f"wanted an extractor for a stream, '{folder}' hears what follows: "
+            "it goes with `extract` and `transcribe`"
+        )
 
 
 def not_installed(asked: Asked) -> BundleError:

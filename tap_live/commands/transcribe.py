@@ -65,7 +65,8 @@ def transcribe(
         bool,
         typer.Option(
             "--streaming",
-            help="Caption as a live run does, rather than 30 s at a time; a target wants it.",
+            help="Caption as a live run does, rather than 30 s at a time. A target is always "
+            "captioned so; with this it is extracted as live too.",
         ),
     ] = False,
     beam: Annotated[int, typer.Option(help="Beams of the search; 1 is greedy.", min=1)] = 5,
@@ -91,7 +92,7 @@ def transcribe(
             )
     with ExitStack() as stack:
         audio = stack.enter_context(AudioFile(file, channel))
-        plan = asked.following(live=False) if others in (None, "hide") else None
+        plan = asked.following(live=streaming) if others in (None, "hide") else None
         if plan:
             stack.enter_context(closing(plan))
         listening_to = hearing(captions, prompts, asked, plan, others, whisper, language)
@@ -138,7 +139,7 @@ def _mixed(blocks: Iterator[Audio]) -> Iterator[Audio]:
 def _extracted(
     blocks: Iterator[Audio], extraction: Extraction, names: Sequence[str]
 ) -> Iterator[Audio]:
-    """Each of the voices that are kept, a channel of its own, as a live run hears them."""
+    """Each of the voices that are kept, a channel of its own."""
     for block in blocks:
         yield extraction.push(block).apart(names)
     yield extraction.flush().apart(names)

@@ -15,7 +15,7 @@ from tap_live.signs import Signs
 
 
 @dataclass
-class Asked:
+class Followed:
     """One target: how it is asked for, and what its network remembers."""
 
     name: str
@@ -30,8 +30,10 @@ class CompactExtractor:
     Args:
         networks: by the kind of target that they are for; their windows must be the same.
         rate: of the stream, Hz.
-    Raises: ConfigError if there is no network, or their windows differ.
+    Raises: ConfigError if there is no network, their windows differ, or one hears what follows.
     """
+
+    _late = 0  # how many hops after its own a mask is found
 
     def __init__(self, networks: Mapping[TargetKind, Network], rate: int) -> None:
         sizes = {(network.hop_s, network.fade_s) for network in networks.values()}
@@ -41,11 +43,13 @@ class CompactExtractor:
                 "take extractors that were made together"
             )
         self._windows = Windows(*sizes.pop(), rate)
-        # How many hops after its own each mask is found; of causal networks none.
-        self._late = max(network.hops + network.ahead for network in networks.values()) - 1
+        if not self._late and any(network.ahead for network in networks.values()):
+            raise ConfigError(
+                "wanted causal networks, found one that hears what follows: it is for recordings"
+            )
         self.lookahead = (1 + self._late) * self._windows.hop + self._windows.fade
         self._networks = networks
-        self._asked: list[Asked] = []
+        self._asked: list[Followed] = []
         self._tails = self._no_tails(0)
         self._heard = np.zeros(2 * self._windows.hop, np.float32)  # the hop before, the newest
         self.restart()
@@ -125,12 +129,12 @@ class CompactExtractor:
         masks *= spectrum
         return masks
 
-    def _ask(self, cue: Cue, before: Asked | None) -> Asked:
+    def _ask(self, cue: Cue, before: Followed | None) -> Followed:
         network = self._networks.get(cue.kind)
         if network is None:
             raise BundleError(f"{cue.name!r} is a {cue.kind}: there is no extractor for those")
         state = before.state if before else network.start()
-        return Asked(cue.name, network, network.vector(cue), state)
+        return Followed(cue.name, network, network.vector(cue), state)
 
     def _no_tails(self, count: int) -> Targets:
         return np.zeros((count, self._windows.fade), np.float32)

@@ -28,6 +28,7 @@ from tap_live.voices.encoder import SpeakerEncoder, unit
 from tap_live.voices.features import RATE as SPEECH_RATE
 
 BUNDLES = Path(__file__).parents[1] / "bundles"
+SORTS = ("offline", "compact")  # of bundles, the better for recordings first
 OFFLINE = "offline-"  # begins the kinds of bundles that are for recordings
 _KINDS: dict[str, TargetKind] = {
     "voice-extractor": "voice",
@@ -37,7 +38,7 @@ _KINDS: dict[str, TargetKind] = {
 
 
 class Network:
-    """A network that takes a hop of one target: `mask, state = step(spectrum, cue, state)`.
+    """A network that takes a hop or a stretch: `mask, state = step(spectrum, cue, state)`.
 
     Attributes:
         kind: what its targets are.
@@ -189,22 +190,22 @@ def installed(
     made: Path | None = None,
     shipped: Path = BUNDLES,
     *,
-    offline: bool = False,
+    live: bool = True,
 ) -> Path | None:
     """The compact bundle for a kind of target: the newest made on this machine, else what ships.
 
     Args:
         made, shipped: folders of bundles; `made_here` if None.
-        offline: one for recordings, rather than for a stream.
+        live: for a stream; for a recording it may be one that hears what follows.
     """
     # Not those with a point before their name: they are still being made.
     there = (made or made_here()).glob(f"[!.]*/{MANIFEST}")
     for manifest in sorted(there, key=lambda path: path.stat().st_mtime, reverse=True):
         with suppress(BundleError):  # a model of another kind, or broken
-            if kind_of(manifest.parent) == kind and is_offline(manifest.parent) == offline:
+            if kind_of(manifest.parent) == kind and not (live and is_offline(manifest.parent)):
                 return manifest.parent
-    folder = shipped / f"{kind}-{'offline' if offline else 'compact'}"
-    return folder if (folder / MANIFEST).is_file() else None
+    ships = [shipped / f"{kind}-{sort}" for sort in (("compact",) if live else SORTS)]
+    return next((folder for folder in ships if (folder / MANIFEST).is_file()), None)
 
 
 def kind_of(folder: Path) -> TargetKind:

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tap_live.extractors.compact import Asked, CompactExtractor
+from tap_live.errors import ConfigError
+from tap_live.extractors.compact import CompactExtractor, Followed
 from tap_live.extractors.network import Network
 from tap_live.extractors.spectra import Spectrum, widened
 from tap_live.processor import Cue, TargetKind
@@ -16,7 +17,9 @@ class OfflineExtractor(CompactExtractor):
     Networks that are causal may be among its own: their masks wait for the others'.
 
     Args:
-        networks, rate: as `CompactExtractor`; those for recordings have stretches of one length.
+        networks, rate: as `CompactExtractor`.
+    Raises: as that, but for what hears what follows; ConfigError if none does, or their stretches
+        differ.
     """
 
     _spectra: list[Spectrum]  # those whose targets were not given yet
@@ -24,7 +27,14 @@ class OfflineExtractor(CompactExtractor):
     _masks: dict[str, Spectrum]  # (hops, bins) of that stretch, by target
 
     def __init__(self, networks: Mapping[TargetKind, Network], rate: int) -> None:
-        self._hops = max(network.hops for network in networks.values())
+        stretches = {(one.hops, one.ahead) for one in networks.values() if one.ahead}
+        if len(stretches) != 1:
+            raise ConfigError(
+                f"wanted networks of one stretch, found {sorted(stretches) or 'none'}: "
+                "take extractors that were made together"
+            )
+        self._hops, ahead = stretches.pop()
+        self._late = self._hops + ahead - 1
         super().__init__(networks, rate)
 
     def set_cues(self, cues: Sequence[Cue]) -> None:
@@ -55,7 +65,7 @@ class OfflineExtractor(CompactExtractor):
         self._given = (self._given + 1) % self._hops
         return self._apply(masks, due)
 
-    def _masks_of(self, asked: Asked, heard: Spectrum) -> Spectrum:
+    def _masks_of(self, asked: Followed, heard: Spectrum) -> Spectrum:
         """(hops, bins) of the stretch that begins what was heard and not given."""
         network = asked.network
         if network.ahead:

@@ -113,9 +113,10 @@ def test_what_is_only_looked_at_is_heard_and_gets_no_mask(hearing_on: CompactExt
         rest, _ = hearing_on(spectrum[25:], cue, state)
     torch.testing.assert_close(first, whole[:25], rtol=1e-4, atol=1e-5)
     assert not torch.allclose(alone, whole[:25], atol=1e-2)
-    assert rest.shape == (15, 2, 256, 2)
+    with torch.no_grad():
+        forgetful, _ = hearing_on(spectrum[25:], cue, hearing_on.initial_state(2))
     # What came before is remembered, but for what the last hops knew of those after them.
-    assert (rest - whole[25:]).abs().mean() < 0.2 * whole[25:].abs().mean()
+    assert (rest - whole[25:]).abs().mean() < 0.5 * (forgetful - whole[25:]).abs().mean()
 
 
 def test_the_state_is_that_before_what_is_only_looked_at(hearing_on: CompactExtractor) -> None:

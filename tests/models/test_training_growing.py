@@ -45,6 +45,19 @@ def test_one_that_hears_what_follows_computes_what_it_did_before_it_learns() -> 
         grown(more, DIMS)
 
 
+def test_one_that_hears_what_follows_is_widened_like_any_other() -> None:
+    torch.manual_seed(0)
+    net = CompactExtractor(replace(DIMS, future=True)).eval()
+    wide = grown(net, replace(DIMS, future=True, full_width=9))
+    both = grown(CompactExtractor(DIMS).eval(), replace(DIMS, future=True, full_width=9))
+    assert both.dims == wide.dims
+    spectrum, cue = torch.randn(20, 2, 16, 2), torch.randn(2, 8)
+    with torch.no_grad():
+        before, _ = net(spectrum, cue, net.initial_state(2))
+        after, _ = wide(spectrum, cue, wide.initial_state(2))
+    torch.testing.assert_close(after, before, rtol=0, atol=1e-6)
+
+
 def test_it_computes_the_same_and_its_new_units_learn() -> None:
     torch.manual_seed(0)
     net = CompactExtractor(DIMS).eval()

@@ -1,9 +1,12 @@
 import json
+import shutil
 
+import msgspec
 import numpy as np
 import pytest
 import soundfile
 
+from tap_live.bundle import read_manifest, write_manifest
 from tap_live.events import Hello, Level, decode_event
 from tap_live.voices.store import VoiceStore
 
@@ -171,11 +174,41 @@ def test_a_model_that_keeps_failing_passes_the_file_and_says_so(extract, clip, m
 def test_without_the_bundle_it_is_said_which_is_missing(
     tap_live, store, clip, tmp_path, monkeypatch, target, bundle
 ):
-    monkeypatch.setattr("tap_live.commands.extracting.installed", lambda kind: None)
+    monkeypatch.setattr("tap_live.commands.extracting.installed", lambda kind, live=True: None)
     code, _, err = tap_live("extract", clip, "--target", target, "-o", tmp_path / "out.wav")
     assert code == 1
     assert f"'{target}' wants the bundle '{bundle}', which is not installed" in err
     assert not (tmp_path / "out.wav").exists()
+
+
+def test_files_are_extracted_by_what_hears_what_follows(tap_live, store, clip, tmp_path):
+    words = ("extract", clip, "-o", tmp_path / "out.wav", "--json", "--target", "voice:ana")
+    for more, name in ((), "voice-offline"), (("--extractor", "compact"), "voice-compact"):
+        code, out, err = tap_live(*words, *more)
+        assert code == 0, err
+        assert json.loads(out)["devices"] == {name: "cpu"}
+
+
+def test_a_stream_is_not(tap_live, offline_bundle, store, clip):
+    words = ("run", "--input", clip, "--no-caption", "--target", "voice:ana")
+    code, _, err = tap_live(*words, "--extractor", offline_bundle)
+    assert code == 1 and "wanted an extractor for a stream" in err
+
+
+def test_how_long_somebody_is_there_does_not_depend_on_how_late_it_is_known(
+    tap_live, offline_bundle, store, tmp_path
+):
+    bundle = shutil.copytree(offline_bundle, tmp_path / "bundle")
+    manifest = read_manifest(bundle)
+    settings = {**manifest.settings, "presence": {"on": -60.0, "off": -60.0, "leaves": 0.1}}
+    write_manifest(bundle, msgspec.structs.replace(manifest, settings=settings))
+    samples = 0.1 * np.random.default_rng(0).standard_normal(4 * RATE)
+    samples[: 2 * RATE] = 0.0
+    soundfile.write(tmp_path / "in.wav", samples, RATE)
+    words = ("extract", tmp_path / "in.wav", "-o", tmp_path / "out.wav", "--json")
+    code, out, err = tap_live(*words, "--target", "voice:ana", "--extractor", bundle)
+    assert code == 0, err
+    assert json.loads(out)["present"]["voice:ana"] == pytest.approx(2.0, abs=0.6)
 
 
 def test_run_keeps_a_voice_and_says_so(tap_live, voice_bundle, store, clip, tmp_path, extract):
@@ -196,7 +229,7 @@ def test_run_keeps_a_voice_and_says_so(tap_live, voice_bundle, store, clip, tmp_
 def test_without_a_network_captions_follow_a_voice_and_the_sound_stays(
     tap_live, store, clip, tmp_path, monkeypatch, extractor
 ):
-    monkeypatch.setattr("tap_live.commands.extracting.installed", lambda kind: None)
+    monkeypatch.setattr("tap_live.commands.extracting.installed", lambda kind, live=True: None)
     out = tmp_path / "live.wav"
     words = ("run", "--input", clip, "--no-caption", "-o", out, "--target", "voice:ana")
     code, _, err = tap_live(*words, *extractor)
@@ -219,7 +252,7 @@ def test_without_a_network_captions_follow_a_voice_and_the_sound_stays(
 def test_targets_that_cannot_be_run_are_one_clear_line(
     tap_live, store, clip, monkeypatch, words, expected, reason
 ):
-    monkeypatch.setattr("tap_live.commands.extracting.installed", lambda kind: None)
+    monkeypatch.setattr("tap_live.commands.extracting.installed", lambda kind, live=True: None)
     code, out, err = tap_live("run", "--input", clip, "--no-caption", *words)
     assert (code, out) == (expected, "")
     assert reason in err and err.count("\n") == 1

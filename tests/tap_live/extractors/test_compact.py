@@ -9,8 +9,8 @@ from tap_live.errors import BundleError, ConfigError
 from tap_live.export.rounding import rounded
 from tap_live.extractors.compact import CompactExtractor
 from tap_live.extractors.network import Network
-from tap_live.models import compact
 from tap_live.models.spectra import Spectra, extract
+from tap_live.models.training.checkpoint import open_network
 
 RATE = 16_000
 EMPTY = np.zeros(0, np.float32)
@@ -57,11 +57,7 @@ def make(network):
 @pytest.fixture(scope="session")
 def offline(voice_bundle):
     """The same weights in PyTorch, over a whole recording."""
-    with torch.serialization.safe_globals([compact.Dims]):
-        content = torch.load(voice_bundle.with_suffix(".pt"))
-    net = compact.CompactExtractor(content["dims"])
-    net.load_state_dict(content["weights"])
-    net = rounded(net)
+    net = rounded(open_network(voice_bundle.with_suffix(".pt")))
 
     def run(audio, rate, cue):
         spectra = Spectra(net.dims, rate)

@@ -1,5 +1,6 @@
 """Extraction from recordings: as PyTorch does it stretch by stretch, however it is cut."""
 
+import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,21 +11,21 @@ from numpy.typing import NDArray
 
 from tap_live.bundle import open_bundle
 from tap_live.commands.extracting import asking
-from tap_live.errors import BundleError
-from tap_live.export import compact
+from tap_live.errors import BundleError, ConfigError
+from tap_live.events import Failed, Warned
 from tap_live.export.compact_graph import AHEAD, HOPS
 from tap_live.export.rounding import rounded
 from tap_live.export.shipped import compact_net
+from tap_live.extraction import Extraction, Wanted
 from tap_live.extractors.compact import CompactExtractor
 from tap_live.extractors.network import Network, installed
 from tap_live.extractors.offline import OfflineExtractor, extractor_of
 from tap_live.models.compact import CompactExtractor as Net
-from tap_live.models.compact import Dims
 from tap_live.models.spectra import Spectra
+from tap_live.models.training.checkpoint import open_network
 from tap_live.processor import Audio, TargetKind, Targets
 
 RATE = 16_000
-DIMS = Dims(band_width=8, full_width=16, blocks=2, condition_width=8, past_hops=3, future=True)
 EMPTY = np.zeros(0, np.float32)
 
 
@@ -51,29 +52,14 @@ def run(extractor: CompactExtractor, audio: Audio, size: int) -> Targets:
     return np.concatenate([*parts, extractor.flush()], axis=1)
 
 
-def random_net(dims: Dims) -> Net:
-    torch.manual_seed(0)
-    net = Net(dims).eval()
-    for parameter in net.mask.layers.parameters():
-        torch.nn.init.normal_(parameter, std=0.5)
-    return net
+@pytest.fixture(scope="module")
+def net(offline_bundle: Path) -> Net:
+    return open_network(offline_bundle.with_suffix(".pt"))
 
 
 @pytest.fixture(scope="module")
-def net() -> Net:
-    return random_net(DIMS)
-
-
-@pytest.fixture(scope="module")
-def folder(net: Net, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("bundles") / "voice-offline"
-    compact.export(net, folder, bits=8)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def network(folder: Path) -> Network:
-    return Network.open(folder)
+def network(offline_bundle: Path) -> Network:
+    return Network.open(offline_bundle)
 
 
 def made(network: Network, *cues: Cue, rate: int = RATE) -> CompactExtractor:
@@ -97,7 +83,7 @@ def in_pytorch(net: Net, audio: Audio, rate: int, cue: Cue) -> Audio:
     return found[0, : len(audio)].numpy()
 
 
-@pytest.mark.parametrize("rate", [16_000, 44_100])
+@pytest.mark.parametrize("rate", [8_000, 16_000, 44_100])
 def test_it_extracts_what_pytorch_does_stretch_by_stretch(
     net: Net, network: Network, rate: int
 ) -> None:
@@ -156,21 +142,50 @@ def test_a_new_target_is_silent_until_the_next_stretch(network: Network) -> None
     assert np.abs(after[1, begins : begins + RATE]).max() > 0.05
 
 
-def test_it_can_be_read_again_from_its_bundle(net: Net, folder: Path) -> None:
-    found, exact = compact_net(folder), rounded(net, 8).state_dict()
-    assert found.dims == DIMS
+def test_it_can_be_read_again_from_its_bundle(net: Net, offline_bundle: Path) -> None:
+    found, exact = compact_net(offline_bundle), rounded(net, 8).state_dict()
+    assert found.dims == net.dims
     for name, weight in found.state_dict().items():
         torch.testing.assert_close(weight, exact[name], rtol=0, atol=0, msg=name)
-    assert open_bundle(folder).manifest.kind == "offline-voice-extractor"
-    card = (folder / "README.md").read_text()
+    assert open_bundle(offline_bundle).manifest.kind == "offline-voice-extractor"
+    card = (offline_bundle / "README.md").read_text()
     assert card.startswith("# voice-offline\n") and "of 4 s at once" in card
 
 
-def test_one_for_recordings_is_found_for_them_and_refused_for_a_stream(folder: Path) -> None:
-    made = folder.parent
-    assert installed("voice", made, offline=True) == folder
-    assert installed("voice", made, made) is None
-    asked = asking(["voice:ana"], extractor=str(folder))
+def test_one_for_recordings_is_found_for_them_only(offline_bundle: Path, tmp_path: Path) -> None:
+    here = offline_bundle.parent
+    assert installed("voice", here, live=False) == offline_bundle
+    assert installed("voice", here, here) is None
+    assert installed("voice", tmp_path, here, live=False) == offline_bundle
+    causal = installed("voice", tmp_path)
+    assert causal is not None
+    newer = shutil.copytree(causal, tmp_path / "mine")  # made here: before what ships
+    assert installed("voice", tmp_path, here, live=False) == newer
+
+
+@pytest.mark.parametrize("targets", [["voice:ana"], []])
+def test_a_stream_is_refused(offline_bundle: Path, targets: list[str]) -> None:
+    asked = asking(targets, extractor=str(offline_bundle))
     with pytest.raises(BundleError, match="wanted an extractor for a stream"):
-        asked._folder("voice", live=True)
-    assert asked._folder("voice", live=False) == folder
+        asked.extracting(open_to_all=True)
+
+
+def test_networks_that_do_not_go_with_an_extractor_are_refused(
+    network: Network, voice_bundle: Path
+) -> None:
+    with pytest.raises(ConfigError, match="found one that hears what follows"):
+        CompactExtractor({"voice": network}, RATE)
+    with pytest.raises(ConfigError, match="wanted networks of one stretch, found none"):
+        OfflineExtractor({"voice": Network.open(voice_bundle)}, RATE)
+
+
+def test_what_fails_passes_the_mixture_from_where_it_was(network: Network) -> None:
+    told: list[Warned | Failed] = []
+    extractor = made(network, cue(1))
+    extraction = Extraction(extractor, [Wanted(cue(1))], rest_gain=0.0, rate=RATE, tell=told.append)
+    audio = noise(12.0)
+    audio[2 * RATE] = np.nan
+    parts = [extraction.push(audio[at : at + 1600]).output for at in range(0, len(audio), 1600)]
+    output = np.concatenate([*parts, extraction.flush().output])
+    assert len(output) == len(audio) and "failed at 0.0 s" in told[0].text
+    assert np.isfinite(np.delete(output, 2 * RATE)).all()
