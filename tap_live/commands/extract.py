@@ -63,7 +63,10 @@ def extract(
     channel: Channel = None,
     json: Json = False,
 ) -> None:
-    """Keep voices or sounds of a file, or take them out: what `run` does, offline."""
+    """Keep voices or sounds of a file, or take them out, as `run` does.
+
+    Voices better than that: a file has what follows.
+    """
     asked = asking(target, suppress, rest, extractor, where_of(device, strict))
     _check(asked, file, out, report)
     with AudioFile(file, channel) as audio:
