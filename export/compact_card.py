@@ -138,9 +138,10 @@ def _how(dims: Dims) -> str:
     sees = f"{dims.bins} bins below {top_khz:g} kHz at any stream rate"
     if dims.future:
         return f"""\
-A network for a CPU: it looks at short-time spectra, a hop every {1000 * dims.hop_s:g} ms, {sees},
+A network for recordings, on a CPU: it looks at short-time spectra, a hop every
+{1000 * dims.hop_s:g} ms, {sees},
 and gives complex masks: of {dims.hop_s * HOPS:g} s at once, after it has heard
-{dims.hop_s * AHEAD:g} s more. What it remembers of what was before goes in and out."""
+{dims.hop_s * AHEAD:.2g} s more. What it remembers of what was before goes in and out."""
     return f"""\
 A causal network for a CPU: every {1000 * dims.hop_s:g} ms it looks at a short-time spectrum,
 {sees}, and gives a complex mask. Latency

@@ -75,7 +75,8 @@ def extract(
         say_devices(device, plan.devices)
         tape = _Tape(audio)
         with closing(plan):
-            written = _write(tape, plan, out, report, (_in_words(asked), _key(file, asked)))
+            what = f"{_in_words(asked)}, by {' and '.join(plan.bundles)}"
+            written = _write(tape, plan, out, report, (what, _key(file, asked)))
     looked_for = [one.name for one in asked.asked if one.name not in plan.spared]
     present = {name: round(tape.present[name], 1) for name in looked_for}
     seconds = round(tape.seconds, 2)

@@ -123,7 +123,7 @@ def test_a_report_plays_before_and_after(tap_live, voice_bundle, store, clip, tm
     assert code == 0, err
     page = tmp_path / "pairs" / "report.html"
     assert str(page) in out
-    assert "only voice:ana" in page.read_text()
+    assert "only voice:ana, by voice-compact" in page.read_text()
     before, rate = soundfile.read(tmp_path / "pairs" / "clip-before.flac", dtype="float32")
     assert rate == RATE
     np.testing.assert_allclose(before, heard(clip), atol=1e-6)
