@@ -21,6 +21,7 @@ import typer
 from rich.progress import track
 
 from tap_live.captions.choir import Choir
+from tap_live.captions.recording import Alone, caption_voice
 from tap_live.captions.streaming import StreamingCaptioner
 from tap_live.captions.vad import RATE, Vad
 from tap_live.captions.whisper import WhisperRecogniser
@@ -57,6 +58,7 @@ class Listener:
         whisper: name, or folder of weights.
         prompts, extractor: bundles.
         streaming: as a live run hears, where a voice's gate hides others; else as a whole.
+        gated: what is extracted, as a whole, as `transcribe` hears it: segments of others left out.
         beam: of what is heard as a whole.
     Raises: BundleError, RuntimeMissingError.
     """
@@ -69,12 +71,13 @@ class Listener:
         *,
         streaming: bool,
         beam: int,
+        gated: bool = False,
     ) -> None:
         self._bench = Bench()
         self._model = Whisper.open(whisper)
         self._prompts = VoicePrompts.open(prompts) if prompts else None
         self._network = Network.open(extractor) if extractor else None
-        self._streaming = streaming
+        self._streaming, self._gated_whole = streaming, gated and not streaming
         self._options = BatchOptions(decoding=DecodingOptions(language="en", beam=beam))
         how = f"{whisper}, {'streaming' if streaming else f'beam {beam}'}"
         prompted = f", {fingerprint(prompts)}" if prompts else ""
@@ -83,6 +86,8 @@ class Listener:
         by |= {"extracted": how + extracted} if extractor else {}
         by |= dict.fromkeys(("prompted", "prompted alone"), how + prompted) if prompts else {}
         by |= {"both": how + prompted + extracted} if prompts and extractor else {}
+        if self._gated_whole:
+            by |= {way: f"{by[way]}, gated" for way in ("extracted", "both") if way in by}
         if streaming:
             by |= {way: f"{by[way]}, gate {ratio:g}" for way, ratio in RATIOS.items() if way in by}
         self.by: Mapping[str, str] = {way: by[way] for way in WAYS if way in by}
@@ -94,6 +99,8 @@ class Listener:
         audio = case.target if way.endswith("alone") else case.mixture
         if way in ("extracted", "both"):
             audio = self._extracted(audio, voice)
+            if self._gated_whole:
+                return self._hers(audio, voice, way)
         if way in ("prompted", "both", "prompted alone"):
             return self._prompted(audio, voice, way)
         if self._streaming:
@@ -122,11 +129,22 @@ class Listener:
         assert self._network is not None
         return heard_voice(self._network, np.array(voice.embedding, np.float32), audio)
 
+    def _hers(self, audio: Audio, voice: Voice, way: str) -> str:
+        prompt = None
+        if way == "both" and self._prompts is not None:
+            prompt = self._prompts.of([np.array(voice.embedding, np.float32)])
+        alone = Alone(prompt, partial(self._gate, [voice], "hide"))
+        decoding = self._options.decoding
+        return text_of([*caption_voice(self._model, [audio], voice.name, alone, decoding)])
+
     def _gated(self, voices: Sequence[Voice], others: Others) -> StreamingCaptioner:
+        gate = self._gate(voices, others)
+        return StreamingCaptioner(WhisperRecogniser(self._model), Vad.open(), gate=gate)
+
+    def _gate(self, voices: Sequence[Voice], others: Others) -> VoiceGate:
         scorer = self._bench.scorer
         prints = {voice.name: scorer.print_of(voice.state) for voice in voices}
-        gate = VoiceGate(self._bench.encoder, scorer, prints, GateConfig(others=others))
-        return StreamingCaptioner(WhisperRecogniser(self._model), Vad.open(), gate=gate)
+        return VoiceGate(self._bench.encoder, scorer, prints, GateConfig(others=others))
 
     def enrolled(self, name: str, clip: Audio) -> Voice:
         return self._bench.enroller.enrol(name, clip, RATE, source="", day="").voice
@@ -230,10 +248,13 @@ def main(
     first: Annotated[int | None, typer.Option(help="only so many of each")] = None,
     streaming: Annotated[bool, typer.Option("--streaming", help="as a live run hears")] = False,
     beam: Annotated[int, typer.Option(help="of offline decoding")] = 1,
+    gated: Annotated[
+        bool, typer.Option("--gated", help="what is extracted as `transcribe` hears it")
+    ] = False,
     librispeech: Annotated[Path | None, typer.Option(help="its folder, for LibriMix")] = None,
 ) -> None:
     """Print a Markdown table, and write it with every case; what is in OUT is not heard again."""
-    listener = Listener(whisper, prompts, extractor, streaming=streaming, beam=beam)
+    listener = Listener(whisper, prompts, extractor, streaming=streaming, beam=beam, gated=gated)
     render, ledger = open_lists(lists, librispeech), Ledger(out / "cases.jsonl")
     cases: list[Case] = []
     dialogues: list[str] = []

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from tap_live.captions.gate import Gate
+from tap_live.captions.recording import Alone
 from tap_live.captions.stream import MakeCaptioner
 from tap_live.captions.streaming import StreamingCaptioner, StreamingConfig
 from tap_live.captions.vad import Vad
@@ -15,7 +16,7 @@ from tap_live.captions.whisper import WhisperRecogniser
 from tap_live.commands.options import DEFAULT_WHISPER
 from tap_live.providers import CPU, Where
 from tap_live.voices.gate import Others
-from tap_live.voices.targets import gate_maker, gates_apart
+from tap_live.voices.targets import PREFIX, gate_maker, gates_apart
 from tap_live.whisper.model import Progress as Told
 from tap_live.whisper.model import Whisper
 
@@ -27,12 +28,14 @@ class Captioning:
     Attributes:
         make: makes one for all voices, who hears the mixture.
         apart: make one for each voice, who hears what is extracted of it; by targets' names.
+        alone: how each voice is heard in what is extracted of it of a recording; by its name.
     """
 
     model: Whisper
     make: MakeCaptioner
     bundles: tuple[str, ...]
     apart: Mapping[str, MakeCaptioner] = field(default_factory=dict)
+    alone: Mapping[str, Alone] = field(default_factory=dict)
 
     @property
     def devices(self) -> dict[str, str]:
@@ -79,7 +82,8 @@ def captioning(
 
     bundles = (f"whisper-{name}", "vad", *(["voices"] if make_gate else []))
     apart = {voice: maker(gate) for voice, gate in gates.items()}
-    return Captioning(model, maker(make_gate), bundles, apart)
+    alone = {voice.removeprefix(PREFIX): Alone(None, gate) for voice, gate in gates.items()}
+    return Captioning(model, maker(make_gate), bundles, apart, alone)
 
 
 def load_whisper(name: str, threads: int = 1, where: Where = CPU) -> Whisper:

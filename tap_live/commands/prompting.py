@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tap_live.captions.choir import Choir, RememberingEncoder, ears
+from tap_live.captions.recording import Alone
 from tap_live.captions.stream import MakeCaptioner
 from tap_live.captions.streaming import StreamingCaptioner, StreamingConfig
 from tap_live.captions.vad import Probabilities, Vad
@@ -125,7 +126,7 @@ def listening(
     ratio = usual if threshold is None else threshold
     choirs = Choirs(model, heard.prompts, voices, language, threshold=ratio)
     bundles = (f"whisper-{name}", heard.prompts.name, "vad", "voices")
-    return Captioning(model, choirs.make, bundles, choirs.apart())
+    return Captioning(model, choirs.make, bundles, choirs.apart(), choirs.alone())
 
 
 class Choirs:
@@ -146,10 +147,11 @@ class Choirs:
         self._encoder, scorer = RememberingEncoder.open(), Scorer.open()
         self._scorer = scorer
         self._prints = {voice.name: scorer.print_of(voice.state) for voice in voices}
-        asked = {voice.name: np.array(voice.embedding, np.float32) for voice in voices}
+        self._prompts = {
+            voice.name: prompts.of([np.array(voice.embedding, np.float32)]) for voice in voices
+        }
         self._recognisers = {
-            name: WhisperRecogniser(model, prompts.of([embedding]))
-            for name, embedding in asked.items()
+            name: WhisperRecogniser(model, prompt) for name, prompt in self._prompts.items()
         }
         self._recognisers[voices[0].name].warm_up(language)
 
@@ -162,18 +164,27 @@ class Choirs:
         """Makers of a captioner for each voice, who hears it extracted; by targets' names."""
         return {f"{PREFIX}{name}": partial(self._alone, name) for name in self._prints}
 
+    def alone(self) -> dict[str, Alone]:
+        """How each voice is heard in what is extracted of it of a recording; by its name."""
+        return {
+            name: Alone(prompt, partial(self._gate, name)) for name, prompt in self._prompts.items()
+        }
+
     def _alone(self, name: str, start: float, first_id: int) -> StreamingCaptioner:
         return self._captioner(name, Vad.open(), start, first_id)
 
     def _captioner(
         self, name: str, vad: Processor[Probabilities], start: float, first_id: int = 0
     ) -> StreamingCaptioner:
-        gates = GateConfig(others="hide", threshold=self._threshold)
         return StreamingCaptioner(
             self._recognisers[name],
             vad,
             config=self._config,
-            gate=VoiceGate(self._encoder, self._scorer, {name: self._prints[name]}, gates),
+            gate=self._gate(name),
             start=start,
             first_id=first_id,
         )
+
+    def _gate(self, name: str) -> VoiceGate:
+        gates = GateConfig(others="hide", threshold=self._threshold)
+        return VoiceGate(self._encoder, self._scorer, {name: self._prints[name]}, gates)

@@ -6,6 +6,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 from rich.console import Console
 from rich.progress import Progress
@@ -14,10 +15,9 @@ from tap_live.audio.files import AudioFile
 from tap_live.audio.resample import StreamResampler
 from tap_live.captions.cues import Cues, fits_a_line
 from tap_live.captions.formats import LateWriter, check_name
-from tap_live.captions.speech import SpeechMap
+from tap_live.captions.recording import caption_recording, caption_voices
 from tap_live.captions.stream import CaptionStreams, MakeCaptioner
-from tap_live.captions.vad import RATE, Vad
-from tap_live.commands.captioning import Captioning
+from tap_live.captions.vad import RATE
 from tap_live.commands.extracting import asking
 from tap_live.commands.options import (
     Captions,
@@ -42,8 +42,6 @@ from tap_live.extraction import Extraction
 from tap_live.outputs.file import reason
 from tap_live.processor import Audio
 from tap_live.terminal import cue_line
-from tap_live.whisper.batch import BatchOptions, Segment
-from tap_live.whisper.batch import transcribe as transcribe_batch
 from tap_live.whisper.decoding import FALLBACK, DecodingOptions
 
 
@@ -65,8 +63,8 @@ def transcribe(
         bool,
         typer.Option(
             "--streaming",
-            help="Caption as a live run does, rather than 30 s at a time. A target is always "
-            "captioned so; with this it is extracted as live too.",
+            help="Caption as a live run does, rather than 30 s at a time; so does --target where "
+            "the mixture is captioned.",
         ),
     ] = False,
     beam: Annotated[int, typer.Option(help="Beams of the search; 1 is greedy.", min=1)] = 5,
@@ -103,15 +101,19 @@ def transcribe(
         writers = [stack.enter_context(closing(_writer(path))) for path in out or ()]
         page = _Page(json=json, quiet=bool(out), voices=asked.voices)
         blocks = stack.enter_context(_Tape(audio, page))
-        makers, heard = [listener.make], _mixed(blocks.raw())
+        decoding = DecodingOptions(language=language, beam=beam, temperatures=FALLBACK)
         if plan is not None and listening_to.extracted:
-            makers, names = [*listener.apart.values()], [*listener.apart]
-            heard = _extracted(blocks.raw(), plan.make(audio.rate, page.show), names)
-        spoken = (
-            _streamed(heard, audio.rate, makers)
-            if streaming or target
-            else _batched(blocks.resampled(), listener, language, beam)
-        )
+            extraction, names = plan.make(audio.rate, page.show), [*listener.apart]
+            heard = _extracted(blocks.raw(), extraction, names)
+            if streaming:
+                spoken = _streamed(heard, audio.rate, [*listener.apart.values()])
+            else:
+                columns = _resampled(heard, audio.rate, len(names))
+                spoken = caption_voices(listener.model, columns, listener.alone, decoding)
+        elif streaming or target:
+            spoken = _streamed(_mixed(blocks.raw()), audio.rate, [listener.make])
+        else:
+            spoken = caption_recording(listener.model, blocks.resampled(), decoding)
         try:
             for caption in spoken:
                 page.show(caption)
@@ -158,29 +160,12 @@ def _finals(captions: Iterator[Caption]) -> Iterator[Caption]:
     return (caption for caption in captions if caption.state == "final")
 
 
-def _batched(
-    blocks: Iterator[Audio], listener: Captioning, language: str | None, beam: int
-) -> Iterator[Caption]:
-    decoding = DecodingOptions(language=language, beam=beam, temperatures=FALLBACK)
-    speech = SpeechMap(Vad.open())
-    segments = transcribe_batch(
-        listener.model, speech.heard(blocks), BatchOptions(decoding=decoding)
-    )
-    for number, segment in enumerate(segments):
-        if speech.spoken(segment.start, segment.end):
-            yield _caption(number, segment)
-
-
-def _caption(number: int, segment: Segment) -> Caption:
-    return Caption(
-        id=number,
-        revision=0,
-        state="final",
-        start=segment.start,
-        end=segment.end,
-        words=segment.words,
-        language=segment.language,
-    )
+def _resampled(blocks: Iterator[Audio], rate: int, count: int) -> Iterator[Audio]:
+    """Channels at 16 kHz."""
+    resamplers = [StreamResampler(rate, RATE) for _ in range(count)]
+    for block in blocks:
+        yield np.stack([one.push(c) for one, c in zip(resamplers, block.T, strict=True)], axis=1)
+    yield np.stack([one.flush() for one in resamplers], axis=1)
 
 
 class _Tape:

@@ -188,7 +188,7 @@ def test_captions_hear_what_is_extracted_if_the_network_is_good_enough(
         lambda streams, audio: pushed.append(audio[:, 0]) or iter(()),
     )
     words = (speech, "--target", "voice:ana", "--extractor", bundle)
-    code, _, err = tap_live("transcribe", *words, "--whisper", tiny)
+    code, _, err = tap_live("transcribe", *words, "--whisper", tiny, "--streaming")
     assert code == 0 and "no speech of voice:ana was found" in err
     expected = speech
     if captions:
