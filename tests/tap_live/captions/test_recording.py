@@ -1,0 +1,103 @@
+"""Captions of a recording: each voice by itself, all of them in the order of their words."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tap_live.captions import recording
+from tap_live.captions.recording import Alone, caption_recording, caption_voices
+from tap_live.captions.vad import RATE, Edge
+from tap_live.events import Word
+from tap_live.processor import Audio
+from tap_live.whisper.batch import BatchOptions, Segment
+from tap_live.whisper.decoding import DecodingOptions
+
+DECODING = DecodingOptions(language="en", beam=5)
+
+
+class Between:
+    """A gate that lets in what lies between two times, wherever speech is."""
+
+    lookahead = 0
+
+    def __init__(self, *times: float) -> None:
+        self._edges = [
+            Edge("start" if number % 2 == 0 else "end", round(time * RATE), 0)
+            for number, time in enumerate(times)
+        ]
+
+    def push(self, audio: Audio, edges: Sequence[Edge]) -> Sequence[Edge]:
+        due, self._edges = self._edges, []
+        return due
+
+    def flush(self, edges: Sequence[Edge]) -> Sequence[Edge]:
+        return self.push(np.zeros(0, np.float32), ())
+
+
+def segment(start: float, end: float, text: str) -> Segment:
+    word = Word(text, start, end, 0.9)
+    return Segment(start, end, text, (word,), (), "en", -0.3, 0.1, 1.0, 0.0)
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What Whisper is asked; it says a segment for each second whose audio is not silent."""
+    asked: list[dict[str, Any]] = []
+
+    def transcribe(
+        model: object, blocks: Iterable[Audio], options: BatchOptions, *, prompt: object = None
+    ) -> Iterator[Segment]:
+        asked.append({"prompt": prompt, "beam": options.decoding.beam})
+        position, audio = 0, np.zeros(0, np.float32)
+        for block in blocks:
+            audio = np.concatenate([audio, block])
+            while len(audio) >= RATE:
+                level, audio = float(audio[:RATE].mean()), audio[RATE:]
+                if level:
+                    yield segment(position, position + 1.0, f" {level:.0f}")
+                position += 1
+
+    monkeypatch.setattr(recording, "transcribe", transcribe)
+    return asked
+
+
+def tape(*seconds: tuple[float, ...]) -> list[Audio]:
+    """(T, C) blocks of half a second, each second of a channel at one level."""
+    whole = np.repeat(np.array(seconds, np.float32), RATE, axis=0)
+    return [*np.array_split(whole, 2 * len(seconds)), whole[:0]]
+
+
+def test_voices_are_merged_by_time_under_ids_of_one_row(heard: list[dict[str, Any]]) -> None:
+    prompt: Any = object()
+    voices = {
+        "ana": Alone(prompt, lambda: Between(0.0, 9.0)),
+        "ben": Alone(None, lambda: Between(0.0, 9.0)),
+    }
+    blocks = tape((1, 0), (0, 2), (3, 0), (0, 4))
+    model: Any = None
+    said = [*caption_voices(model, blocks, voices, DECODING)]
+    assert [(one.id, one.speaker, one.start) for one in said] == [
+        (0, "ana", 0.0), (1, "ben", 1.0), (2, "ana", 2.0), (3, "ben", 3.0)
+    ]  # fmt: skip
+    assert [one.words[0].text for one in said] == [" 1", " 2", " 3", " 4"]
+    assert all(one.state == "final" and one.language == "en" for one in said)
+    assert heard == [{"prompt": prompt, "beam": 5}, {"prompt": None, "beam": 5}]
+
+
+def test_a_segment_that_is_hers_for_less_than_half_is_left_out(
+    heard: list[dict[str, Any]],
+) -> None:
+    voices = {"ana": Alone(None, lambda: Between(0.45, 1.45, 2.4, 4.0))}
+    model: Any = None
+    said = [*caption_voices(model, tape((1,), (2,), (3,), (4,)), voices, DECODING)]
+    assert [one.words[0].text for one in said] == [" 1", " 3", " 4"]
+
+
+def test_without_voices_nobody_is_named_and_silence_says_nothing(
+    heard: list[dict[str, Any]],
+) -> None:
+    model: Any = None
+    silence = [np.full(RATE, 1e-6, np.float32)] * 3
+    assert [*caption_recording(model, silence, DECODING)] == []
