@@ -21,7 +21,7 @@ import typer
 from rich.progress import track
 
 from tap_live.captions.choir import Choir
-from tap_live.captions.recording import Alone, caption_voice
+from tap_live.captions.recording import Alone, caption_voices
 from tap_live.captions.streaming import StreamingCaptioner
 from tap_live.captions.vad import RATE, Vad
 from tap_live.captions.whisper import WhisperRecogniser
@@ -58,7 +58,8 @@ class Listener:
         whisper: name, or folder of weights.
         prompts, extractor: bundles.
         streaming: as a live run hears, where a voice's gate hides others; else as a whole.
-        gated: what is extracted, as a whole, as `transcribe` hears it: segments of others left out.
+        gated: what is extracted as `transcribe` hears it, but for its fallback temperatures:
+            segments of others are left out.
         beam: of what is heard as a whole.
     Raises: BundleError, RuntimeMissingError.
     """
@@ -77,7 +78,7 @@ class Listener:
         self._model = Whisper.open(whisper)
         self._prompts = VoicePrompts.open(prompts) if prompts else None
         self._network = Network.open(extractor) if extractor else None
-        self._streaming, self._gated_whole = streaming, gated and not streaming
+        self._streaming, self._leave_out = streaming, gated and not streaming
         self._options = BatchOptions(decoding=DecodingOptions(language="en", beam=beam))
         how = f"{whisper}, {'streaming' if streaming else f'beam {beam}'}"
         prompted = f", {fingerprint(prompts)}" if prompts else ""
@@ -86,7 +87,7 @@ class Listener:
         by |= {"extracted": how + extracted} if extractor else {}
         by |= dict.fromkeys(("prompted", "prompted alone"), how + prompted) if prompts else {}
         by |= {"both": how + prompted + extracted} if prompts and extractor else {}
-        if self._gated_whole:
+        if self._leave_out:
             by |= {way: f"{by[way]}, gated" for way in ("extracted", "both") if way in by}
         if streaming:
             by |= {way: f"{by[way]}, gate {ratio:g}" for way, ratio in RATIOS.items() if way in by}
@@ -99,12 +100,12 @@ class Listener:
         audio = case.target if way.endswith("alone") else case.mixture
         if way in ("extracted", "both"):
             audio = self._extracted(audio, voice)
-            if self._gated_whole:
+            if self._leave_out:
                 return self._hers(audio, voice, way)
         if way in ("prompted", "both", "prompted alone"):
             return self._prompted(audio, voice, way)
         if self._streaming:
-            return text_of(finals(self._gated([voice], "hide"), audio))
+            return text_of(finals(self._live([voice], "hide"), audio))
         return " ".join(s.text for s in transcribe(self._model, audio, self._options))
 
     def voices(self, audio: Audio, enrolments: dict[str, Audio], way: str) -> dict[str, str]:
@@ -113,7 +114,7 @@ class Listener:
         if way in ("extracted", "both"):  # each from what is extracted of it
             return {voice.name: self._apart(audio, voice, way) for voice in voices}
         captioner: Processor[list[Caption]]
-        captioner = self._choir(voices, way) if way == "prompted" else self._gated(voices, "label")
+        captioner = self._choir(voices, way) if way == "prompted" else self._live(voices, "label")
         said: dict[str, list[Caption]] = defaultdict(list)
         for caption in finals(captioner, audio):
             said[caption.speaker or "other"].append(caption)
@@ -123,7 +124,7 @@ class Listener:
         extracted = self._extracted(audio, voice)
         if way == "both":
             return self._prompted(extracted, voice, way)
-        return text_of(finals(self._gated([voice], "hide"), extracted))
+        return text_of(finals(self._live([voice], "hide"), extracted))
 
     def _extracted(self, audio: Audio, voice: Voice) -> Audio:
         assert self._network is not None
@@ -133,11 +134,11 @@ class Listener:
         prompt = None
         if way == "both" and self._prompts is not None:
             prompt = self._prompts.of([np.array(voice.embedding, np.float32)])
-        alone = Alone(prompt, partial(self._gate, [voice], "hide"))
-        decoding = self._options.decoding
-        return text_of([*caption_voice(self._model, [audio], voice.name, alone, decoding)])
+        alone = {voice.name: Alone(prompt, partial(self._gate, [voice], "hide"))}
+        blocks = (audio[at : at + RATE, None] for at in range(0, len(audio), RATE))
+        return text_of([*caption_voices(self._model, blocks, alone, self._options.decoding)])
 
-    def _gated(self, voices: Sequence[Voice], others: Others) -> StreamingCaptioner:
+    def _live(self, voices: Sequence[Voice], others: Others) -> StreamingCaptioner:
         gate = self._gate(voices, others)
         return StreamingCaptioner(WhisperRecogniser(self._model), Vad.open(), gate=gate)
 
@@ -254,6 +255,8 @@ def main(
     librispeech: Annotated[Path | None, typer.Option(help="its folder, for LibriMix")] = None,
 ) -> None:
     """Print a Markdown table, and write it with every case; what is in OUT is not heard again."""
+    if gated and (streaming or extractor is None):
+        raise typer.BadParameter("--gated is about what is extracted, heard as a whole")
     listener = Listener(whisper, prompts, extractor, streaming=streaming, beam=beam, gated=gated)
     render, ledger = open_lists(lists, librispeech), Ledger(out / "cases.jsonl")
     cases: list[Case] = []

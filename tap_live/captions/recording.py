@@ -2,14 +2,13 @@
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import tee
+from itertools import count, tee
 from typing import NamedTuple
 
 import numpy as np
-from msgspec.structs import replace
 
 from tap_live.captions.gate import Gate
-from tap_live.captions.speech import SpeechMap
+from tap_live.captions.speech import SpeechMap, TurnMap
 from tap_live.captions.vad import Vad
 from tap_live.events import Caption
 from tap_live.processor import Audio
@@ -34,9 +33,11 @@ def caption_recording(
     model: Whisper, blocks: Iterable[Audio], decoding: DecodingOptions
 ) -> Iterator[Caption]:
     """Caption everybody in 16 kHz audio, (T,) blocks."""
-    said = _segments(model, blocks, decoding, SpeechMap(Vad.open()))
-    for number, segment in enumerate(said):
-        yield _caption(number, segment)
+    speech, number = SpeechMap(Vad.open()), count()
+    options = BatchOptions(decoding=decoding)
+    for segment in transcribe(model, speech.heard(blocks), options):
+        if speech.spoken(segment.start, segment.end):
+            yield _caption(next(number), segment)
 
 
 def caption_voices(
@@ -48,41 +49,35 @@ def caption_voices(
     """Caption voices that were extracted at 16 kHz, (T, C) blocks, in the order of their words.
 
     A segment that is hers for less than `HERS` of its time is left out: what is extracted where
-    she does not speak is somebody else's. What one voice was read ahead of another is held in
-    memory: 230 MB for each hour in which one of them says nothing.
+    she does not speak is somebody else's. Of several voices, what one was read ahead of another
+    is held in memory: 230 MB an hour for each of them, where one is silent all the time.
     """
-    channels = tee(blocks, len(voices))
+    channels, number = tee(blocks, len(voices)), count()
     said = [
-        caption_voice(model, _column(channel, number), name, alone, decoding)
-        for number, (channel, (name, alone)) in enumerate(
+        _segments(model, _column(channel, column), name, alone, decoding)
+        for column, (channel, (name, alone)) in enumerate(
             zip(channels, voices.items(), strict=True)
         )
     ]
-    for number, caption in enumerate(heapq.merge(*said, key=lambda caption: caption.start)):
-        yield replace(caption, id=number)
+    # Segments that are left out are merged too: they say how far a voice was read.
+    for one in heapq.merge(*said, key=lambda one: one.segment.start):
+        if one.hers:
+            yield _caption(next(number), one.segment, one.name)
 
 
-def caption_voice(
-    model: Whisper, blocks: Iterable[Audio], name: str, alone: Alone, decoding: DecodingOptions
-) -> Iterator[Caption]:
-    """Caption one voice that was extracted at 16 kHz, (T,) blocks; as `caption_voices`."""
-    speech = SpeechMap(Vad.open(), alone.make_gate(), HERS)
-    for number, segment in enumerate(_segments(model, blocks, decoding, speech, alone.prompt)):
-        yield _caption(number, segment, name)
+class _Said(NamedTuple):
+    segment: Segment
+    name: str
+    hers: bool
 
 
 def _segments(
-    model: Whisper,
-    blocks: Iterable[Audio],
-    decoding: DecodingOptions,
-    speech: SpeechMap,
-    prompt: Prompt | None = None,
-) -> Iterator[Segment]:
-    """What is said where somebody speaks."""
+    model: Whisper, blocks: Iterable[Audio], name: str, alone: Alone, decoding: DecodingOptions
+) -> Iterator[_Said]:
+    speech = TurnMap(Vad.open(), alone.make_gate(), HERS)
     options = BatchOptions(decoding=decoding)
-    for segment in transcribe(model, speech.heard(blocks), options, prompt=prompt):
-        if speech.spoken(segment.start, segment.end):
-            yield segment
+    for segment in transcribe(model, speech.heard(blocks), options, prompt=alone.prompt):
+        yield _Said(segment, name, speech.spoken(segment.start, segment.end))
 
 
 def _column(blocks: Iterable[Audio], number: int) -> Iterator[Audio]:

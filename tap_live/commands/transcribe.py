@@ -63,8 +63,8 @@ def transcribe(
         bool,
         typer.Option(
             "--streaming",
-            help="Caption as a live run does, rather than 30 s at a time; so does --target where "
-            "the mixture is captioned.",
+            help="Caption as a live run does, rather than 30 s at a time. Where a target is not "
+            "extracted (--extractor none, --captions prompt, others shown) it is always so.",
         ),
     ] = False,
     beam: Annotated[int, typer.Option(help="Beams of the search; 1 is greedy.", min=1)] = 5,

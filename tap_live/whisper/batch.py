@@ -89,9 +89,12 @@ def transcribe(
         mel = np.pad(log_mel(window, MAX_FRAMES - lead), ((0, 0), (lead, 0)))
         encoded = model.encode(mel[None], prompt)
         heard = decode(model, encoded, decoding, prompt)
-        decoding = replace(decoding, language=heard.language, prefix=(), draft=())
+        silent = heard.silent(decoding)
+        # A language that was heard in silence is none.
+        language = decoding.language if silent else heard.language
+        decoding = replace(decoding, language=language, prefix=(), draft=())
         used = seconds
-        if not heard.silent(decoding):
+        if not silent:
             if heard.repeats(decoding):
                 heard = _shortened(heard, len(without_loop(tokenizer, heard.tokens)))
             cuts, closed = segment_cuts(tokenizer, heard.tokens, seconds)

@@ -1,9 +1,10 @@
 import numpy as np
+import pytest
 import soundfile
 import soxr
 
 from tap_live.bundle import open_bundle
-from tap_live.captions.speech import SpeechMap
+from tap_live.captions.speech import LATE, SpeechMap, TurnMap
 from tap_live.captions.vad import RATE, WINDOW, Edge, Vad
 from tap_live.commands.demo import BUNDLE
 
@@ -51,9 +52,36 @@ def test_with_a_gate_so_much_of_a_time_must_be_speech_that_it_lets_in():
     samples, rate = soundfile.read(path, dtype="float32", frames=48_000 * 7)
     speech = soxr.resample(samples, rate, RATE)  # 1.2 to 6.4 s
     blocks = [part for part in np.array_split(speech, 9) for part in (part, part[:0])]
-    half, any_of_it = (SpeechMap(Vad.open(), Later(), share) for share in (0.5, 0.0))
+    half, any_of_it = (TurnMap(Vad.open(), Later(), share) for share in (0.5, 0.0))
     for speeches in (half, any_of_it):
-        assert sum(map(len, speeches.heard(blocks))) == len(speech)
+        np.testing.assert_array_equal(np.concatenate([*speeches.heard(blocks)]), speech)
     assert half.spoken(4.5, 6.0) and any_of_it.spoken(4.5, 6.0)
     assert not half.spoken(1.5, 4.5) and any_of_it.spoken(1.5, 4.5)
     assert not half.spoken(0.2, 0.9) and not any_of_it.spoken(0.2, 0.9)
+
+
+class Never:
+    """A gate that has decided when all was heard."""
+
+    lookahead = 0
+
+    def __init__(self):
+        self.heard = 0
+
+    def push(self, audio, edges):
+        self.heard += len(audio)
+        return []
+
+    def flush(self, edges):
+        return []
+
+
+@pytest.mark.parametrize("size", [100, RATE, 3 * RATE])
+def test_what_is_passed_on_was_heard_by_the_gate_long_enough_before(size):
+    gate, audio = Never(), np.zeros(6 * RATE + 7, np.float32)
+    passed = 0
+    turns = TurnMap(Vad.open(), gate, 0.5)
+    for block in turns.heard(audio[at : at + size] for at in range(0, len(audio), size)):
+        passed += len(block)
+        assert gate.heard >= min(passed + LATE - WINDOW, len(audio) - WINDOW)
+    assert passed == len(audio)

@@ -239,7 +239,7 @@ def test_two_who_talk_at_once_are_captioned_each_from_what_is_extracted(
 
 
 @pytest.mark.slow
-def test_who_is_talked_over_in_a_file_is_understood_no_worse_than_live(tap_live, tmp_path, monkeypatch):
+def test_a_file_is_understood_no_worse_than_a_stream(tap_live, tmp_path, monkeypatch):
     monkeypatch.setattr("platformdirs.user_data_path", lambda name: tmp_path / name)
     demo = open_bundle(BUNDLE, "demo")
     assert tap_live("enrol", "ben", "--from", demo.path("ben.ogg"))[0] == 0

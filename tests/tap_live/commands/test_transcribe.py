@@ -5,6 +5,7 @@ import msgspec
 import numpy as np
 import pytest
 import soundfile
+import soxr
 
 from tap_live.bundle import read_manifest, write_manifest
 from tap_live.errors import AudioError
@@ -145,7 +146,7 @@ def test_what_fails_before_the_first_word_leaves_an_old_file_as_it_was(
         raise AudioError("no more of it")
         yield
 
-    monkeypatch.setattr("tap_live.commands.transcribe._batched", broken)
+    monkeypatch.setattr("tap_live.commands.transcribe.caption_recording", broken)
     assert tap_live("transcribe", speech, "--whisper", tiny, "-o", kept)[0] == 1
     assert kept.read_text() == "precious"
 
@@ -198,6 +199,34 @@ def test_captions_hear_what_is_extracted_if_the_network_is_good_enough(
     np.testing.assert_allclose(np.concatenate(pushed), heard, atol=1e-6)
 
 
+def test_a_voice_of_a_file_is_read_whole_from_what_is_extracted(
+    tap_live, tiny, voice_bundle, speech, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("platformdirs.user_data_path", lambda name: tmp_path / name)
+    numbers = tuple((np.ones(256) / 16).tolist())
+    VoiceStore().save(Voice(name="ana", embedding=numbers, state=numbers, clips=()))
+    pushed, asked = [], []
+
+    def heard(model, blocks, voices, decoding):
+        asked.append((voices["ana"], decoding.beam))
+        pushed.extend(blocks)
+        return iter(())
+
+    monkeypatch.setattr("tap_live.commands.transcribe.caption_voices", heard)
+    words = (speech, "--target", "voice:ana", "--extractor", voice_bundle)
+    code, _, err = tap_live("transcribe", *words, "--whisper", tiny, "--beam", 3)
+    assert code == 0 and "no speech of voice:ana was found" in err
+    ((alone, beam),) = asked
+    assert beam == 3 and alone.prompt is None
+    assert alone.make_gate() is not alone.make_gate()
+    tap_live("extract", *words, "-o", tmp_path / "ana.wav")
+    samples, rate = soundfile.read(tmp_path / "ana.wav", dtype="float32")
+    expected = soxr.resample(samples, rate, 16_000)
+    found = np.concatenate(pushed)[:, 0]
+    assert len(found) == len(expected)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
 def test_ctrl_c_keeps_what_was_transcribed_and_says_so(
     tap_live, tiny, speech, tmp_path, monkeypatch
 ):
@@ -207,7 +236,7 @@ def test_ctrl_c_keeps_what_was_transcribed_and_says_so(
         yield Caption(id=0, revision=0, state="final", start=0, end=1, words=said)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("tap_live.commands.transcribe._batched", interrupted)
+    monkeypatch.setattr("tap_live.commands.transcribe.caption_recording", interrupted)
     code, _, err = tap_live("transcribe", speech, "--whisper", tiny, "-o", tmp_path / "said.txt")
     assert code == 1 and "stopped after" in err and "said.txt" in err
     assert "hello" in (tmp_path / "said.txt").read_text()
