@@ -47,7 +47,10 @@ def open_subject(job: Job) -> "CompactSubject":
             f"({type(error).__name__})"
         ) from error
     if net.dims.future and net.dims.kind != "voice":
-        raise BundleError(f"wanted a voice's network or a causal one, {job.checkpoint} is neither")
+        raise BundleError(
+            f"wanted a voice's network or a causal one, {job.checkpoint} is of sounds and hears "
+            "what follows: train it without --future"
+        )
     bits = job.options.get("bits", "16")
     if bits not in ("16", "8"):
         raise BundleError(f"wanted bits=16 or bits=8, found bits={bits}")

@@ -256,7 +256,9 @@ def main(
 ) -> None:
     """Print a Markdown table, and write it with every case; what is in OUT is not heard again."""
     if gated and (streaming or extractor is None):
-        raise typer.BadParameter("--gated is about what is extracted, heard as a whole")
+        raise typer.BadParameter(
+            "--gated is about what is extracted, heard whole: add --extractor, not --streaming"
+        )
     listener = Listener(whisper, prompts, extractor, streaming=streaming, beam=beam, gated=gated)
     render, ledger = open_lists(lists, librispeech), Ledger(out / "cases.jsonl")
     cases: list[Case] = []

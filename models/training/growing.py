@@ -13,8 +13,10 @@ from ..compact import Block, CompactExtractor, Dims, PerBand
 
 @torch.no_grad()
 def grown(net: CompactExtractor, dims: Dims) -> CompactExtractor:
-    """Give the LSTMs of all bands together `dims.full_width` units; let it hear `past_hops`, or
-    what follows.
+    """Make a network larger that computes what it did.
+
+    The LSTMs of all bands together get `dims.full_width` units; it may come to hear `past_hops`,
+    and what follows.
 
     Raises: ValueError if `dims` differ from the network's in anything else, or are less.
     """

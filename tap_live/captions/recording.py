@@ -1,7 +1,6 @@
 """Captions of a recording, 30 s at a time: of everybody, or of voices that were extracted of it."""
 
-import heapq
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import count, tee
 from typing import NamedTuple
 
@@ -59,8 +58,8 @@ def caption_voices(
             zip(channels, voices.items(), strict=True)
         )
     ]
-    # Segments that are left out are merged too: they say how far a voice was read.
-    for one in heapq.merge(*said, key=lambda one: one.segment.start):
+    # Segments that are left out are ordered too: they say how far a voice was read.
+    for one in _in_order(said):
         if one.hers:
             yield _caption(next(number), one.segment, one.name)
 
@@ -69,6 +68,25 @@ class _Said(NamedTuple):
     segment: Segment
     name: str
     hers: bool
+
+
+def _in_order(said: Sequence[Iterator[_Said]]) -> Iterator[_Said]:
+    """Merge by time. Where one fails or is stopped, what others said already still comes."""
+    waiting: dict[int, _Said] = {}
+    unread = [*range(len(said))]
+    try:
+        while unread or waiting:
+            while unread:
+                if one := next(said[unread[0]], None):
+                    waiting[unread[0]] = one
+                unread.pop(0)
+            if waiting:
+                first = min(waiting, key=lambda voice: waiting[voice].segment.start)
+                unread.append(first)
+                yield waiting.pop(first)
+    except (Exception, KeyboardInterrupt):
+        yield from sorted(waiting.values(), key=lambda one: one.segment.start)
+        raise
 
 
 def _segments(

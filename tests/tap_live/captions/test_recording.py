@@ -5,10 +5,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
+import soxr
 
+from tap_live.bundle import open_bundle
 from tap_live.captions import recording
 from tap_live.captions.recording import Alone, caption_recording, caption_voices
 from tap_live.captions.vad import RATE, Edge
+from tap_live.commands.demo import BUNDLE
 from tap_live.events import Word
 from tap_live.processor import Audio
 from tap_live.whisper.batch import BatchOptions, Segment
@@ -95,9 +99,43 @@ def test_a_segment_that_is_hers_for_less_than_half_is_left_out(
     assert [one.words[0].text for one in said] == [" 1", " 3", " 4"]
 
 
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, RuntimeError])
+def test_what_others_said_comes_before_what_stopped_one_of_them(
+    heard: list[dict[str, Any]], stop: type[BaseException]
+) -> None:
+    def stopped() -> Iterator[Audio]:
+        yield from tape((1, 2), (3, 0))
+        raise stop
+
+    voices = {name: Alone(None, lambda: Between(0.0, 9.0)) for name in ("ana", "ben")}
+    model: Any = None
+    said = []
+    with pytest.raises(stop):
+        for one in caption_voices(model, stopped(), voices, DECODING):
+            said.append(one.words[0].text)
+    # What the gate has not decided yet is not read: of two seconds none but what came before.
+    assert said == []
+
+    def later() -> Iterator[Audio]:
+        yield from tape((1, 2), (3, 0), (0, 0), (0, 0), (0, 0))
+        raise stop
+
+    with pytest.raises(stop):
+        for one in caption_voices(model, later(), voices, DECODING):
+            said.append(one.words[0].text)
+    assert sorted(said) == [" 1", " 2", " 3"]
+
+
 def test_without_voices_nobody_is_named_and_silence_says_nothing(
     heard: list[dict[str, Any]],
 ) -> None:
     model: Any = None
     silence = [np.full(RATE, 1e-6, np.float32)] * 3
     assert [*caption_recording(model, silence, DECODING)] == []
+    samples, rate = soundfile.read(
+        open_bundle(BUNDLE, "demo").path("conversation.ogg"), dtype="float32", frames=48_000 * 7
+    )
+    speech = soxr.resample(samples, rate, RATE)  # 1.2 to 6.4 s
+    said = [*caption_recording(model, [speech + np.float32(1.0)], DECODING)]
+    assert said and [one.id for one in said] == [*range(len(said))]
+    assert {one.speaker for one in said} == {None}

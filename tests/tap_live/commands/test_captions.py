@@ -160,6 +160,22 @@ def test_prompts_for_another_whisper_are_refused(tap_live, ana, speech, prompts)
     assert "give --whisper tiny.en" in err
 
 
+def test_a_voice_of_a_file_is_prompted(
+    tap_live, ana, tiny, speech, prompts, voice_bundle, monkeypatch
+):
+    asked = []
+    monkeypatch.setattr(
+        "tap_live.commands.transcribe.caption_voices",
+        lambda model, blocks, voices, decoding: asked.append(voices) or iter(()),
+    )
+    words = (speech, "--target", ana, "--extractor", voice_bundle, "--prompts", prompts)
+    code, _, err = tap_live("transcribe", *words, "--captions", "both", "--whisper", tiny)
+    assert code == 0, err
+    ((name, alone),) = asked[0].items()
+    assert name == "ana" and alone.prompt is not None
+    assert alone.make_gate() is not alone.make_gate()
+
+
 @pytest.fixture
 def beginning(prompts, tiny, speech, tmp_path):
     """The same bundle with what training begins with: Whisper stays about as it is."""

@@ -1,6 +1,7 @@
 import re
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from tap_live.whisper.batch import BatchOptions, segment_cuts, transcribe, without_loop
-from tap_live.whisper.decoding import DecodingOptions
+from tap_live.whisper.decoding import DecodingOptions, Hypothesis, decode
 from tap_live.whisper.features import RATE, log_mel
 from tap_live.whisper.model import Whisper
 from tap_live.whisper.tokens import Tokenizer
@@ -104,6 +105,24 @@ def test_silence_has_no_segments_and_goes_window_by_window(
     told: list[int] = []
     assert list(transcribe(model, noise(70.0), QUICK, progress=told.append)) == []
     assert told == [30 * RATE, 60 * RATE, 70 * RATE]
+
+
+def test_a_language_that_was_heard_in_silence_is_none(
+    make_telling: Any, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str | None] = []
+
+    def decoded(model: Any, encoded: Any, options: DecodingOptions, prompt: Any) -> Hypothesis:
+        asked.append(options.language)
+        heard = decode(model, encoded, replace(options, language="en"), prompt)
+        if len(asked) == 1:
+            return replace(heard, language="cy", no_speech=0.9, average_logprob=-3.0)
+        return replace(heard, language="de")
+
+    monkeypatch.setattr("tap_live.whisper.batch.decode", decoded)
+    model = make_telling([line(tokenizer, 0.0, " hello", 1.0)] * 3)
+    said = [*transcribe(model, noise(70.0), BatchOptions(decoding=DecodingOptions()))]
+    assert asked == [None, None, "de"] and {one.language for one in said} == {"de"}
 
 
 def test_words_lie_in_their_segment_and_the_recording(
