@@ -15,18 +15,16 @@ from ..compact import Block, CompactExtractor, Dims, PerBand
 def grown(net: CompactExtractor, dims: Dims) -> CompactExtractor:
     """Make a network larger that computes what it did.
 
-    The LSTMs of all bands together get `dims.full_width` units; it may come to hear `past_hops`,
-    and what follows.
+    The LSTMs of all bands together get `dims.full_width` units; there may be more blocks; it may
+    come to hear `past_hops`, and what follows.
 
     Raises: ValueError if `dims` differ from the network's in anything else, or are less.
     """
     its = net.dims
-    sized = replace(dims, full_width=its.full_width, past_hops=its.past_hops, future=its.future)
-    less = dims.full_width < its.full_width or (its.past_hops and dims.past_hops != its.past_hops)
-    if sized != its or less or dims.future < its.future:
+    if not _holds(dims, its):
         raise ValueError(
-            f"wanted a network of {its} with full_width or more, or with past_hops or future "
-            f"where it has none, found {dims} to grow it to"
+            f"wanted a network of {its} with full_width and blocks or more, or with past_hops or "
+            f"future where it has none, found {dims} to grow it to"
         )
     wide = CompactExtractor(dims)
     state, state_before = wide.state_dict(), net.state_dict()
@@ -35,10 +33,27 @@ def grown(net: CompactExtractor, dims: Dims) -> CompactExtractor:
             state[name].copy_(value)
     for layer, its_layer in zip(wide.split.layers, net.split.layers, strict=True):
         _hear_more(layer, its_layer, wide.split.channels, net.split.channels)
-    for block, before in zip(wide.blocks, net.blocks, strict=True):
+    for block, before in zip(wide.blocks, net.blocks, strict=False):
         assert isinstance(block, Block) and isinstance(before, Block)
         _grow(block, before)
+    for block in wide.blocks[its.blocks :]:
+        assert isinstance(block, Block)
+        _silence(block.band_out, block.full_out)
+        if block.future:
+            _silence(block.band_future_out, block.full_future_out)
     return wide.train(net.training)
+
+
+def _holds(dims: Dims, its: Dims) -> bool:
+    """Whether a network of `dims` can compute what one of `its` does."""
+    sizes = {name: getattr(its, name) for name in ("full_width", "blocks", "past_hops", "future")}
+    return (
+        replace(dims, **sizes) == its
+        and dims.full_width >= its.full_width
+        and dims.blocks >= its.blocks
+        and its.past_hops in (0, dims.past_hops)
+        and dims.future >= its.future
+    )
 
 
 def _hear_more(layer: nn.Module, before: nn.Module, channels: int, its: int) -> None:
@@ -67,8 +82,13 @@ def _mirror(block: Block) -> None:
     """What comes from the end back begins as what goes on does, and is not heard yet."""
     block.band_future.load_state_dict(block.band_lstm.state_dict())
     block.full_future.load_state_dict(block.full_lstm.state_dict())
-    for out in (block.band_future_out, block.full_future_out):
-        for weight in out.parameters():
+    _silence(block.band_future_out, block.full_future_out)
+
+
+def _silence(*layers: nn.Module) -> None:
+    """What comes out of these layers is not heard yet."""
+    for layer in layers:
+        for weight in layer.parameters():
             weight.zero_()
 
 

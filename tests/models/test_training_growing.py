@@ -73,7 +73,24 @@ def test_it_computes_the_same_and_its_new_units_learn() -> None:
         assert not block.full_out.weight[:, 5:].any() and bool(new.any(dim=0).all())
 
 
-@pytest.mark.parametrize("other", [{"full_width": 4}, {"band_width": 8}, {"blocks": 3}])
+@pytest.mark.parametrize("future", [False, True])
+def test_new_blocks_are_not_heard_yet_and_learn(future: bool) -> None:
+    torch.manual_seed(0)
+    net = CompactExtractor(DIMS).eval()
+    deep = grown(net, replace(DIMS, blocks=4, future=future))
+    spectrum, cue = torch.randn(7, 3, 16, 2), torch.randn(3, 8)
+    expected, _ = net(spectrum, cue, net.initial_state(3))
+    found, state = deep(spectrum, cue, deep.initial_state(3))
+    torch.testing.assert_close(found, expected)
+    assert len(state.full_h) == 4
+    found.square().sum().backward()
+    for block in deep.blocks[2:]:
+        assert isinstance(block, Block)
+        for out in (block.band_out, block.full_out):
+            assert out.weight.grad is not None and bool(out.weight.grad.any())
+
+
+@pytest.mark.parametrize("other", [{"full_width": 4}, {"band_width": 8}, {"blocks": 1}])
 def test_other_sizes_are_refused(other: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match=r"wanted a network of .* full_width or more"):
+    with pytest.raises(ValueError, match="full_width and blocks or more"):
         grown(CompactExtractor(DIMS), replace(DIMS, **other))

@@ -8,7 +8,7 @@ import torch
 
 from tap_live.models.compact import CompactExtractor, Dims
 from tap_live.models.spectra import Spectra, extract
-from tap_live.models.training.batches import Batch, Objective
+from tap_live.models.training.batches import LISTENED, Batch, Objective
 from tap_live.models.training.config import Schedule, TrainConfig
 from tap_live.models.training.corpus import Corpus, voice_course
 from tap_live.models.training.heard import RATE, Heard
@@ -81,6 +81,17 @@ def test_it_is_added_to_the_loss_by_its_weight(heard: Heard, voices: torch.Tenso
         slopes.append(torch.cat([part.grad.flatten() for part in net.parameters()]))
     torch.testing.assert_close(losses[1] - losses[0], WEIGHT * distance.sum() / 6)
     assert (slopes[1] - slopes[0]).norm() > 1e-5 * slopes[0].norm()
+
+
+def test_of_many_rows_some_are_heard_for_all(heard: Heard, voices: torch.Tensor) -> None:
+    net = CompactExtractor(DIMS)
+    targets = voices[:, None].expand(3, 2, RATE)  # six rows, all there
+    batch = Batch(voices, targets, torch.randn(3, 2, DIMS.cue))
+    plain, listening = (Objective(net, RATE, 0.5, its, WEIGHT)(batch) for its in (None, heard))
+    estimate = extract(net, Spectra(DIMS, RATE), batch.mixture, batch.cues).flatten(0, 1)
+    rows = targets.flatten(0, 1)[:LISTENED, : estimate.shape[1]]
+    distance = heard(estimate[:LISTENED], rows)
+    torch.testing.assert_close(listening - plain, WEIGHT * distance.mean())
 
 
 def test_a_run_tells_what_is_heard_and_leaves_whisper_as_it_is(
