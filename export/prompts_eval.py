@@ -40,6 +40,8 @@ from tap_live.processor import Audio, Processor
 from tap_live.voices.gate import GateConfig, Others, VoiceGate
 from tap_live.voices.store import Voice
 from tap_live.voices.targets import THRESHOLD
+from tap_live.voices.verification import THRESHOLD as WHOLE
+from tap_live.voices.verification import Verifier
 from tap_live.whisper.batch import BatchOptions, transcribe
 from tap_live.whisper.decoding import DecodingOptions
 from tap_live.whisper.model import Whisper
@@ -88,7 +90,7 @@ class Listener:
         by |= dict.fromkeys(("prompted", "prompted alone"), how + prompted) if prompts else {}
         by |= {"both": how + prompted + extracted} if prompts and extractor else {}
         if self._leave_out:
-            by |= {way: f"{by[way]}, gated" for way in ("extracted", "both") if way in by}
+            by |= {way: f"{by[way]}, from {WHOLE:g}" for way in ("extracted", "both") if way in by}
         if streaming:
             by |= {way: f"{by[way]}, gate {ratio:g}" for way, ratio in RATIOS.items() if way in by}
         self.by: Mapping[str, str] = {way: by[way] for way in WAYS if way in by}
@@ -134,7 +136,9 @@ class Listener:
         prompt = None
         if way == "both" and self._prompts is not None:
             prompt = self._prompts.of([np.array(voice.embedding, np.float32)])
-        alone = {voice.name: Alone(prompt, partial(self._gate, [voice], "hide"))}
+        scorer = self._bench.scorer
+        known = Verifier(self._bench.encoder, scorer, scorer.print_of(voice.state))
+        alone = {voice.name: Alone(prompt, known.knows)}
         blocks = (audio[at : at + RATE, None] for at in range(0, len(audio), RATE))
         return text_of([*caption_voices(self._model, blocks, alone, self._options.decoding)])
 

@@ -1,13 +1,12 @@
 """Captions of a recording, 30 s at a time: of everybody, or of voices that were extracted of it."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import count, tee
 from typing import NamedTuple
 
 import numpy as np
 
-from tap_live.captions.gate import Gate
-from tap_live.captions.speech import SpeechMap, TurnMap
+from tap_live.captions.speech import Knows, SpeechMap, VoiceMap
 from tap_live.captions.vad import Vad
 from tap_live.events import Caption
 from tap_live.processor import Audio
@@ -15,17 +14,12 @@ from tap_live.whisper.batch import BatchOptions, Segment, transcribe
 from tap_live.whisper.decoding import DecodingOptions
 from tap_live.whisper.model import Prompt, Whisper
 
-# Of a segment, so much must be hers. Of 24 training mixtures and 24 of absent voices, extracted,
-# prompted: 33.5 % wrong and 114 words a minute with no gate; any of it: 33.5, 32; a quarter: 33.5,
-# 26; half: 33.9, 18; three quarters: 40.9, 13. Words by themselves, not segments: 35.6, 19.
-HERS = 0.5
-
 
 class Alone(NamedTuple):
     """How a voice is heard in what is extracted of it: a prompt, and what tells it from others."""
 
     prompt: Prompt | None
-    make_gate: Callable[[], Gate]
+    knows: Knows
 
 
 def caption_recording(
@@ -47,8 +41,8 @@ def caption_voices(
 ) -> Iterator[Caption]:
     """Caption voices that were extracted at 16 kHz, (T, C) blocks, in the order of their words.
 
-    A segment that is hers for less than `HERS` of its time is left out: what is extracted where
-    she does not speak is somebody else's. Of several voices, what one was read ahead of another
+    A segment that is not the voice's as a whole is left out: what is extracted where a voice does
+    not speak is somebody else's. Of several voices, what one was read ahead of another
     is held in memory: 230 MB an hour for each of them, where one is silent all the time.
     """
     channels, number = tee(blocks, len(voices)), count()
@@ -60,14 +54,14 @@ def caption_voices(
     ]
     # Segments that are left out are ordered too: they say how far a voice was read.
     for one in _in_order(said):
-        if one.hers:
+        if one.its_own:
             yield _caption(next(number), one.segment, one.name)
 
 
 class _Said(NamedTuple):
     segment: Segment
     name: str
-    hers: bool
+    its_own: bool
 
 
 def _in_order(said: Sequence[Iterator[_Said]]) -> Iterator[_Said]:
@@ -92,7 +86,7 @@ def _in_order(said: Sequence[Iterator[_Said]]) -> Iterator[_Said]:
 def _segments(
     model: Whisper, blocks: Iterable[Audio], name: str, alone: Alone, decoding: DecodingOptions
 ) -> Iterator[_Said]:
-    speech = TurnMap(Vad.open(), alone.make_gate(), HERS)
+    speech = VoiceMap(Vad.open(), alone.knows)
     options = BatchOptions(decoding=decoding)
     for segment in transcribe(model, speech.heard(blocks), options, prompt=alone.prompt):
         yield _Said(segment, name, speech.spoken(segment.start, segment.end))

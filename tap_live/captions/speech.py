@@ -1,16 +1,18 @@
 """Where somebody speaks in a recording, so that words heard elsewhere are not believed."""
 
 import math
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeAlias
 
 import numpy as np
 
-from tap_live.captions.gate import Gate
-from tap_live.captions.vad import RATE, WINDOW, Edge, Segmenter, Vad
+from tap_live.captions.vad import RATE, WINDOW, Edge, Probabilities, Segmenter, Vad
 from tap_live.processor import Audio
 
-LATE = 2 * RATE  # samples after which a gate has decided: it takes up to 1.8 s
+KEPT = 60 * RATE // WINDOW  # windows: Whisper has read at most 31 s beyond what it says
+
+Knows: TypeAlias = Callable[[Audio, Probabilities], bool]
+"""Whether (T,) samples at 16 kHz are of a voice, by how likely somebody speaks in each window."""
 
 
 class SpeechMap:
@@ -41,42 +43,33 @@ class SpeechMap:
                 self._regions[-1] = (self._regions[-1][0], edge.position / RATE)
 
 
-class TurnMap(SpeechMap):
-    """The same of those whom a gate lets in; blocks are passed on when it has decided.
+class VoiceMap:
+    """The same of one voice: what is spoken between two times is heard again, as a whole."""
 
-    Args:
-        share: of a time, how much must be theirs for its words to be believed.
-    """
-
-    def __init__(self, vad: Vad, gate: Gate, share: float) -> None:
-        super().__init__(vad)
-        self._gate, self._share = gate, share
-        self._waiting = np.empty(0, np.float32)
+    def __init__(self, vad: Vad, knows: Knows) -> None:
+        self._vad, self._knows = vad, knows
+        self._first = 0  # window of the recording that is the first of those kept
+        self._audio = np.empty(0, np.float32)
+        self._odds = np.empty(0, np.float32)
 
     def heard(self, blocks: Iterable[Audio]) -> Iterator[Audio]:
-        held, length = deque[Audio](), 0
-        for block in blocks:
-            self._listen(block)
-            held.append(block)
-            length += len(block)
-            while length - len(held[0]) >= LATE:
-                length -= len(held[0])
-                yield held.popleft()
-        if len(self._waiting):
-            self._listen(np.zeros(WINDOW - len(self._waiting), np.float32))
-        self._note(self._gate.flush(self._segmenter.flush()))
-        yield from held
+        """Pass 16 kHz blocks through, a second or less at a time, and keep the newest minute."""
+        for piece in (
+            block[at : at + RATE] for block in blocks for at in range(0, len(block), RATE)
+        ):
+            self._keep(piece, self._vad.push(piece))
+            yield piece
+        self._keep(np.empty(0, np.float32), self._vad.flush())
 
     def spoken(self, start: float, end: float) -> bool:
-        """Whether enough between two times that have been heard is theirs."""
-        overlaps = (min(end, stop) - max(start, begin) for begin, stop in self._regions)
-        theirs = sum(overlap for overlap in overlaps if overlap > 0)
-        return theirs > 0 and theirs >= self._share * (end - start)
+        """Whether it is the voice who speaks between two times, heard within the last minute."""
+        first = max(0, math.floor(start * RATE / WINDOW) - self._first)
+        last = max(0, math.ceil(end * RATE / WINDOW) - self._first)
+        return self._knows(self._audio[first * WINDOW : last * WINDOW], self._odds[first:last])
 
-    def _listen(self, block: Audio) -> None:
-        """Window by window, so that the gate learns of every edge when it is noticed."""
-        self._waiting = np.concatenate([self._waiting, block])
-        whole = len(self._waiting) // WINDOW * WINDOW
-        ready, self._waiting = self._waiting[:whole], self._waiting[whole:]
-        for window in ready.reshape(-1, WINDOW):
-            self._note(self._gate.push(window, self._segmenter.push(self._vad.push(window))))
+    def _keep(self, audio: Audio, odds: Probabilities) -> None:
+        self._audio = np.concatenate([self._audio, audio])
+        self._odds = np.concatenate([self._odds, odds])
+        spare = max(0, len(self._audio) // WINDOW - KEPT)
+        self._first += spare
+        self._audio, self._odds = self._audio[spare * WINDOW :], self._odds[spare:]

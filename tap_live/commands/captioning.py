@@ -16,7 +16,7 @@ from tap_live.captions.whisper import WhisperRecogniser
 from tap_live.commands.options import DEFAULT_WHISPER
 from tap_live.providers import CPU, Where
 from tap_live.voices.gate import Others
-from tap_live.voices.targets import PREFIX, gate_maker, gates_apart
+from tap_live.voices.targets import gate_maker, gates_apart, verifiers
 from tap_live.whisper.model import Progress as Told
 from tap_live.whisper.model import Whisper
 
@@ -63,6 +63,7 @@ def captioning(
     Raises: BundleError if weights are not to be had; VoiceError if a voice is not enrolled.
     """
     gates = {} if make_gate else gates_apart(targets, threshold=threshold)
+    known = {} if make_gate else verifiers(targets, threshold=threshold)
     make_gate = make_gate or gate_maker(targets, others, threshold=threshold)
     name = whisper or DEFAULT_WHISPER
     model = load_whisper(name, where=where)
@@ -82,7 +83,7 @@ def captioning(
 
     bundles = (f"whisper-{name}", "vad", *(["voices"] if make_gate else []))
     apart = {voice: maker(gate) for voice, gate in gates.items()}
-    alone = {voice.removeprefix(PREFIX): Alone(None, gate) for voice, gate in gates.items()}
+    alone = {name: Alone(None, voice.knows) for name, voice in known.items()}
     return Captioning(model, maker(make_gate), bundles, apart, alone)
 
 

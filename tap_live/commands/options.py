@@ -64,7 +64,8 @@ Threshold = Annotated[
     typer.Option(
         "--voice-threshold",
         help="How clearly a voice must be the enrolled one (natural logarithm of a likelihood "
-        "ratio): more lets fewer strangers through and loses more of its words. [default: 1]",
+        "ratio): more lets fewer strangers through and loses more of its words. [default: 1; "
+        "of segments of a file that a voice was extracted of: 2.25]",
         min=-10,
         max=20,
     ),

@@ -1,6 +1,6 @@
 """`--captions`: whether captions hear the mixture or what is extracted, plainly or prompted."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,8 @@ from tap_live.providers import CPU, Where
 from tap_live.voices.gate import GateConfig, Others, VoiceGate
 from tap_live.voices.scoring import Scorer
 from tap_live.voices.store import Voice, VoiceStore
-from tap_live.voices.targets import PREFIX, THRESHOLD, voice_names
+from tap_live.voices.targets import PREFIX, THRESHOLD, verifiers_of, voice_names
+from tap_live.voices.verification import Verifier
 from tap_live.whisper.model import Whisper
 from tap_live.whisper.prompts import VoicePrompts
 
@@ -126,7 +127,8 @@ def listening(
     ratio = usual if threshold is None else threshold
     choirs = Choirs(model, heard.prompts, voices, language, threshold=ratio)
     bundles = (f"whisper-{name}", heard.prompts.name, "vad", "voices")
-    return Captioning(model, choirs.make, bundles, choirs.apart(), choirs.alone())
+    alone = choirs.alone(verifiers_of(voices, threshold=threshold))
+    return Captioning(model, choirs.make, bundles, choirs.apart(), alone)
 
 
 class Choirs:
@@ -164,11 +166,9 @@ class Choirs:
         """Makers of a captioner for each voice, who hears it extracted; by targets' names."""
         return {f"{PREFIX}{name}": partial(self._alone, name) for name in self._prints}
 
-    def alone(self) -> dict[str, Alone]:
+    def alone(self, known: Mapping[str, Verifier]) -> dict[str, Alone]:
         """How each voice is heard in what is extracted of it of a recording; by its name."""
-        return {
-            name: Alone(prompt, partial(self._gate, name)) for name, prompt in self._prompts.items()
-        }
+        return {name: Alone(prompt, known[name].knows) for name, prompt in self._prompts.items()}
 
     def _alone(self, name: str, start: float, first_id: int) -> StreamingCaptioner:
         return self._captioner(name, Vad.open(), start, first_id)

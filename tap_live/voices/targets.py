@@ -7,6 +7,8 @@ from tap_live.voices.encoder import SpeakerEncoder
 from tap_live.voices.gate import GateConfig, Others, VoiceGate
 from tap_live.voices.scoring import Scorer
 from tap_live.voices.store import Voice, VoiceStore
+from tap_live.voices.verification import THRESHOLD as WHOLE
+from tap_live.voices.verification import Verifier
 
 PREFIX = "voice:"
 THRESHOLD = GateConfig().threshold
@@ -68,6 +70,25 @@ def gates_apart(
         return {}
     make = _maker("hide", threshold)
     return {PREFIX + voice.name: make([voice]) for voice in voices}
+
+
+def verifiers(targets: Sequence[str], *, threshold: float | None = None) -> dict[str, Verifier]:
+    """Return what knows each voice, by its name, in what is extracted of it of a recording.
+
+    Raises: VoiceError if a voice is not enrolled; BundleError.
+    """
+    voices = [VoiceStore().load(name) for name in voice_names(targets)]
+    return verifiers_of(voices, threshold=threshold) if voices else {}
+
+
+def verifiers_of(voices: Sequence[Voice], *, threshold: float | None = None) -> dict[str, Verifier]:
+    """Load what verification needs once; return what knows each of the voices, by name."""
+    encoder, scorer = SpeakerEncoder.open(), Scorer.open()
+    ratio = WHOLE if threshold is None else threshold
+    return {
+        voice.name: Verifier(encoder, scorer, scorer.print_of(voice.state), ratio)
+        for voice in voices
+    }
 
 
 def gate_of(
