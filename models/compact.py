@@ -32,6 +32,8 @@ class Dims:
 
     Attributes:
         kind: of target, "voice" or "sound"; what its cues are follows from it.
+        cue: numbers that ask for a target. Of a voice as many as its embedding has, or twice as
+            many: then that of who speaks beside it, zeros where nobody is known.
         bands: (bins, count) from the lowest frequency up; their sum is what the network sees.
         band_width: numbers that describe a band.
         full_width: width of the LSTM that follows all bands together.
@@ -199,13 +201,18 @@ class Condition(nn.Module):
         self.linear = nn.Linear(dims.cue, dims.condition_width)
 
     def fit(self, cues: Tensor) -> None:
-        """Take mean and deviation from (N, cue) training cues; dead numbers stay small."""
+        """Take mean and deviation from (N, cue) training cues; dead numbers stay small.
+
+        Of (N, cue / 2) both sides take them.
+        """
         deviation, mean = torch.std_mean(cues, dim=0)
-        self.mean.copy_(mean)
-        self.scale.copy_(1.0 / deviation.clamp(min=0.5 * deviation.mean()))
+        sides = len(self.mean) // len(mean)
+        self.mean.copy_(mean.repeat(sides))
+        self.scale.copy_((1.0 / deviation.clamp(min=0.5 * deviation.mean())).repeat(sides))
 
     def forward(self, cue: Tensor) -> Tensor:
-        """(B, cue) -> (B, condition_width), between -1 and 1."""
+        """(B, cue) -> (B, condition_width), between -1 and 1; a side not given is zeros."""
+        cue = nn.functional.pad(cue, (0, len(self.mean) - cue.shape[-1]))
         return torch.tanh(self.linear((cue - self.mean) * self.scale))
 
 

@@ -103,6 +103,9 @@ def fit(
     past_hops: Annotated[
         int, typer.Option(help="hops back over which thirds of a bin are told apart; 6 is 0.1 s")
     ] = 0,
+    beside: Annotated[
+        float, typer.Option(help="voice: share of cues that also say who speaks beside it")
+    ] = 0.0,
     future: Annotated[
         bool, typer.Option("--future", help="hear what follows too: for recordings only")
     ] = False,
@@ -125,6 +128,8 @@ def fit(
         check_file(extractor, "best.pt of an extractor", "give that of a run of `fit`")
     if heard and kind != "voice":
         raise typer.BadParameter("--heard is about voices: leave it out")
+    if beside and kind != "voice":
+        raise typer.BadParameter("--beside is for voices: sounds are always asked so")
     if future and kind != "voice":
         raise typer.BadParameter("--future is for voices: leave it out")
     if kind == "prompts" or heard:
@@ -133,6 +138,7 @@ def fit(
 
     from ..compact import Dims
     from ..cues import WIDTH
+    from ..speaker import WIDTH as EMBEDDING
     from ..speaker import SpeakerEncoder
     from ..ts_whisper import open_whisper
     from .config import Schedule, TrainConfig
@@ -169,7 +175,7 @@ def fit(
         return
     dims = Dims(
         band_width=band_width, full_width=full_width, blocks=blocks, past_hops=past_hops,
-        future=future,
+        future=future, cue=EMBEDDING * (2 if beside else 1),
     )  # fmt: skip
     if kind == "sound":
         if audio_rate not in BANDS:
@@ -181,7 +187,7 @@ def fit(
     else:
         encoder = SpeakerEncoder.open(speaker or data / SPEAKER)
         corpus = open_corpus(data, encoder.to(place.device), cache)
-        course = voice_course(corpus, Recipe(seconds=seconds, ramp=ramp), seed)
+        course = voice_course(corpus, Recipe(seconds=seconds, ramp=ramp, beside=beside), seed)
     config = TrainConfig(
         dims=dims,
         absent=absent,

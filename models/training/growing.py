@@ -8,7 +8,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from ..compact import Block, CompactExtractor, Dims, PerBand
+from ..compact import Block, CompactExtractor, Condition, Dims, PerBand
+
+_GROWING = ("full_width", "blocks", "past_hops", "future", "cue")
 
 
 @torch.no_grad()
@@ -16,21 +18,24 @@ def grown(net: CompactExtractor, dims: Dims) -> CompactExtractor:
     """Make a network larger that computes what it did.
 
     The LSTMs of all bands together get `dims.full_width` units; there may be more blocks; it may
-    come to hear `past_hops`, and what follows.
+    come to hear `past_hops`, what follows, and be told who speaks beside the target (twice the
+    `cue`).
 
     Raises: ValueError if `dims` differ from the network's in anything else, or are less.
     """
     its = net.dims
     if not _holds(dims, its):
         raise ValueError(
-            f"wanted a network of {its} with full_width and blocks or more, or with past_hops or "
-            f"future where it has none, found {dims} to grow it to"
+            f"wanted a network of {its} with full_width and blocks or more, with past_hops or "
+            f"future where it has none, or with twice the cue, found {dims} to grow it to"
         )
     wide = CompactExtractor(dims)
     state, state_before = wide.state_dict(), net.state_dict()
     for name, value in state_before.items():
         if state[name].shape == value.shape:
             state[name].copy_(value)
+    if dims.cue > its.cue:
+        _add_side(wide.condition, net.condition)
     for layer, its_layer in zip(wide.split.layers, net.split.layers, strict=True):
         _hear_more(layer, its_layer, wide.split.channels, net.split.channels)
     for block, before in zip(wide.blocks, net.blocks, strict=False):
@@ -46,14 +51,24 @@ def grown(net: CompactExtractor, dims: Dims) -> CompactExtractor:
 
 def _holds(dims: Dims, its: Dims) -> bool:
     """Whether a network of `dims` can compute what one of `its` does."""
-    sizes = {name: getattr(its, name) for name in ("full_width", "blocks", "past_hops", "future")}
+    sizes = {name: getattr(its, name) for name in _GROWING}
     return (
         replace(dims, **sizes) == its
         and dims.full_width >= its.full_width
         and dims.blocks >= its.blocks
+        and dims.cue in (its.cue, 2 * its.cue)
         and its.past_hops in (0, dims.past_hops)
         and dims.future >= its.future
     )
+
+
+def _add_side(condition: Condition, before: Condition) -> None:
+    """The second side is scaled as the first and not heard yet."""
+    condition.mean.copy_(before.mean.repeat(2))
+    condition.scale.copy_(before.scale.repeat(2))
+    condition.linear.weight.zero_()
+    condition.linear.weight[:, : len(before.mean)] = before.linear.weight
+    condition.linear.bias.copy_(before.linear.bias)
 
 
 def _hear_more(layer: nn.Module, before: nn.Module, channels: int, its: int) -> None:

@@ -10,6 +10,7 @@ from .course import Example
 from .voices import GUISES, OWN, Surroundings, Voices
 
 FEWEST = 4  # voices: three that speak and one that is absent
+MOST_KEPT = 0.6  # of the target's embedding, beside that of who was not extracted
 QUIETEST = 0.003  # RMS of what still counts as speech
 
 
@@ -31,6 +32,7 @@ class Recipe:
     noise_db: tuple[float, float] = (-30.0, -5.0)  # beside the first voice
     room: float = 0.4
     channel: float = 0.2
+    beside: float = 0.0  # cues also say who speaks beside the target; at 0 they have no such side
     ramp: int = 20_000  # examples over which the shares of what is hard rise from 0
     level_db: tuple[float, float] = (-38.0, -18.0)  # of the first voice
 
@@ -82,11 +84,34 @@ class Mixer:
         if rng.random() < recipe.noise:
             noise = self._around.noise(rng, self._length)
             rest = rest + at_level(noise, rng.uniform(*recipe.noise_db))
-        wanted = other
+        wanted, asked = other, second
         if rng.random() < recipe.absent or len(heard) == 1:
             wanted = np.zeros_like(other)
-            other_cue = self._voices.cue(rng, *self._stranger(rng, heard))
-        return self._levelled(rng, target + other + rest, [target, wanted], [cue, other_cue])
+            asked = self._stranger(rng, heard)
+            other_cue = self._voices.cue(rng, *asked)
+        example = self._levelled(rng, target + other + rest, [target, wanted], [cue, other_cue])
+        if not recipe.beside:
+            return example
+        sides = [self._beside(rng, heard, first, cue), self._beside(rng, heard, asked, other_cue)]
+        return example._replace(cues=np.concatenate([example.cues, sides], axis=1))
+
+    def _beside(
+        self,
+        rng: np.random.Generator,
+        heard: list[tuple[int, int]],
+        asked: tuple[int, int],
+        cue: NDArray[np.float32],
+    ) -> NDArray[np.float32]:
+        """Who speaks beside the one asked for, half of the time as it is found out: from what was
+        not extracted, which keeps some of the target.
+        """
+        others = [voice for voice in heard if voice != asked]
+        if not others or rng.random() >= self._recipe.beside:
+            return np.zeros_like(cue)
+        found = self._voices.cue(rng, *others[int(rng.integers(len(others)))])
+        if rng.random() < 0.5:
+            found = found + np.float32(rng.uniform(0, MOST_KEPT)) * cue
+        return np.asarray(found / np.linalg.norm(found), np.float32)
 
     def _levelled(
         self,

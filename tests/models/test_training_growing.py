@@ -90,7 +90,23 @@ def test_new_blocks_are_not_heard_yet_and_learn(future: bool) -> None:
             assert out.weight.grad is not None and bool(out.weight.grad.any())
 
 
-@pytest.mark.parametrize("other", [{"full_width": 4}, {"band_width": 8}, {"blocks": 1}])
+def test_one_that_is_told_who_speaks_beside_computes_what_it_did_before_it_learns() -> None:
+    torch.manual_seed(0)
+    net = CompactExtractor(DIMS).eval()
+    net.condition.fit(torch.randn(50, 8))
+    told = grown(net, replace(DIMS, cue=16))
+    spectrum, cue, other = torch.randn(7, 3, 16, 2), torch.randn(3, 8), torch.randn(3, 8)
+    expected, _ = net(spectrum, cue, net.initial_state(3))
+    alone, _ = told(spectrum, cue, told.initial_state(3))  # a side not given is zeros
+    found, _ = told(spectrum, torch.cat([cue, other], dim=1), told.initial_state(3))
+    torch.testing.assert_close(alone, expected)
+    torch.testing.assert_close(found, expected)
+    found.square().sum().backward()
+    slope = told.condition.linear.weight.grad
+    assert slope is not None and bool(slope[:, 8:].any())
+
+
+@pytest.mark.parametrize("other", [{"full_width": 4}, {"band_width": 8}, {"blocks": 1}, {"cue": 4}])
 def test_other_sizes_are_refused(other: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="full_width and blocks or more"):
         grown(CompactExtractor(DIMS), replace(DIMS, **other))

@@ -59,6 +59,28 @@ def test_an_absent_target_is_silence_and_its_cue_is_nobodys_in_the_mixture(
     assert not np.array_equal(absent.cues[1], present.cues[1])
 
 
+def test_a_cue_may_also_say_who_speaks_beside_the_target(corpus: Corpus) -> None:
+    plain = mixer(corpus, PLAIN)
+    both = mixer(corpus, replace(PLAIN, beside=1.0))
+    told = np.concatenate([both.example(number).cues for number in range(20)])
+    asked = np.concatenate([plain.example(number).cues for number in range(20)])
+    np.testing.assert_array_equal(told[:, :256], asked)  # the rest of an example is the same
+    np.testing.assert_allclose(np.linalg.norm(told[:, 256:], axis=1), 1, atol=1e-3)
+    others = asked.reshape(-1, 2, 256)[:, ::-1].reshape(-1, 256)  # of each pair the other one
+    nearness = [(told[:, 256:] * side).sum(1).mean() for side in (others, asked)]
+    assert nearness[0] > nearness[1]
+    some = mixer(corpus, replace(PLAIN, beside=0.5))
+    found = np.concatenate([some.example(number).cues for number in range(40)])[:, 256:]
+    assert 0.3 < found.any(axis=1).mean() < 0.7
+
+
+def test_beside_who_is_alone_nobody_is_told(corpus: Corpus) -> None:
+    alone = mixer(corpus, replace(PLAIN, alone=1.0, beside=1.0))
+    cues = np.stack([alone.example(number).cues for number in range(5)])
+    assert not cues[:, 0, 256:].any()
+    assert cues[:, 1, 256:].any(axis=1).all()  # who is asked for is absent, and one speaks
+
+
 def test_one_voice_alone_is_its_own_target(corpus: Corpus) -> None:
     example = mixer(corpus, replace(PLAIN, alone=1.0)).example(0)
     np.testing.assert_allclose(example.targets[0], example.mixture, atol=1e-6)
