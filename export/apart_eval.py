@@ -58,7 +58,7 @@ def extracted_cases(bundle: Path, lists: Any, name: str, count: int) -> Iterator
     for row in track(lists.rows(name)[:count], description=name, transient=True):
         case = lists.voice_case(row)
         voice = enroller.enrol("asked", case.enrolment, RATE, source="", day="").voice
-        audio = heard_voice(network, np.array(voice.embedding, np.float32), case.mixture)
+        audio = heard_voice(network, np.array(voice.embedding, np.float32), case.mixture, live=True)
         vad = Vad.open()
         speech = np.concatenate([vad.push(audio), vad.flush()])[: len(audio) // WINDOW]
         own = loud(case.target, len(speech))

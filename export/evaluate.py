@@ -124,24 +124,32 @@ class Measuring:
 
 
 def measuring(
-    folder: Path, ledger: Ledger, mos: bool = False, ways: Sequence[Way] = WAYS, by: str = ""
+    folder: Path,
+    ledger: Ledger,
+    mos: bool = False,
+    ways: Sequence[Way] = WAYS,
+    by: str = "",
+    *,
+    live: bool = False,
 ) -> Measuring:
-    """Open a bundle. Raises: BundleError."""
+    """Open a bundle; `live`: as a stream is extracted. Raises: BundleError."""
     network = Network.open(folder)
     own = by or fingerprint(folder, *(BUNDLES / cue for cue in CUES[network.kind]))
     if network.kind == "sound":
         return Measuring(BundleSounds(network, ShippedCues(), ways), ledger, own, ways)
-    voices = BundleVoices(network, Enroller.open(), rated if mos else None)
-    return Measuring(voices, ledger, own, mos=mos)
+    voices = BundleVoices(network, Enroller.open(), rated if mos else None, live=live)
+    return Measuring(voices, ledger, own if live else f"{own} as a file", mos=mos)
 
 
-def exact_cases(checkpoint: Path, ledger: Ledger, name: str, rows: Rows) -> dict[str, list[Case]]:
+def exact_cases(
+    checkpoint: Path, ledger: Ledger, name: str, rows: Rows, live: bool
+) -> dict[str, list[Case]]:
     """Cases of the network before its weights were rounded, by the very same path."""
     net = open_network(checkpoint)
     by = f"fp32 {sha256(checkpoint.read_bytes()).hexdigest()[:12]}"
     with TemporaryDirectory() as folder:
         write(Path(folder), build(net, stored_small=False), net.dims, "", False)
-        return measuring(Path(folder), ledger, ways=ONE_WAY, by=by).cases(name, rows)
+        return measuring(Path(folder), ledger, ways=ONE_WAY, by=by, live=live).cases(name, rows)
 
 
 def command_of(context: typer.Context) -> str:
@@ -168,6 +176,9 @@ def main(
     whisper: Annotated[str, typer.Option(help="name, or folder of weights")] = "base",
     beam: Annotated[int, typer.Option(help="of offline decoding")] = 5,
     streaming: Annotated[bool, typer.Option("--streaming", help="as live captions hear")] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="as a stream is extracted, not as a recording")
+    ] = False,
     dnsmos: Annotated[bool, typer.Option("--dnsmos", help="rate voices; slow")] = False,
     checkpoint: Annotated[
         Path | None, typer.Option(help="that it was made of: what did rounding cost?")
@@ -185,13 +196,13 @@ def main(
         open_dnsmos()  # says so at once if it is not there
     ledger, rows = Ledger(out / "cases.jsonl"), Rows(render, cases, seed)
     found = Found(command=command_of(context))
-    measure = measuring(folder, ledger, dnsmos)
+    measure = measuring(folder, ledger, dnsmos, live=live)
     names = DEFAULT_LISTS[kind_of(folder)] if names is None else names
     chosen = [name for name in names.split(",") if name]
     for name in chosen:
         found.cases |= measure.cases(name, rows)
     if checkpoint and chosen:
-        found.exact = exact_cases(checkpoint, ledger, chosen[0], rows)
+        found.exact = exact_cases(checkpoint, ledger, chosen[0], rows, live)
     if wer:
         listener = Listener(whisper, None, folder, streaming=streaming, beam=beam)
         heard, drawn = Ledger(out / "words.jsonl"), Rows(render, wer_cases, seed)

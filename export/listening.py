@@ -44,7 +44,7 @@ class Heard(NamedTuple):
 def voices(network: Network, enroller: Enroller, cases: Iterable[Any]) -> Iterable[Heard]:
     """Extract the voice of each case (.id .mixture .target .enrolment .text)."""
     for case in cases:
-        after = kept_voices(network, [enrolled(enroller, case.enrolment)], case.mixture)
+        after = kept_voices(network, [enrolled(enroller, case.enrolment)], case.mixture, live=False)
         yield Heard(case, after, SPEECH_RATE, case.text or "no words are known")
 
 

@@ -37,23 +37,29 @@ def kept(extractor: Extractor, cues: Sequence[EmbeddedCue], mixture: Audio, rate
     return np.concatenate([extraction.push(mixture).output, extraction.flush().output])
 
 
-def kept_voices(network: Network, embeddings: Sequence[Embedding], mixture: Audio) -> Audio:
+def kept_voices(
+    network: Network, embeddings: Sequence[Embedding], mixture: Audio, *, live: bool
+) -> Audio:
     """The voices of these embeddings in a whole mixture, (T,) at 16 kHz."""
     cues = [
         EmbeddedCue(f"voice:{number}", "voice", embedding, np.zeros(0, np.float32))
         for number, embedding in enumerate(embeddings)
     ]
-    return kept(extractor_of({"voice": network}, SPEECH_RATE), cues, mixture, SPEECH_RATE)
+    return kept(_extractor_of_voices(network, live), cues, mixture, SPEECH_RATE)
 
 
-def heard_voice(network: Network, embedding: Embedding, mixture: Audio) -> Audio:
+def heard_voice(network: Network, embedding: Embedding, mixture: Audio, *, live: bool) -> Audio:
     """What captions hear of the voice of this embedding in a whole mixture, (T,) at 16 kHz."""
     cue = EmbeddedCue(VOICE, "voice", embedding, np.zeros(0, np.float32))
-    extractor = extractor_of({"voice": network}, SPEECH_RATE)
+    extractor = _extractor_of_voices(network, live)
     extraction = Extraction(extractor, [Wanted(cue)], rest_gain=0.0, rate=SPEECH_RATE)
     return np.concatenate(
         [mixed.voice(VOICE) for mixed in (extraction.push(mixture), extraction.flush())]
     )
+
+
+def _extractor_of_voices(network: Network, live: bool) -> Extractor:
+    return extractor_of({"voice": network}, SPEECH_RATE, live=live)
 
 
 def kept_sound(network: Network, sides: Embedding, mixture: Audio) -> Audio:
@@ -73,13 +79,19 @@ class BundleVoices(VoiceMeter):
     """`VoiceMeter` for a bundle."""
 
     def __init__(
-        self, network: Network, enroller: Enroller, mos: Callable[[Any], float] | None = None
+        self,
+        network: Network,
+        enroller: Enroller,
+        mos: Callable[[Any], float] | None = None,
+        *,
+        live: bool = False,
     ) -> None:
-        self._network, self._enroller, self._mos = network, enroller, mos
+        """`live`: as a stream is extracted, not as a recording."""
+        self._network, self._enroller, self._mos, self._live = network, enroller, mos, live
 
     def extract(self, mixture: NDArray[np.float32], enrolment: NDArray[np.float32]) -> Tensor:
         embedding = enrolled(self._enroller, enrolment)
-        return torch.from_numpy(kept_voices(self._network, [embedding], mixture))
+        return torch.from_numpy(kept_voices(self._network, [embedding], mixture, live=self._live))
 
 
 class ShippedCues:

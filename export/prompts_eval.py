@@ -84,7 +84,8 @@ class Listener:
         self._options = BatchOptions(decoding=DecodingOptions(language="en", beam=beam))
         how = f"{whisper}, {'streaming' if streaming else f'beam {beam}'}"
         prompted = f", {fingerprint(prompts)}" if prompts else ""
-        extracted = f", {fingerprint(extractor)}" if extractor else ""
+        heard_as = "live" if streaming else "a file"
+        extracted = f", {fingerprint(extractor)} as {heard_as}" if extractor else ""
         by = {"mixture": how, "alone": how}
         by |= {"extracted": how + extracted} if extractor else {}
         by |= dict.fromkeys(("prompted", "prompted alone"), how + prompted) if prompts else {}
@@ -130,7 +131,9 @@ class Listener:
 
     def _extracted(self, audio: Audio, voice: Voice) -> Audio:
         assert self._network is not None
-        return heard_voice(self._network, np.array(voice.embedding, np.float32), audio)
+        return heard_voice(
+            self._network, np.array(voice.embedding, np.float32), audio, live=self._streaming
+        )
 
     def _hers(self, audio: Audio, voice: Voice, way: str) -> str:
         prompt = None

@@ -78,7 +78,9 @@ def measure(
     def heard_of(name: str) -> Audio:
         if network is None:
             return audio
-        return heard_voice(network, np.asarray(voices[name].embedding, np.float32), audio)
+        return heard_voice(
+            network, np.asarray(voices[name].embedding, np.float32), audio, live=True
+        )
 
     apart = {
         name: _captioned(recogniser, heard_of(name), _gate(bench, {name: enrolled}, "hide"))

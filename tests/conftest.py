@@ -42,8 +42,9 @@ def _random_extractor(folder: Path, **options: Any) -> Path:
     torch.set_num_threads(1)
     future = folder.name == "voice-offline"
     dims = Dims(
-        band_width=8, full_width=16, blocks=2, condition_width=8, past_hops=3, future=future
-    )
+        band_width=8, full_width=16, blocks=2, condition_width=8, past_hops=3, future=future,
+        cue=512 if folder.name == "voice-beside" else 256,
+    )  # fmt: skip
     net = CompactExtractor(dims).eval()
     for parameter in net.mask.layers.parameters():
         torch.nn.init.normal_(parameter, std=0.5)
@@ -62,6 +63,12 @@ def voice_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def offline_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One for recordings, likewise, in 8 bits."""
     return _random_extractor(tmp_path_factory.mktemp("offline") / "voice-offline", bits=8)
+
+
+@pytest.fixture(scope="session")
+def beside_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One that is also told who speaks beside a voice."""
+    return _random_extractor(tmp_path_factory.mktemp("beside") / "voice-beside")
 
 
 @pytest.fixture

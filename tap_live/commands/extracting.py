@@ -32,6 +32,7 @@ class Extracting:
     wanted: tuple[Wanted, ...]
     rest_gain: float
     full: Chunking | Generating | None = None
+    live: bool = True  # as a stream is extracted, not as a recording
 
     @property
     def bundles(self) -> tuple[str, ...]:
@@ -81,7 +82,9 @@ class Extracting:
         """Begin an extraction for a stream rate."""
         if isinstance(self.full, Generating) and self.rest_gain > 0:
             tell(Warned(code="rest-is-all", text=REST_IS_ALL))
-        extractor = self.full.make(rate) if self.full else extractor_of(self.networks, rate)
+        extractor = (
+            self.full.make(rate) if self.full else extractor_of(self.networks, rate, live=self.live)
+        )
         return Extraction(extractor, self.wanted, rest_gain=self.rest_gain, rate=rate, tell=tell)
 
 
@@ -136,7 +139,8 @@ class Asking:
         }
         if open_to_all:
             networks |= self._for_later(networks)
-        return Extracting(networks, self._wanted(cues), self._rest_gain())
+        as_live = live or self.extractor == "compact"
+        return Extracting(networks, self._wanted(cues), self._rest_gain(), live=as_live)
 
     def _for_later(self, loaded: Mapping[TargetKind, Network]) -> dict[TargetKind, Network]:
         """Networks for the kinds that nobody asked for yet, where they go with those loaded."""

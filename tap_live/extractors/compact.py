@@ -18,10 +18,14 @@ from tap_live.signs import Signs
 class Followed:
     """One target: how it is asked for, and what its network remembers."""
 
-    name: str
+    cue: Cue
     network: Network
     vector: NDArray[np.float32]
     state: State
+
+    @property
+    def name(self) -> str:
+        return self.cue.name
 
 
 class CompactExtractor:
@@ -134,7 +138,7 @@ class CompactExtractor:
         if network is None:
             raise BundleError(f"{cue.name!r} is a {cue.kind}: there is no extractor for those")
         state = before.state if before else network.start()
-        return Followed(cue.name, network, network.vector(cue), state)
+        return Followed(cue, network, network.vector(cue), state)
 
     def _no_tails(self, count: int) -> Targets:
         return np.zeros((count, self._windows.fade), np.float32)

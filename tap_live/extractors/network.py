@@ -24,7 +24,7 @@ from tap_live.providers import CPU, Where
 from tap_live.runtime import Engine, State
 from tap_live.signs import Signs, Thresholds
 from tap_live.targets import EmbeddedCue
-from tap_live.voices.encoder import SpeakerEncoder, unit
+from tap_live.voices.encoder import WIDTH, SpeakerEncoder, unit
 from tap_live.voices.features import RATE as SPEECH_RATE
 
 BUNDLES = Path(__file__).parents[1] / "bundles"
@@ -98,9 +98,17 @@ class Network:
     def vector(self, cue: Cue) -> NDArray[np.float32]:
         """What the network is asked with: the positive cue, then the negative one.
 
+        The negative cue of a voice is who speaks beside it: zeros if that is not known, left out
+        if the network is not told.
+
         Raises: BundleError if the cue is of another encoder.
         """
-        vector = np.concatenate([cue.positive, cue.negative]).astype(np.float32)
+        negative = cue.negative
+        if self.kind == "voice" and len(cue.positive) == self._cue:
+            negative = negative[:0]
+        elif self.kind == "voice" and not len(negative) and 2 * len(cue.positive) == self._cue:
+            negative = np.zeros_like(cue.positive)
+        vector = np.concatenate([cue.positive, negative]).astype(np.float32)
         if len(vector) != self._cue:
             raise BundleError(
                 f"bundle {self.name!r} takes cues of {self._cue} numbers, "
@@ -146,7 +154,8 @@ class Network:
 
     def any_cue(self) -> EmbeddedCue:
         """A cue that asks for nobody, for measurements."""
-        width = self._cue if self.kind == "voice" else self._cue // 2  # sounds have two sides
+        both = self.kind == "sound" or self._cue == 2 * WIDTH
+        width = self._cue // 2 if both else self._cue
         numbers = np.full(width, width**-0.5, np.float32)
         return EmbeddedCue("anybody", self.kind, numbers, np.zeros(self._cue - width, np.float32))
 

@@ -1,25 +1,46 @@
-"""Take targets out of a recording with networks that hear what follows, stretch by stretch."""
+"""Take targets out of a recording, stretch by stretch.
+
+Of a recording it is known what follows. A voice is asked for twice: once it is known who speaks
+beside it, the network is told so, is asked for that one too, and what there is is divided between
+the two. Networks that hear what follows are shown some of it.
+"""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from tap_live.captions.vad import Vad
 from tap_live.errors import ConfigError
 from tap_live.extractors.compact import CompactExtractor, Followed
 from tap_live.extractors.network import Network
-from tap_live.extractors.spectra import Spectrum, widened
-from tap_live.processor import Cue, TargetKind
+from tap_live.extractors.spectra import Spectrum, divided, widened
+from tap_live.processor import Audio, Cue, Embedding, TargetKind
+from tap_live.runtime import State
+from tap_live.targets import EmbeddedCue
+from tap_live.voices.beside import Beside
+from tap_live.voices.encoder import SpeakerEncoder
+
+HOPS = 250  # of a stretch, where no network says otherwise: 4 s
+SAME = 0.9  # cosine; who speaks beside a voice is still who was known before
+
+
+@dataclass
+class Other:
+    """Who speaks beside a target: who it is, and what the network that follows it remembers."""
+
+    beside: Beside
+    known: Embedding  # zeros while nobody is
+    state: State
 
 
 class OfflineExtractor(CompactExtractor):
     """An `Extractor` that gives each stretch some seconds after it came; the rest is as live.
 
-    Networks that are causal may be among its own: their masks wait for the others'.
-
     Args:
         networks, rate: as `CompactExtractor`.
-    Raises: as that, but for what hears what follows; ConfigError if none does, or their stretches
-        differ.
+    Raises: as that, but for what hears what follows; ConfigError if stretches differ; BundleError,
+        RuntimeMissingError.
     """
 
     _spectra: list[Spectrum]  # those whose targets were not given yet
@@ -28,13 +49,14 @@ class OfflineExtractor(CompactExtractor):
 
     def __init__(self, networks: Mapping[TargetKind, Network], rate: int) -> None:
         stretches = {(one.hops, one.ahead) for one in networks.values() if one.ahead}
-        if len(stretches) != 1:
+        if len(stretches) > 1:
             raise ConfigError(
-                f"wanted networks of one stretch, found {sorted(stretches) or 'none'}: "
+                f"wanted networks of one stretch, found {sorted(stretches)}: "
                 "take extractors that were made together"
             )
-        self._hops, ahead = stretches.pop()
+        self._hops, ahead = stretches.pop() if stretches else (HOPS, 0)
         self._late = self._hops + ahead - 1
+        self._rate, self._encoder, self._vad = rate, SpeakerEncoder.open(), Vad.open()
         super().__init__(networks, rate)
 
     def set_cues(self, cues: Sequence[Cue]) -> None:
@@ -42,12 +64,14 @@ class OfflineExtractor(CompactExtractor):
         super().set_cues(cues)
         names = {asked.name for asked in self._asked}
         self._masks = {name: found for name, found in self._masks.items() if name in names}
+        self._others = {name: other for name, other in self._others.items() if name in names}
 
     def restart(self) -> None:
         super().restart()
         self._spectra = []
         self._given = 0
         self._masks = {}
+        self._others: dict[str, Other] = {}
 
     def _found(self, spectrum: Spectrum) -> Spectrum:
         """The targets' spectra of the hop that is due now; silence before the first is."""
@@ -67,18 +91,66 @@ class OfflineExtractor(CompactExtractor):
 
     def _masks_of(self, asked: Followed, heard: Spectrum) -> Spectrum:
         """(hops, bins) of the stretch that begins what was heard and not given."""
-        network = asked.network
-        if network.ahead:
-            masks, asked.state = network.masks(heard, asked.vector, asked.state)
-            return masks
-        masks = np.empty((self._hops, network.bins), np.complex64)
-        for hop, spectrum in enumerate(heard[: self._hops]):
-            seen = network.look(spectrum)
-            masks[hop], asked.state = network.mask(seen, asked.vector, asked.state)
+        if asked.network.kind == "voice":
+            return self._apart(asked, heard)
+        masks, asked.state = self._asked_for(asked.network, asked.cue, heard, asked.state)
         return masks
 
+    def _apart(self, asked: Followed, heard: Spectrum) -> Spectrum:
+        """The same of a voice, kept apart from who speaks beside it."""
+        network, voice, before = asked.network, asked.cue.positive, asked.state
+        other = self._others.get(asked.name)
+        if other is None:
+            beside = Beside(self._encoder, self._vad, voice, self._rate)
+            other = Other(beside, np.zeros_like(voice), network.start())
+            self._others[asked.name] = other
+        masks, asked.state = self._asked_for(network, _cue(voice, other.known), heard, before)
+        known, other.known = other.known, other.beside.hear(*self._rest(masks, heard))
+        if not other.known.any():
+            return masks
+        if known @ other.known < SAME:
+            its_own = _cue(voice, other.known)
+            masks, asked.state = self._asked_for(network, its_own, heard, before)
+        others, other.state = self._asked_for(network, _cue(other.known, voice), heard, other.state)
+        return divided(masks, others)
 
-def extractor_of(networks: Mapping[TargetKind, Network], rate: int) -> CompactExtractor:
-    """The extractor that goes with networks: one for recordings if any of them is."""
-    offline = any(network.ahead for network in networks.values())
-    return OfflineExtractor(networks, rate) if offline else CompactExtractor(networks, rate)
+    def _asked_for(
+        self, network: Network, cue: Cue, heard: Spectrum, state: State
+    ) -> tuple[Spectrum, State]:
+        """(hops, bins) of a stretch and the state after it."""
+        vector = network.vector(cue)
+        if network.ahead:
+            return network.masks(heard, vector, state)
+        masks = np.empty((self._hops, network.bins), np.complex64)
+        for hop, spectrum in enumerate(heard[: self._hops]):
+            masks[hop], state = network.mask(network.look(spectrum), vector, state)
+        return masks, state
+
+    def _rest(self, masks: Spectrum, heard: Spectrum) -> tuple[Audio, float]:
+        """What these masks leave of a stretch, and its share of the energy."""
+        heard = heard[: len(masks)]
+        left = np.stack(
+            [one - widened(mask, len(one)) * one for mask, one in zip(masks, heard, strict=True)]
+        )
+        tails = self._no_tails(1)
+        audio = [self._windows.synthesise(one[None], tails)[0] for one in left]
+        powers = [float(np.square(np.abs(part)).sum()) for part in (left, heard)]
+        return np.concatenate(audio), powers[0] / (powers[1] + 1e-12)
+
+
+def _cue(voice: Embedding, beside: Embedding) -> EmbeddedCue:
+    return EmbeddedCue("", "voice", voice, beside)
+
+
+def extractor_of(
+    networks: Mapping[TargetKind, Network], rate: int, *, live: bool = True
+) -> CompactExtractor:
+    """The extractor that goes with networks.
+
+    Args:
+        live: for a stream; a recording's voices are kept apart from who speaks beside them.
+    """
+    apart = not live and "voice" in networks
+    if apart or any(network.ahead for network in networks.values()):
+        return OfflineExtractor(networks, rate)
+    return CompactExtractor(networks, rate)

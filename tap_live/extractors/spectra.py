@@ -16,6 +16,8 @@ from tap_live.processor import Audio, Targets
 
 TOP_BINS = 32  # whose mean mask is taken for the bins above those that a network sees
 
+_FAINTEST = np.float32(1e-6)  # power of a mask
+
 Spectrum: TypeAlias = NDArray[np.complex64]
 """(hop + 1,) one hop, or (K, hop + 1) of K targets; bin k lies at k / (2 hop_s) Hz."""
 
@@ -63,6 +65,18 @@ def widened(mask: Spectrum, bins: int) -> Spectrum:
     whole[: len(mask)] = mask
     whole[len(mask) :] = mask[-TOP_BINS:].mean()
     return whole
+
+
+def divided(masks: Spectrum, others: Spectrum) -> Spectrum:
+    """Divide what there is between a target and another one, each found by itself.
+
+    The same as `divide` in `models/spectra.py`; returns what becomes of `masks`.
+    """
+    power, other = (np.square(np.abs(found)) for found in (masks, others))
+    magnitude = np.sqrt(power + _FAINTEST)
+    left = np.maximum(1 - magnitude - np.sqrt(other + _FAINTEST), 0)
+    part = power / (power + other + left**2 + _FAINTEST)
+    return np.asarray(masks * np.sqrt(part / magnitude + _FAINTEST), np.complex64)
 
 
 def share(masks: Spectrum) -> Spectrum:

@@ -6,10 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
+import soxr
 import torch
 from numpy.typing import NDArray
 
 from tap_live.bundle import open_bundle
+from tap_live.captions.vad import Vad
+from tap_live.commands.demo import BUNDLE
 from tap_live.commands.extracting import asking
 from tap_live.errors import BundleError, ConfigError
 from tap_live.events import Failed, Warned
@@ -19,11 +23,16 @@ from tap_live.export.shipped import compact_net
 from tap_live.extraction import Extraction, Wanted
 from tap_live.extractors.compact import CompactExtractor
 from tap_live.extractors.network import Network, installed
-from tap_live.extractors.offline import OfflineExtractor, extractor_of
+from tap_live.extractors.offline import HOPS as APART
+from tap_live.extractors.offline import SAME, OfflineExtractor, extractor_of
+from tap_live.extractors.spectra import Spectrum, Windows, divided, widened
 from tap_live.models.compact import CompactExtractor as Net
-from tap_live.models.spectra import Spectra
+from tap_live.models.spectra import Spectra, divide
 from tap_live.models.training.checkpoint import open_network
-from tap_live.processor import Audio, TargetKind, Targets
+from tap_live.processor import Audio, Embedding, TargetKind, Targets
+from tap_live.runtime import State
+from tap_live.voices.beside import Beside
+from tap_live.voices.encoder import SpeakerEncoder
 
 RATE = 16_000
 EMPTY = np.zeros(0, np.float32)
@@ -175,8 +184,10 @@ def test_networks_that_do_not_go_with_an_extractor_are_refused(
 ) -> None:
     with pytest.raises(ConfigError, match="found one that hears what follows"):
         CompactExtractor({"voice": network}, RATE)
-    with pytest.raises(ConfigError, match="wanted networks of one stretch, found none"):
-        OfflineExtractor({"voice": Network.open(voice_bundle)}, RATE)
+    assert isinstance(extractor_of({"voice": network}, RATE), OfflineExtractor)
+    causal = Network.open(voice_bundle)
+    assert not isinstance(extractor_of({"voice": causal}, RATE), OfflineExtractor)
+    assert isinstance(extractor_of({"voice": causal}, RATE, live=False), OfflineExtractor)
 
 
 def test_what_fails_passes_the_mixture_from_where_it_was(network: Network) -> None:
@@ -189,3 +200,88 @@ def test_what_fails_passes_the_mixture_from_where_it_was(network: Network) -> No
     output = np.concatenate([*parts, extraction.flush().output])
     assert len(output) == len(audio) and "failed at 0.0 s" in told[0].text
     assert np.isfinite(np.delete(output, 2 * RATE)).all()
+
+
+# Two who talk over each other, kept apart
+
+
+@pytest.fixture(scope="module")
+def overlap() -> Audio:
+    """(T,) of the demo: Maya, and Ben over her."""
+    path = open_bundle(BUNDLE, "demo").path("overlap.ogg")
+    samples, rate = soundfile.read(path, dtype="float32")
+    whole: Audio = soxr.resample(samples, rate, RATE)
+    return whole[: 9 * RATE]
+
+
+@pytest.mark.parametrize("rate", [RATE, 44_100])
+def test_where_nobody_speaks_a_recording_is_extracted_as_a_stream(
+    voice_bundle: Path, rate: int
+) -> None:
+    causal, audio = Network.open(voice_bundle), noise(5.0, rate)
+    file, stream = (extractor_of({"voice": causal}, rate, live=live) for live in (False, True))
+    for extractor in (file, stream):
+        extractor.set_cues([cue(1)])
+    assert file.lookahead - stream.lookahead == (APART - 1) * round(0.016 * rate)
+    np.testing.assert_allclose(run(file, audio, 4_800), run(stream, audio, 4_800), atol=1e-6)
+
+
+def test_a_voice_is_divided_from_who_speaks_beside_it(beside_bundle: Path, overlap: Audio) -> None:
+    network = Network.open(beside_bundle)
+    extractor = OfflineExtractor({"voice": network}, RATE)
+    extractor.set_cues([cue(1)])
+    (found,) = run(extractor, overlap, 1_600)
+    expected = _by_hand(network, overlap, cue(1))
+    np.testing.assert_allclose(found[: len(expected)], expected, atol=1e-6)
+    stream = CompactExtractor({"voice": network}, RATE)
+    stream.set_cues([cue(1)])
+    (alone,) = run(stream, overlap, 1_600)
+    assert np.abs(found - alone).max() > 0.01
+    np.testing.assert_array_equal(run(extractor, overlap, 255)[0], found)  # however it is cut
+
+
+def _by_hand(network: Network, audio: Audio, asked: Cue) -> Audio:
+    """Two stretches: masks of both voices hop by hop, divided; who is beside is heard anew."""
+    windows = Windows(0.016, 0.004, RATE)
+    padded = np.pad(audio, (windows.hop, 0))
+    beside = Beside(SpeakerEncoder.open(), Vad.open(), asked.positive, RATE)
+    stranger, states = np.zeros(256, np.float32), [network.start(), network.start()]
+    tails, parts = np.zeros((1, windows.fade), np.float32), []
+
+    def masks(spectra: Spectrum, one: Embedding, two: Embedding, state: State):
+        vector, found = network.vector(replace(asked, positive=one, negative=two)), []
+        for spectrum in spectra:
+            mask, state = network.mask(network.look(spectrum), vector, state)
+            found.append(mask.copy())
+        return np.stack(found), state
+
+    for stretch in range(2):
+        starts = windows.hop * (stretch * APART + np.arange(APART))
+        spectra = np.stack([windows.analyse(padded[at : at + 2 * windows.hop]) for at in starts])
+        first, after = masks(spectra, asked.positive, stranger, states[0])
+        left, rest = [], np.zeros((1, windows.fade), np.float32)
+        for mask, spectrum in zip(first, spectra, strict=True):
+            whole = (1 - widened(mask, len(spectrum))) * spectrum
+            left.append((windows.synthesise(whole[None], rest)[0], whole))
+        share = sum(np.square(np.abs(w)).sum() for _, w in left) / np.square(np.abs(spectra)).sum()
+        heard = beside.hear(np.concatenate([part for part, _ in left]), float(share))
+        if stranger @ heard < SAME:
+            first, after = masks(spectra, asked.positive, heard, states[0])
+        stranger, states[0] = heard, after
+        second, states[1] = masks(spectra, stranger, asked.positive, states[1])
+        for mask, spectrum in zip(divided(first, second), spectra, strict=True):
+            kept = widened(mask, len(spectrum)) * spectrum
+            parts.append(windows.synthesise(kept[None], tails)[0])
+    return np.concatenate(parts)[windows.fade :]
+
+
+def test_dividing_is_what_training_does() -> None:
+    rng = np.random.default_rng(0)
+    pair = rng.standard_normal((2, 40, 256, 2)).astype(np.float32) * 0.6
+    pair[:, :3] = 0.0
+    both = torch.from_numpy(pair).permute(1, 0, 2, 3)[:, None]
+    expected = divide(both)[:, 0, 0].numpy()
+    one, two = (part.copy().view(np.complex64)[..., 0] for part in pair)
+    found = divided(one, two)
+    np.testing.assert_allclose(found, expected.copy().view(np.complex64)[..., 0], atol=1e-5)
+    assert np.all(np.abs(found) <= np.abs(one) ** 0.5 + 1e-3)
