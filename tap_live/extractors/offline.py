@@ -46,6 +46,7 @@ class OfflineExtractor(CompactExtractor):
     _spectra: list[Spectrum]  # those whose targets were not given yet
     _given: int  # hops of the stretch that is being given
     _masks: dict[str, Spectrum]  # (hops, bins) of that stretch, by target
+    _others: dict[str, Other]  # by target
 
     def __init__(self, networks: Mapping[TargetKind, Network], rate: int) -> None:
         stretches = {(one.hops, one.ahead) for one in networks.values() if one.ahead}
@@ -71,7 +72,7 @@ class OfflineExtractor(CompactExtractor):
         self._spectra = []
         self._given = 0
         self._masks = {}
-        self._others: dict[str, Other] = {}
+        self._others = {}
 
     def _found(self, spectrum: Spectrum) -> Spectrum:
         """The targets' spectra of the hop that is due now; silence before the first is."""
