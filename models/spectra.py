@@ -9,9 +9,6 @@ from .compact import CompactExtractor, Dims
 TOP_BINS = 32  # whose mean mask is taken for the bins above those that are seen
 
 
-_FAINTEST = 1e-6
-
-
 class Spectra(nn.Module):
     """Audio to short-time spectra and back, at any rate, with a short delay.
 
@@ -68,32 +65,12 @@ class Spectra(nn.Module):
         return spectrum * whole[..., : spectrum.shape[-1]]
 
 
-def divide(masks: Tensor) -> Tensor:
-    """Divide what there is between two targets that were each found by itself.
-
-    a' = sqrt(a w) with w = a^2 / (a^2 + b^2 + n^2), a and b the magnitudes of the two masks, n what
-    they leave; phases stay. A mask errs where the other one may know better, and their errors are
-    not the same.
-
-    Args:
-        masks: (F, B, 2, bins, 2) real and imaginary parts.
-    """
-    power = masks.float().square().sum(-1, keepdim=True)
-    magnitude = (power + _FAINTEST).sqrt()
-    left = (1 - magnitude.sum(2, keepdim=True)).relu().square()
-    share = power / (power.sum(2, keepdim=True) + left + _FAINTEST)
-    return masks * (share / magnitude + _FAINTEST).sqrt()
-
-
-def extract(
-    net: CompactExtractor, spectra: Spectra, mixture: Tensor, cues: Tensor, divided: int = 0
-) -> Tensor:
+def extract(net: CompactExtractor, spectra: Spectra, mixture: Tensor, cues: Tensor) -> Tensor:
     """Extract every cue's target from whole mixtures.
 
     Args:
         mixture: (B, T) audio at the rate of `spectra`.
         cues: (B, C, cue) embeddings.
-        divided: so many of the mixtures, the first ones, are divided between two targets.
 
     Returns: (B, C, T') audio, T' = T less what does not fill a hop and the last fade.
     """
@@ -101,8 +78,5 @@ def extract(
     spectrum = spectra.analyse(mixture).repeat_interleave(count, dim=1)  # (F, B * C, bins)
     start = net.initial_state(spectrum.shape[1])
     mask, _ = net(spectra.seen(spectrum), cues.flatten(0, 1), start)
-    if divided:
-        pairs = divide(mask[:, : divided * count].unflatten(1, (divided, count)))
-        mask = torch.cat([pairs.flatten(1, 2), mask[:, divided * count :]], dim=1)
     target = spectra.synthesise(spectra.apply_mask(mask, spectrum))
     return target.view(-1, count, target.shape[-1])

@@ -51,20 +51,17 @@ class Objective(nn.Module):
         absent: float,
         heard: Heard | None = None,
         weight: float = 0.0,
-        divided: bool = False,
     ) -> None:
-        """`absent`, `divided`, and the `weight` of what is `heard`: see `TrainConfig`."""
+        """`absent`, and the `weight` of what is `heard`: see `TrainConfig`."""
         super().__init__()
         self.net = net
-        self._absent, self._divided = absent, divided
+        self._absent = absent
         self._heard, self._weight = heard, weight
         self.spectra = Spectra(net.dims, rate)
         self._windows = (rate // 50, rate * 64 // 1000)  # 20 and 64 ms
 
     def forward(self, batch: Batch) -> Tensor:
-        divided = len(batch.mixture) // 2 if self._divided else 0
-        estimate = extract(self.net, self.spectra, batch.mixture, batch.cues, divided)
-        estimate = estimate.flatten(0, 1)
+        estimate = extract(self.net, self.spectra, batch.mixture, batch.cues).flatten(0, 1)
         length, count = estimate.shape[-1], batch.cues.shape[1]
         mixture = batch.mixture[:, :length].repeat_interleave(count, dim=0)
         targets = batch.targets[..., :length].flatten(0, 1)

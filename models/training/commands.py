@@ -106,9 +106,6 @@ def fit(
     beside: Annotated[
         float, typer.Option(help="voice: share of cues that also say who speaks beside it")
     ] = 0.0,
-    divided: Annotated[
-        bool, typer.Option("--divided", help="voice: half of the mixtures as a file is heard")
-    ] = False,
     future: Annotated[
         bool, typer.Option("--future", help="hear what follows too: for recordings only")
     ] = False,
@@ -195,7 +192,6 @@ def fit(
         dims=dims,
         absent=absent,
         heard=heard,
-        divided=divided,
         schedule=Schedule(steps=steps, minutes=minutes, batch=batch, rate=rate),
         seed=seed,
         workers=workers,

@@ -64,10 +64,8 @@ class TrainConfig(RunConfig):
         absent: weight of a decibel let through where the target is absent, beside one of its
             ratio where it is there.
         heard: weight of how differently a Whisper hears what is extracted, beside one decibel.
-        divided: half of the mixtures are divided between the two who are asked for, as a file is.
     """
 
     dims: Dims = field(default_factory=Dims)
     absent: float = 0.5
     heard: float = 0.0
-    divided: bool = False

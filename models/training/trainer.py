@@ -49,7 +49,7 @@ class Trainer(Runner[Batch]):
         net.condition.fit(torch.from_numpy(course.cues).to(place.device))
         size = config.schedule.batch
         mixtures = Mixtures(course.train, size, place.rank, place.processes)
-        objective = Objective(net, course.rate, config.absent, heard, config.heard, config.divided)
+        objective = Objective(net, course.rate, config.absent, heard, config.heard)
         super().__init__(config, net, objective, mixtures, folder, place)
         self._rate = course.rate
         self._heard = heard
@@ -73,16 +73,13 @@ class Trainer(Runner[Batch]):
     def measure(self) -> dict[str, float]:
         """SI-SDR improvement on held-out targets, and what is let through of absent ones."""
         spectra = Spectra(self.config.dims, self._rate).to(self.place.device)
-        gains, leaks, heard, divided = [], [], [], []
+        gains, leaks, heard = [], [], []
         for mixture, targets, cues in self._checks:
             estimate = extract(self.average, spectra, mixture, cues)
             target = targets[..., : estimate.shape[-1]]
             mixed = mixture[:, None, : estimate.shape[-1]].expand_as(target)
             present = target.square().sum(-1) > 0
             gains.append((si_sdr(estimate, target) - si_sdr(mixed, target))[present])
-            if self.config.divided:
-                pair = extract(self.average, spectra, mixture, cues, len(mixture))
-                divided.append((si_sdr(pair, target) - si_sdr(mixed, target))[present])
             share = estimate.square().sum(-1) / mixed.square().sum(-1)
             leaks.append(10 * torch.log10(share + 1e-9)[~present])
             if self._heard is not None:
@@ -93,7 +90,6 @@ class Trainer(Runner[Batch]):
             "worse": (gain < 0).float().mean().item(),
             "leak_db": leak.mean().item(),
             **({"heard": torch.cat(heard).mean().item()} if heard else {}),
-            **({"divided_db": torch.cat(divided).mean().item()} if divided else {}),
         }
 
     def score(self, figures: dict[str, float]) -> float:

@@ -70,7 +70,10 @@ def widened(mask: Spectrum, bins: int) -> Spectrum:
 def divided(masks: Spectrum, others: Spectrum) -> Spectrum:
     """Divide what there is between a target and another one, each found by itself.
 
-    The same as `divide` in `models/spectra.py`; returns what becomes of `masks`.
+    a' = sqrt(a w) with w = a^2 / (a^2 + b^2 + n^2), a and b the magnitudes of the two masks, n what
+    they leave; the phase of a stays. Where one network errs twice, it errs differently.
+
+    Returns: what becomes of `masks`.
     """
     power, other = (np.square(np.abs(found)) for found in (masks, others))
     magnitude = np.sqrt(power + _FAINTEST)

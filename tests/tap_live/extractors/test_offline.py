@@ -27,7 +27,7 @@ from tap_live.extractors.offline import HOPS as APART
 from tap_live.extractors.offline import SAME, OfflineExtractor, extractor_of
 from tap_live.extractors.spectra import Spectrum, Windows, divided, widened
 from tap_live.models.compact import CompactExtractor as Net
-from tap_live.models.spectra import Spectra, divide
+from tap_live.models.spectra import Spectra
 from tap_live.models.training.checkpoint import open_network
 from tap_live.processor import Audio, Embedding, TargetKind, Targets
 from tap_live.runtime import State
@@ -275,13 +275,18 @@ def _by_hand(network: Network, audio: Audio, asked: Cue) -> Audio:
     return np.concatenate(parts)[windows.fade :]
 
 
-def test_dividing_is_what_training_does() -> None:
-    rng = np.random.default_rng(0)
-    pair = rng.standard_normal((2, 40, 256, 2)).astype(np.float32) * 0.6
-    pair[:, :3] = 0.0
-    both = torch.from_numpy(pair).permute(1, 0, 2, 3)[:, None]
-    expected = divide(both)[:, 0, 0].numpy()
-    one, two = (part.copy().view(np.complex64)[..., 0] for part in pair)
-    found = divided(one, two)
-    np.testing.assert_allclose(found, expected.copy().view(np.complex64)[..., 0], atol=1e-5)
-    assert np.all(np.abs(found) <= np.abs(one) ** 0.5 + 1e-3)
+@pytest.mark.parametrize(
+    ("mask", "other", "found"),
+    [
+        (1.0, 0.0, 1.0),  # nobody else wants it
+        (0.0, 1.0, 0.0),
+        (0.5, 0.5, 0.5),
+        (0.5, 0.9, 0.5**0.5 * (0.25 / 1.06) ** 0.5),
+        (0.9, 0.5, 0.9**0.5 * (0.81 / 1.06) ** 0.5),
+        (0.2, 0.1, 0.2**0.5 * (0.04 / (0.04 + 0.01 + 0.49)) ** 0.5),  # noise stays nobody's
+        (-0.5j, 0.5, -0.5j),
+    ],
+)
+def test_what_there_is_is_divided(mask: complex, other: complex, found: complex) -> None:
+    masks = np.array([mask], np.complex64), np.array([other], np.complex64)
+    np.testing.assert_allclose(divided(*masks), [found], atol=2e-3)
