@@ -80,6 +80,11 @@ class Network:
         self.ahead = int(shapes["spectrum"][0]) - self.hops if len(given) == 3 else 0
         self._seen = np.zeros((self.bins, 2), np.float32)
 
+    @property
+    def told(self) -> bool:
+        """Whether it takes voices, and is told who speaks beside them."""
+        return self.kind == "voice" and self._cue == 2 * WIDTH
+
     @classmethod
     def open(cls, folder: Path, where: Where = CPU) -> "Network":
         """Load a bundle and warm it up. Raises: BundleError, RuntimeMissingError."""
@@ -104,9 +109,9 @@ class Network:
         Raises: BundleError if the cue is of another encoder.
         """
         negative = cue.negative
-        if self.kind == "voice" and len(cue.positive) == self._cue:
+        if self.kind == "voice" and not self.told:
             negative = negative[:0]
-        elif self.kind == "voice" and not len(negative) and 2 * len(cue.positive) == self._cue:
+        elif self.told and not len(negative):
             negative = np.zeros_like(cue.positive)
         vector = np.concatenate([cue.positive, negative]).astype(np.float32)
         if len(vector) != self._cue:
@@ -154,7 +159,7 @@ class Network:
 
     def any_cue(self) -> EmbeddedCue:
         """A cue that asks for nobody, for measurements."""
-        both = self.kind == "sound" or self._cue == 2 * WIDTH
+        both = self.kind == "sound" or self.told
         width = self._cue // 2 if both else self._cue
         numbers = np.full(width, width**-0.5, np.float32)
         return EmbeddedCue("anybody", self.kind, numbers, np.zeros(self._cue - width, np.float32))
