@@ -8,6 +8,7 @@ import soundfile
 
 from tap_live.bundle import read_manifest, write_manifest
 from tap_live.events import Hello, Level, decode_event
+from tap_live.extractors import offline
 from tap_live.voices.store import VoiceStore
 
 RATE = 44_100
@@ -181,12 +182,21 @@ def test_without_the_bundle_it_is_said_which_is_missing(
     assert not (tmp_path / "out.wav").exists()
 
 
-def test_files_are_extracted_by_what_hears_what_follows(tap_live, store, clip, tmp_path):
+@pytest.mark.parametrize(("more", "live"), [((), False), (("--extractor", "compact"), True)])
+def test_files_are_extracted_as_recordings(
+    tap_live, store, clip, tmp_path, monkeypatch, more, live
+):
+    made = []
+
+    def extractor_of(networks, rate, *, live):
+        made.append(live)
+        return offline.extractor_of(networks, rate, live=live)
+
+    monkeypatch.setattr("tap_live.commands.extracting.extractor_of", extractor_of)
     words = ("extract", clip, "-o", tmp_path / "out.wav", "--json", "--target", "voice:ana")
-    for more, name in ((), "voice-offline"), (("--extractor", "compact"), "voice-compact"):
-        code, out, err = tap_live(*words, *more)
-        assert code == 0, err
-        assert json.loads(out)["devices"] == {name: "cpu"}
+    code, out, err = tap_live(*words, *more)
+    assert code == 0, err
+    assert json.loads(out)["devices"] == {"voice-compact": "cpu"} and made == [live]
 
 
 def test_a_stream_is_not(tap_live, offline_bundle, store, clip):
