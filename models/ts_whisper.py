@@ -53,6 +53,12 @@ class ResidualPerceptron(nn.Module):
         added: Tensor = self.net(x)
         return x + added
 
+    @torch.no_grad()
+    def silence(self) -> None:
+        """Add nothing, until more is learned."""
+        for part in self.net[-1].parameters():
+            part.zero_()
+
 
 class Prompts(nn.Module):
     """All that is trained.

@@ -85,7 +85,9 @@ def fit(
         int, typer.Option(help="sound: Hz of the mixtures; at 16000 it hears up to 8 kHz, sooner")
     ] = 32_000,
     cache: Annotated[Path, typer.Option(help="decoded audio and embeddings")] = Path("runs/cache"),
-    start: Annotated[Path | None, typer.Option(help="best.pt to begin with")] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="best.pt to begin with; prompts: or a bundle's file")
+    ] = None,
     minutes: Annotated[float, typer.Option(help="training time, all sessions together")] = 1e9,
     steps: Annotated[int, typer.Option()] = 1_000_000,
     batch: Annotated[int, typer.Option(help="mixtures a process and step")] = 8,
@@ -170,7 +172,8 @@ def fit(
             out,
             place,
         )
-        prompts.resume()
+        if not prompts.resume() and start is not None:
+            prompts.warm_start(start)
         run(prompts)
         return
     dims = Dims(

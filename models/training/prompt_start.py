@@ -1,4 +1,6 @@
-"""Where prompts begin: at what plain Whisper has in their places, so that little changes at first.
+"""Where prompts begin: at others, or at what plain Whisper has in their places.
+
+The latter so that little changes at first.
 
 Random prompts make Whisper forget how to transcribe, and the first part of a short training
 would go into learning it again: of tiny.en they leave words in mixtures with 6.7 nats a token where
@@ -11,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..ts_whisper import TargetSpeakerWhisper
+from ..ts_whisper import Prompts, ResidualPerceptron, TargetSpeakerWhisper
 from ..whisper import ResidualAttentionBlock, Whisper, causal_bias
 
 
@@ -33,6 +35,25 @@ def begin_plainly(net: TargetSpeakerWhisper, mel: Tensor, tokens: Tensor) -> Non
     states = decoder_states(net.whisper, padded, tokens).mean(1)  # (Ld, 1 + P, W)
     states[0] -= net.whisper.decoder.positional_embedding[: 1 + length]
     prompts.get_parameter("soft_prompt_extra_decoder").copy_(states[:, 1:])
+
+
+@torch.no_grad()
+def begin_as(prompts: Prompts, others: Prompts) -> None:
+    """Set prompts to what others have settled at; perceptrons add nothing yet, and learn.
+
+    Raises: ValueError if they are of other sizes.
+    """
+    layer, its = prompts.spk_embed_layer, others.spk_embed_layer
+    wanted, found = ((p.spk_embed_layer.weight.shape, p.length) for p in (prompts, others))
+    if wanted != found:
+        raise ValueError(f"wanted prompts of sizes {wanted} to begin with, found {found}")
+    weight = its.weight / others.scale
+    layer.weight.copy_(weight * prompts.scale)
+    layer.bias.copy_(its.bias - weight @ others.mean + weight @ prompts.mean)
+    for side in ("encoder", "decoder"):
+        prompts.get_parameter(f"soft_prompt_extra_{side}").copy_(others.soft(side))
+        for perceptron in getattr(prompts, f"mlp_{side}"):
+            cast(ResidualPerceptron, perceptron).silence()
 
 
 def encoder_states(whisper: Whisper, mel: Tensor) -> Tensor:

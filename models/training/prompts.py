@@ -15,14 +15,14 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..ts_whisper import Prompts, TargetSpeakerWhisper
+from ..ts_whisper import Prompts, TargetSpeakerWhisper, prompts_of, read_prompts
 from ..whisper import Whisper
 from .config import RunConfig
 from .corpus import Corpus
 from .prompt_batches import CONTEXT, PromptBatch, PromptMixtures, PromptObjective
 from .prompt_extracting import Extracting
 from .prompt_mixing import PromptMixer, PromptRecipe
-from .prompt_start import begin_plainly
+from .prompt_start import begin_as, begin_plainly
 from .runner import Place, Runner
 from .words import IGNORED, Script, Word
 
@@ -122,6 +122,15 @@ class PromptTrainer(Runner[PromptBatch]):
         texts = course.train.texts(len(mel))
         rows = [course.script.context(words, net.prompts.length) for words in texts]
         begin_plainly(net, mel, torch.tensor(rows, device=mel.device))
+
+    def warm_start(self, file: Path) -> None:
+        """Begin with the prompts of another run's best.pt, or of a bundle.
+
+        Raises: ValueError if they are for another Whisper, or of other sizes.
+        """
+        others = prompts_of(read_prompts(file), self.net.whisper.dims)
+        for net in (self.net, self.average):
+            begin_as(net.prompts, others.to(self.place.device))
 
     @property
     def trained(self) -> tuple[int, int]:

@@ -217,6 +217,31 @@ def test_a_run_resumes_and_leaves_prompts_that_load(
     assert net.prompts.length == 4
 
 
+def test_a_run_may_begin_with_the_prompts_of_another(
+    trainer: PromptTrainer, corpus: Corpus, corpus_folder: Path, labels: Path,
+    whisper_files: Path, script: Script, tmp_path: Path,
+) -> None:  # fmt: skip
+    trainer.run()
+    settled = trainer.average.prompts.settled()
+    save_file(settled, tmp_path / "prompts.safetensors")
+    for file in (trainer.folder / "best.pt", tmp_path / "prompts.safetensors"):
+        again = make_trainer(
+            corpus, corpus_folder, labels, whisper_files, script, tmp_path / file.stem
+        )
+        again.warm_start(file)
+        for name, part in again.net.prompts.settled().items():
+            torch.testing.assert_close(part, settled[name], atol=1e-5, rtol=1e-4, msg=name)
+        before = again.net.prompts.soft("encoder").clone()
+        again.learn(again.mixtures[0])
+        changed = [m.net[-1].weight.abs().max() for m in again.net.prompts.mlp_encoder]
+        assert min(changed) > 0  # perceptrons learn too
+        assert not torch.equal(again.net.prompts.soft("encoder"), before)
+    short = {n: p[:, :2] if "soft" in n else p for n, p in settled.items()}
+    save_file({n: p.contiguous() for n, p in short.items()}, tmp_path / "short.safetensors")
+    with pytest.raises(ValueError, match="wanted prompts of sizes"):
+        again.warm_start(tmp_path / "short.safetensors")
+
+
 def test_lora_learns_instead_of_prompts(
     corpus: Corpus, corpus_folder: Path, labels: Path, whisper_files: Path, script: Script,
     tmp_path: Path,
