@@ -226,7 +226,8 @@ def real_speech(dims: Dims, file: str = "conversation.ogg") -> tuple[Audio, Audi
     samples, rate = read_audio(DEMO / file, lambda warning: None)
     audio, speech = (_resampled(samples, rate, to) for to in (recipe_of(dims).rate, SPEECH_RATE))
     cue = SpeakerEncoder.open().embed(speech[: CUE_S * SPEECH_RATE])
-    return audio[: PROOF_S * recipe_of(dims).rate], np.resize(cue, dims.cue)
+    cue = np.pad(cue, (0, max(0, dims.cue - len(cue))))  # nobody is known beside the voice
+    return audio[: PROOF_S * recipe_of(dims).rate], cue[: dims.cue]
 
 
 def _resampled(samples: Audio, rate: int, to: int) -> Audio:
