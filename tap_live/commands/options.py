@@ -65,7 +65,7 @@ Threshold = Annotated[
         "--voice-threshold",
         help="How clearly a voice must be the enrolled one (natural logarithm of a likelihood "
         "ratio): more lets fewer strangers through and loses more of its words. [default: 1; "
-        "of segments of a file that a voice was extracted of: 2.25]",
+        "of segments of a file that a voice was extracted of: 2]",
         min=-10,
         max=20,
     ),
