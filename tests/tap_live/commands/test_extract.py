@@ -163,6 +163,7 @@ def test_a_model_that_keeps_failing_passes_the_file_and_says_so(extract, clip, m
 
     monkeypatch.setattr("tap_live.extractors.network.Network._warm_up", lambda network: None)
     monkeypatch.setattr("tap_live.extractors.network.Network.mask", broken)
+    monkeypatch.setattr("tap_live.extractors.offline.HOPS", 20)  # of 2 s several stretches
     code, samples, _, err = extract("--target", "voice:ana")
     assert code == 1
     assert "extraction failed 3 times and stays off" in err
