@@ -90,6 +90,7 @@ def _audio_cue() -> MakeStep:
 _TWINS: dict[str, tuple[str, Callable[[], MakeStep]]] = {
     "sound-compact": ("step", partial(_compact, "sound-compact")),
     "voice-compact": ("step", partial(_compact, "voice-compact")),
+    "voice-offline": ("step", partial(_compact, "voice-offline")),
     "speaker": ("windows", _speaker),
     "audio-cue": ("windows", _audio_cue),
 }

@@ -51,8 +51,8 @@ Extractor = Annotated[
         "`clapsep@0.5` with a result every 0.5 s; `gentse`, which re-makes voices, likewise, as "
         "`gentse@0.5/4` in 4 steps; `none` (captions follow a voice, the sound stays as it is), "
         "or the folder of a bundle. "
-        "[default: compact, where it is installed; a file's voices are also kept apart from who "
-        "speaks beside them]"
+        "[default: compact, where it is installed; of files `voice-offline`, which hears what "
+        "follows, and keeps voices apart from who speaks beside them]"
     ),
 ]
 OtherVoices = Annotated[
@@ -65,7 +65,7 @@ Threshold = Annotated[
         "--voice-threshold",
         help="How clearly a voice must be the enrolled one (natural logarithm of a likelihood "
         "ratio): more lets fewer strangers through and loses more of its words. [default: 1; "
-        "of segments of a file that a voice was extracted of: 2]",
+        "of segments of a file that a voice was extracted of: 2.25]",
         min=-10,
         max=20,
     ),

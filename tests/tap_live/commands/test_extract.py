@@ -197,7 +197,8 @@ def test_files_are_extracted_as_recordings(
     words = ("extract", clip, "-o", tmp_path / "out.wav", "--json", "--target", "voice:ana")
     code, out, err = tap_live(*words, *more)
     assert code == 0, err
-    assert json.loads(out)["devices"] == {"voice-compact": "cpu"} and made == [live]
+    name = "voice-compact" if live else "voice-offline"
+    assert json.loads(out)["devices"] == {name: "cpu"} and made == [live]
 
 
 def test_a_stream_is_not(tap_live, offline_bundle, store, clip):
