@@ -204,7 +204,7 @@ def main(
     if checkpoint and chosen:
         found.exact = exact_cases(checkpoint, ledger, chosen[0], rows, live)
     if wer:
-        listener = Listener(whisper, None, folder, streaming=streaming, beam=beam)
+        listener = Listener(whisper, None, folder, streaming=streaming, beam=beam, live=live)
         heard, drawn = Ledger(out / "words.jsonl"), Rows(render, wer_cases, seed)
         for name in wer.split(","):
             found.words += hear(listener, render, name, drawn.of(name), heard)

@@ -63,6 +63,7 @@ class Listener:
         gated: what is extracted as `transcribe` hears it, but for its fallback temperatures:
             segments of others are left out.
         beam: of what is heard as a whole.
+        live: extracted as a stream, though heard as a whole.
     Raises: BundleError, RuntimeMissingError.
     """
 
@@ -75,6 +76,7 @@ class Listener:
         streaming: bool,
         beam: int,
         gated: bool = False,
+        live: bool = False,
     ) -> None:
         self._bench = Bench()
         self._model = Whisper.open(whisper)
@@ -84,7 +86,8 @@ class Listener:
         self._options = BatchOptions(decoding=DecodingOptions(language="en", beam=beam))
         how = f"{whisper}, {'streaming' if streaming else f'beam {beam}'}"
         prompted = f", {fingerprint(prompts)}" if prompts else ""
-        heard_as = "live" if streaming else "a file"
+        self._live_extraction = streaming or live
+        heard_as = "live" if self._live_extraction else "a file"
         extracted = f", {fingerprint(extractor)} as {heard_as}" if extractor else ""
         by = {"mixture": how, "alone": how}
         by |= {"extracted": how + extracted} if extractor else {}
@@ -132,7 +135,7 @@ class Listener:
     def _extracted(self, audio: Audio, voice: Voice) -> Audio:
         assert self._network is not None
         return heard_voice(
-            self._network, np.array(voice.embedding, np.float32), audio, live=self._streaming
+            self._network, np.array(voice.embedding, np.float32), audio, live=self._live_extraction
         )
 
     def _hers(self, audio: Audio, voice: Voice, way: str) -> str:
@@ -259,6 +262,9 @@ def main(
     gated: Annotated[
         bool, typer.Option("--gated", help="what is extracted as `transcribe` hears it")
     ] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="extracted as a stream, though heard as a whole")
+    ] = False,
     librispeech: Annotated[Path | None, typer.Option(help="its folder, for LibriMix")] = None,
 ) -> None:
     """Print a Markdown table, and write it with every case; what is in OUT is not heard again."""
@@ -266,7 +272,9 @@ def main(
         raise typer.BadParameter(
             "--gated is about what is extracted, heard whole: add --extractor, not --streaming"
         )
-    listener = Listener(whisper, prompts, extractor, streaming=streaming, beam=beam, gated=gated)
+    listener = Listener(
+        whisper, prompts, extractor, streaming=streaming, beam=beam, gated=gated, live=live
+    )
     render, ledger = open_lists(lists, librispeech), Ledger(out / "cases.jsonl")
     cases: list[Case] = []
     dialogues: list[str] = []

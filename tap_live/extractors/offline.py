@@ -29,6 +29,7 @@ SAME = 0.9  # cosine; who speaks beside a voice is still who was known before
 class Other:
     """Who speaks beside a target: who it is, and what the network that follows it remembers."""
 
+    voice: Embedding  # of the target
     beside: Beside
     known: Embedding  # zeros while nobody is
     state: State
@@ -102,15 +103,15 @@ class OfflineExtractor(CompactExtractor):
         """The same of a voice, kept apart from who speaks beside it."""
         network, voice, before = asked.network, asked.cue.positive, asked.state
         other = self._others.get(asked.name)
-        if other is None:
+        if other is None or not np.array_equal(other.voice, voice):
             beside = Beside(self._encoder, self._vad, voice, self._rate)
-            other = Other(beside, np.zeros_like(voice), network.start())
+            other = Other(voice, beside, np.zeros_like(voice), network.start())
             self._others[asked.name] = other
         masks, asked.state = self._asked_for(network, _cue(voice, other.known), heard, before)
         known, other.known = other.known, other.beside.hear(*self._rest(masks, heard))
         if not other.known.any():
             return masks
-        if known @ other.known < SAME:
+        if network.told and known @ other.known < SAME:
             its_own = _cue(voice, other.known)
             masks, asked.state = self._asked_for(network, its_own, heard, before)
         others, other.state = self._asked_for(network, _cue(other.known, voice), heard, other.state)

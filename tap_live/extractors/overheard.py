@@ -1,9 +1,11 @@
 """Who speaks beside each voice of a stream: every two seconds what is left is heard, on a thread.
 
 The newest four seconds are heard, so that pauses leave enough. What is found is due half a second
-later, by position, so that it does not depend on how fast the machine is.
+later, by position, so that it does not depend on how fast the machine is. Encoder, detector and
+each `Beside` are used on that thread only, one hearing at a time; all else is the extractor's.
 """
 
+import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +17,8 @@ from tap_live.extractors.computing import Computing
 from tap_live.processor import Audio, Embedding
 from tap_live.voices.beside import Beside
 from tap_live.voices.encoder import SpeakerEncoder
+
+log = logging.getLogger(__name__)
 
 EVERY_S = 2.0
 LATE_S = 0.5
@@ -40,7 +44,7 @@ class Overheard:
         self._late = math.ceil(LATE_S * rate / hop)
         self._voices: dict[str, Followed] = {}
         self._patience_s = PATIENCE_S
-        self._computing: list[Computing[dict[str, Embedding]]] = []  # at most one
+        self._computing: list[Computing[list[tuple[Beside, Embedding]]]] = []  # at most one
         self.restart()
 
     def follow(self, voices: Mapping[str, Embedding]) -> None:
@@ -74,7 +78,7 @@ class Overheard:
     def restart(self) -> None:
         """Forget the stream, not the voices."""
         for computing in self._computing:
-            computing.ended(self._patience_s)
+            self._wait(computing)
         self._computing = []
         self._hops = 0
         self._mixture = np.zeros(2 * self._every * self._hop, np.float32)
@@ -85,16 +89,16 @@ class Overheard:
         return Followed(voice, beside, np.zeros_like(voice), np.zeros_like(self._mixture))
 
     def _begin(self) -> None:
-        if not self._patience_s:  # an encoder that stood still is not asked again
+        if not (self._patience_s and self._voices):  # what stood still is not asked again
             return
         whole = float(np.square(self._mixture).sum()) + 1e-12
-        asked = {
-            name: (one.beside, one.left.copy(), float(np.square(one.left).sum()) / whole)
-            for name, one in self._voices.items()
-        }
+        asked = [
+            (one.beside, one.left.copy(), float(np.square(one.left).sum()) / whole)
+            for one in self._voices.values()
+        ]
 
-        def hear() -> dict[str, Embedding]:
-            return {name: beside.hear(left, share) for name, (beside, left, share) in asked.items()}
+        def hear() -> list[tuple[Beside, Embedding]]:
+            return [(beside, beside.hear(left, share)) for beside, left, share in asked]
 
         self._computing = [Computing(hear, "beside")]
         for audio in (self._mixture, *(one.left for one in self._voices.values())):
@@ -102,10 +106,25 @@ class Overheard:
 
     def _end(self) -> list[str]:
         (computing,), self._computing = self._computing, []
-        if not computing.ended(self._patience_s):
-            self._patience_s = 0.0
-            return []
-        found = {name: one for name, one in computing.result().items() if name in self._voices}
-        for name, known in found.items():
-            self._voices[name].known = known
-        return [*found]
+        if not self._wait(computing):
+            for one in self._voices.values():
+                one.known = np.zeros_like(one.known)
+            return [*self._voices]
+        told = []
+        for beside, known in computing.result():
+            for name, one in self._voices.items():
+                if one.beside is beside:  # not one who was enrolled anew meanwhile
+                    one.known = known
+                    told.append(name)
+        return told
+
+    def _wait(self, computing: Computing[list[tuple[Beside, Embedding]]]) -> bool:
+        """Whether a hearing ends in time; if not, it was the last."""
+        if computing.ended(self._patience_s):
+            return True
+        log.warning(
+            "who speaks beside a voice is not heard any more: it took over %g s where it should "
+            "take %g s", self._patience_s, LATE_S,
+        )  # fmt: skip
+        self._patience_s = 0.0
+        return False

@@ -1,4 +1,4 @@
-"""Who speaks beside a voice in a recording: heard in what is left when that voice is taken out.
+"""Who speaks beside a voice: heard in what is left when that voice is taken out.
 
 besides = Beside(encoder, vad, embedding, rate)
 besides.hear(rest, 0.6)      (256,) who it is by now; zeros while nobody is known
@@ -18,7 +18,7 @@ from tap_live.voices.speech import find_speech
 # 0.5 and 0.3 dB over a stream; with 0.06 and 0.75 it is 0.6 and 0.1 dB.
 LEAST = 0.15  # of the mixture's energy: in a fainter rest nobody can be told
 ALIKE = 0.7  # cosine; a rest that is so much like the voice is what was not taken out of it
-FADING = 0.8  # of what was heard before, a stretch later: another may speak by then
+FADING = 0.8  # of what was heard before, at the next hearing: another may speak by then
 
 
 class Beside:
