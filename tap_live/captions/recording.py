@@ -42,8 +42,8 @@ def caption_voices(
     """Caption voices that were extracted at 16 kHz, (T, C) blocks, in the order of their words.
 
     A segment that is not the voice's as a whole is left out: what is extracted where a voice does
-    not speak is somebody else's. Of several voices, what one was read ahead of another
-    is held in memory: 230 MB an hour for each of them, where one is silent all the time.
+    not speak is somebody else's. Of several voices, what one was read ahead of another is held in
+    memory: 230 MB an hour for each of them, where one is silent all the time.
     """
     channels, number = tee(blocks, len(voices)), count()
     said = [

@@ -71,8 +71,9 @@ def divided(masks: Spectrum, others: Spectrum) -> Spectrum:
     """Divide what there is between a target and another one, each found by itself.
 
     a' = sqrt(a w) with w = a^2 / (a^2 + b^2), a and b the magnitudes of the two masks; the phase of
-    a stays. Where one network errs twice, it errs differently. 40 training mixtures: 5.5 dB for 5.1
-    as they are; with what both leave below the line too 5.3 dB, and more words wrong than before.
+    a stays. Where one network errs twice, it errs differently. By a network that
+    does not ship, 40 training mixtures: 5.5 dB for 5.1 as they are; with what both leave below the
+    line too 5.3 dB, and more words wrong. By `voice-offline`, 30: 6.3 dB for 5.9.
 
     Returns: what becomes of `masks`.
     """

@@ -271,5 +271,5 @@ def test_a_file_is_understood_no_worse_than_a_stream(tap_live, tmp_path, monkeyp
     text = "Wait, wait. First we have to ask Martin who pays for it, "
     text += "and only then can we order anything."
     found = errors(text, whole)
-    assert found.count <= 0.25 * found.words, whole
-    assert found.count <= errors(text, live).count + 1, live  # int8 differs by processor
+    assert found.count <= 0.2 * found.words, whole
+    assert found.count <= errors(text, live).count, live

@@ -196,7 +196,7 @@ def test_int8_goes_the_way_of_fp32(whisper: Whisper, int8: Whisper) -> None:
     frames, said = mel(1, 400), tokens(1, 6)
     exact, coarse = (m.decode(said, m.start(m.encode(frames)))[0] for m in (whisper, int8))
     correlation = np.corrcoef(exact.ravel(), coarse.ravel())[0, 1]
-    assert correlation > 0.97  # 0.975 where the processor has VNNI, more without
+    assert correlation > 0.98
 
 
 def clips(shared: Path, count: int) -> list[NDArray[np.float32]]:
