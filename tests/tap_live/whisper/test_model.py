@@ -18,6 +18,7 @@ from tap_live.whisper.sources import entry_of, local
 from tap_live.whisper.weights import read_weights
 
 START = [50257, 50362]  # start of transcript, no timestamps
+DEMO = Path(__file__).parents[3] / "tap_live/bundles/demo"
 
 
 @pytest.fixture(scope="module")
@@ -193,10 +194,14 @@ def test_a_folder_that_is_not_assembled_is_refused(tmp_path: Path) -> None:
 
 
 def test_int8_goes_the_way_of_fp32(whisper: Whisper, int8: Whisper) -> None:
-    frames, said = mel(1, 400), tokens(1, 6)
+    """On speech: of noise, 8-bit products differ more between processors than anything heard."""
+    clip, rate = sf.read(DEMO / "ben.ogg", dtype="float32")
+    frames = log_mel(soxr.resample(clip, rate, 16000).astype(np.float32), 1000)[None]
+    said = np.array([[*START, *greedy(whisper, whisper.encode(frames), START)]])
+    assert said.shape[1] > 20
     exact, coarse = (m.decode(said, m.start(m.encode(frames)))[0] for m in (whisper, int8))
-    correlation = np.corrcoef(exact.ravel(), coarse.ravel())[0, 1]
-    assert correlation > 0.98
+    assert np.corrcoef(exact.ravel(), coarse.ravel())[0, 1] > 0.99
+    assert np.mean(exact.argmax(axis=-1) == coarse.argmax(axis=-1)) > 0.9
 
 
 def clips(shared: Path, count: int) -> list[NDArray[np.float32]]:
