@@ -1,0 +1,71 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from tap_live.export import synthesised
+from tap_live.export.synthesised import RATE, Kokoro, Voice, blended, spelled
+from tap_live.models.training.data import read_clips
+
+
+def styles() -> dict[str, np.ndarray]:
+    return {name: np.full((510, 256), ord(name) - ord("a"), np.float32) for name in "abc"}
+
+
+def test_a_new_voice_lies_between_two() -> None:
+    voices = list(blended(styles(), 50, seed=0))
+    assert len({voice.name for voice in voices}) == 50
+    for voice in voices:
+        assert 0.25 <= voice.styles.max() <= 1.75  # of 0, 1 and 2, two at a time
+        assert 0.85 <= voice.speed <= 1.2
+    again = list(blended(styles(), 50, seed=0))
+    assert np.array_equal(voices[7].styles, again[7].styles)
+    assert not np.array_equal(voices[7].styles, list(blended(styles(), 8, seed=1))[7].styles)
+
+
+class Humming(Kokoro):
+    """What it is asked for, in place of the weights."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def say(self, text: str, voice: Voice) -> np.ndarray:
+        seconds = 0.5 if text.startswith("Short") else 2.0
+        return np.sin(np.arange(int(seconds * RATE)) * 0.05 * voice.speed).astype(np.float32)
+
+
+def test_a_folder_is_filled_and_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(synthesised, "Kokoro", Humming)
+    (tmp_path / "voices").mkdir()
+    for name, style in styles().items():
+        style.tofile(tmp_path / "voices" / f"{name}.bin")
+    texts, out = tmp_path / "texts.txt", tmp_path / "out"
+    texts.write_text("Somebody says this.\nShort.\nAnd that is all.\n")
+    synthesised.main(tmp_path, texts, out, voices=3, clips=2)
+    clips = read_clips(out)
+    assert [clip.name for clip in clips] == ["kokoro000", "kokoro001", "kokoro001", "kokoro002"]
+    assert [clip.text for clip in clips[:2]] == ["Somebody says this.", "And that is all."]
+    audio, rate = sf.read(clips[0].file)
+    assert (rate, len(audio)) == (RATE, clips[0].seconds * RATE)
+    assert np.abs(audio).max() == pytest.approx(0.9, abs=1e-3)
+
+    manifest = out / "manifest.jsonl"
+    lines = manifest.read_text().splitlines()
+    manifest.write_text("\n".join(lines[:2]) + "\n")  # as one that was stopped
+    synthesised.main(tmp_path, texts, out, voices=3, clips=2)
+    assert sorted(manifest.read_text().splitlines()) == sorted(lines)
+    assert all(json.loads(line)["licence"] == "Apache-2.0" for line in lines)
+
+
+def test_a_sentence_is_spelled_with_what_ends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "espeak-ng"
+    program.write_text("#!/bin/sh\necho hˈuː ˈæskt hˌɪm\necho ænd wˈaɪ\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    assert spelled("Who asked him, and why?") == "hˈuː ˈæskt hˌɪm, ænd wˈaɪ?"
