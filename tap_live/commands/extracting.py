@@ -15,7 +15,7 @@ from tap_live.extraction import Extraction, TellTrouble, Wanted
 from tap_live.extractors.network import Network, installed, is_offline, kind_of
 from tap_live.extractors.offline import extractor_of
 from tap_live.mix import factor, parse_gain
-from tap_live.processor import TargetKind
+from tap_live.processor import Extractor, TargetKind
 from tap_live.providers import CPU, Where
 from tap_live.targets import Asked, Cues, EmbeddedCue, parse_targets
 
@@ -78,13 +78,19 @@ class Extracting:
         for network in [self.full.network] if self.full else self.networks.values():
             network.close()
 
-    def make(self, rate: int, tell: TellTrouble) -> Extraction:
-        """Begin an extraction for a stream rate."""
+    def make(self, rate: int, tell: TellTrouble, *, divide: bool = True) -> Extraction:
+        """Begin an extraction for a stream rate.
+
+        Args:
+            divide: of a recording, between a voice and who speaks beside it: 0.4 dB that one
+                hears, and not one wrong word less for twice the arithmetic.
+        """
         if isinstance(self.full, Generating) and self.rest_gain > 0:
             tell(Warned(code="rest-is-all", text=REST_IS_ALL))
-        extractor = (
-            self.full.make(rate) if self.full else extractor_of(self.networks, rate, live=self.live)
-        )
+        if self.full:
+            extractor: Extractor = self.full.make(rate)
+        else:
+            extractor = extractor_of(self.networks, rate, live=self.live, divide=divide)
         return Extraction(extractor, self.wanted, rest_gain=self.rest_gain, rate=rate, tell=tell)
 
 

@@ -103,7 +103,8 @@ def transcribe(
         blocks = stack.enter_context(_Tape(audio, page))
         decoding = DecodingOptions(language=language, beam=beam, temperatures=FALLBACK)
         if plan is not None and listening_to.extracted:
-            extraction, names = plan.make(audio.rate, page.show), [*listener.apart]
+            extraction = plan.make(audio.rate, page.show, divide=False)
+            names = [*listener.apart]
             heard = _extracted(blocks.raw(), extraction, names)
             if streaming:
                 spoken = _streamed(heard, audio.rate, [*listener.apart.values()])

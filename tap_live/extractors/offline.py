@@ -40,6 +40,7 @@ class OfflineExtractor(CompactExtractor):
 
     Args:
         networks, rate: as `CompactExtractor`.
+        divide: between a voice and who speaks beside it; else the network is only told who that is.
     Raises: as that, but for what hears what follows; ConfigError if stretches differ; BundleError,
         RuntimeMissingError.
     """
@@ -50,7 +51,9 @@ class OfflineExtractor(CompactExtractor):
     _masks: dict[str, Spectrum]  # (hops, bins) of that stretch, by target
     _others: dict[str, Other]  # by target
 
-    def __init__(self, networks: Mapping[TargetKind, Network], rate: int) -> None:
+    def __init__(
+        self, networks: Mapping[TargetKind, Network], rate: int, *, divide: bool = True
+    ) -> None:
         stretches = {(one.hops, one.ahead) for one in networks.values() if one.ahead}
         if len(stretches) > 1:
             raise ConfigError(
@@ -59,6 +62,7 @@ class OfflineExtractor(CompactExtractor):
             )
         self._hops, ahead = stretches.pop() if stretches else (HOPS, 0)
         self._late = self._hops + ahead - 1
+        self._divide = divide
         self._rate, self._encoder, self._vad = rate, SpeakerEncoder.open(), Vad.open()
         super().__init__(networks, rate)
 
@@ -94,7 +98,7 @@ class OfflineExtractor(CompactExtractor):
 
     def _masks_of(self, asked: Followed, heard: Spectrum) -> Spectrum:
         """(hops, bins) of the stretch that begins what was heard and not given."""
-        if asked.network.kind == "voice":
+        if asked.network.kind == "voice" and (self._divide or asked.network.told):
             return self._apart(asked, heard)
         masks, asked.state = self._asked_for(asked.network, asked.cue, heard, asked.state)
         return masks
@@ -114,6 +118,8 @@ class OfflineExtractor(CompactExtractor):
         if network.told and known @ other.known < SAME:
             its_own = _cue(voice, other.known)
             masks, asked.state = self._asked_for(network, its_own, heard, before)
+        if not self._divide:
+            return masks
         others, other.state = self._asked_for(network, _cue(other.known, voice), heard, other.state)
         return divided(masks, others)
 
@@ -146,14 +152,15 @@ def _cue(voice: Embedding, beside: Embedding) -> EmbeddedCue:
 
 
 def extractor_of(
-    networks: Mapping[TargetKind, Network], rate: int, *, live: bool = True
+    networks: Mapping[TargetKind, Network], rate: int, *, live: bool = True, divide: bool = True
 ) -> CompactExtractor:
     """The extractor that goes with networks.
 
     Args:
         live: for a stream; a recording's voices are kept apart from who speaks beside them.
+        divide: as `OfflineExtractor`.
     """
     apart = not live and "voice" in networks
     if apart or any(network.ahead for network in networks.values()):
-        return OfflineExtractor(networks, rate)
+        return OfflineExtractor(networks, rate, divide=divide)
     return CompactExtractor(networks, rate)

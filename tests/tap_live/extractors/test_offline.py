@@ -226,22 +226,35 @@ def test_where_nobody_speaks_a_recording_is_extracted_as_a_stream(
     np.testing.assert_allclose(run(file, audio, 4_800), run(stream, audio, 4_800), atol=1e-6)
 
 
-def test_a_voice_is_divided_from_who_speaks_beside_it(beside_bundle: Path, overlap: Audio) -> None:
+@pytest.mark.parametrize("divide", [True, False])
+def test_a_voice_is_kept_apart_from_who_speaks_beside_it(
+    beside_bundle: Path, overlap: Audio, divide: bool
+) -> None:
     network = Network.open(beside_bundle)
-    extractor = OfflineExtractor({"voice": network}, RATE)
+    extractor = OfflineExtractor({"voice": network}, RATE, divide=divide)
     extractor.set_cues([cue(1)])
     (found,) = run(extractor, overlap, 1_600)
-    expected = _by_hand(network, overlap, cue(1))
+    expected = _by_hand(network, overlap, cue(1), divide)
     np.testing.assert_allclose(found[: len(expected)], expected, atol=1e-6)
     stream = CompactExtractor({"voice": network}, RATE)
     stream.set_cues([cue(1)])
     (alone,) = run(stream, overlap, 1_600)
-    assert np.abs(found - alone).max() > 0.01
+    assert np.abs(found - alone).max() > (0.01 if divide else 0.001)  # told, it differs less
     np.testing.assert_array_equal(run(extractor, overlap, 255)[0], found)  # however it is cut
 
 
-def _by_hand(network: Network, audio: Audio, asked: Cue) -> Audio:
-    """Two stretches: masks of both voices hop by hop, divided; who is beside is heard anew."""
+def test_nobody_beside_a_voice_is_looked_for_in_vain(voice_bundle: Path, overlap: Audio) -> None:
+    """A network that is not told, and whose mask stands: as a stream."""
+    causal = Network.open(voice_bundle)
+    whole = extractor_of({"voice": causal}, RATE, live=False, divide=False)
+    extractors = [whole, CompactExtractor({"voice": causal}, RATE)]
+    for extractor in extractors:
+        extractor.set_cues([cue(1)])
+    np.testing.assert_allclose(*(run(one, overlap, 4_800) for one in extractors), atol=1e-6)
+
+
+def _by_hand(network: Network, audio: Audio, asked: Cue, divide: bool) -> Audio:
+    """Two stretches: masks of both voices hop by hop; who is beside is heard anew."""
     windows = Windows(0.016, 0.004, RATE)
     padded = np.pad(audio, (windows.hop, 0))
     beside = Beside(SpeakerEncoder.open(), Vad.open(), asked.positive, RATE)
@@ -269,7 +282,8 @@ def _by_hand(network: Network, audio: Audio, asked: Cue) -> Audio:
             first, after = masks(spectra, asked.positive, heard, states[0])
         stranger, states[0] = heard, after
         second, states[1] = masks(spectra, stranger, asked.positive, states[1])
-        for mask, spectrum in zip(divided(first, second), spectra, strict=True):
+        masked = divided(first, second) if divide else first
+        for mask, spectrum in zip(masked, spectra, strict=True):
             kept = widened(mask, len(spectrum)) * spectrum
             parts.append(windows.synthesise(kept[None], tails)[0])
     return np.concatenate(parts)[windows.fade :]
