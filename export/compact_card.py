@@ -42,6 +42,7 @@ VOICE = Recipe(
         "speech, CC BY 4.0: LibriSpeech, LibriTTS, VCTK, Multilingual LibriSpeech",
         "speech, public domain: LJSpeech, LibriVox",
         "speech, CC BY-SA: Asterisk prompts (3.0), Free Spoken Digit Dataset (4.0)",
+        "speech, synthesised: Kokoro-82M, Apache-2.0",
         "noise: ESC-10, OLPC/Berklee, noise-of-life, blanket, sonic-pi, librosa and others, "
         "CC0, MIT, CC BY, CC BY-SA",
         ROOMS,

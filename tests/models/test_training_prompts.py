@@ -255,19 +255,22 @@ def test_lora_learns_instead_of_prompts(
     assert losses[-1] < losses[0]
 
 
+@pytest.mark.parametrize("told", [False, True], ids=["", "told who is beside"])
 def test_behind_an_extractor_its_voices_are_heard(
     corpus: Corpus, corpus_folder: Path, labels: Path, whisper_files: Path, script: Script,
-    tmp_path: Path,
+    tmp_path: Path, told: bool,
 ) -> None:  # fmt: skip
     torch.manual_seed(0)
-    net = CompactExtractor(SMALL)
+    net = CompactExtractor(replace(SMALL, cue=512) if told else SMALL)
     made = (corpus, corpus_folder, labels, whisper_files, script)
     before = copy.deepcopy(net.state_dict())
     its = make_trainer(*made, tmp_path / "behind", front=Extracting(net, CPU.device))
     plain = make_trainer(*made, tmp_path / "plain")
     assert not torch.equal(its.net.prompts.soft("encoder"), plain.net.prompts.soft("encoder"))
     heard, whole = its._checks[0], plain._checks[0]
-    expected = extract(net, Spectra(net.dims, 16000), whole.mixture, whole.speaker[:, None])[:, 0]
+    asked = torch.zeros(len(whole.speaker), 1, net.dims.cue)
+    asked[:, 0, :256] = whole.speaker
+    expected = extract(net, Spectra(net.dims, 16000), whole.mixture, asked)[:, 0]
     assert heard.mixture.shape == whole.mixture.shape
     torch.testing.assert_close(heard.mixture[:, : expected.shape[1]], expected)
     assert torch.equal(heard.target, whole.target)
