@@ -87,7 +87,7 @@ class Listener:
         how = f"{whisper}, {'streaming' if streaming else f'beam {beam}'}"
         prompted = f", {fingerprint(prompts)}" if prompts else ""
         self._live_extraction = streaming or live
-        heard_as = "live" if self._live_extraction else "a file"
+        heard_as = "live" if self._live_extraction else "a file, undivided"
         extracted = f", {fingerprint(extractor)} as {heard_as}" if extractor else ""
         by = {"mixture": how, "alone": how}
         by |= {"extracted": how + extracted} if extractor else {}
