@@ -1,6 +1,7 @@
 """Measure streaming captions: words, delays, shares, and what they make of noise.
 
 python -m tap_live.export.streaming_eval clips manifest.jsonl --whisper base
+python -m tap_live.export.streaming_eval voices manifest.jsonl
 python -m tap_live.export.streaming_eval long manifest.jsonl
 python -m tap_live.export.streaming_eval noise noise.csv
 python -m tap_live.export.streaming_eval turns turns.csv
@@ -27,12 +28,16 @@ from tap_live.audio.files import read_audio
 from tap_live.captions.streaming import StreamingCaptioner, StreamingConfig
 from tap_live.captions.vad import RATE, Vad
 from tap_live.captions.whisper import WhisperRecogniser
+from tap_live.commands.prompting import Choirs
 from tap_live.events import Word
 from tap_live.export.replay import delays, median, replay
 from tap_live.export.wer import Clip, read_clips, score
 from tap_live.processor import Audio
+from tap_live.voices.enrolment import Enroller
+from tap_live.voices.targets import PREFIX, THRESHOLD, gate_of
 from tap_live.whisper.batch import transcribe
 from tap_live.whisper.model import Whisper
+from tap_live.whisper.prompts import VoicePrompts
 
 LEVEL = 10 ** (-26 / 20)  # RMS of each turn of a dialogue
 GAP_S = (0.4, 1.6)  # between two clips
@@ -66,14 +71,52 @@ def clips(manifest: Path, whisper: Whispers = "base", longest: int = 50, seed: S
     table.add_row("stream, s", f"{heard.seconds:.0f}")
     table.add_row("WER offline, beam 5, %", f"{score([reference], [' '.join(offline)]).rate:.2f}")
     table.add_row("WER streaming, %", f"{score([reference], [heard.text]).rate:.2f}")
-    for name, values in (("partial", late.shown), ("final", late.final)):
-        low, middle, high = np.percentile(values, [10, 50, 90])
-        table.add_row(
-            f"{name}, median s (10 %, 90 %; words)",
-            f"{middle:.2f} ({low:.2f}, {high:.2f}; {len(values)} of {late.words})",
-        )
+    table.add_row("partial, median s (10 %, 90 %; words)", _spread(late.shown, late.words))
+    table.add_row("final, the same", _spread(late.final, late.words))
     table.add_row(f"share of {CORES} cores", f"{heard.share() / CORES:.3f}")
     Console().print(table)
+
+
+@app.command()
+def voices(manifest: Path, whisper: Whispers = "base", seed: Seed = 0) -> None:
+    """Caption each voice of a list alone, as `run` does what is extracted of it: prompted, gated.
+
+    A voice is enrolled with one clip; its others are a stream.
+    """
+    model, enroller, prompts = Whisper.open(whisper), Enroller.open(), VoicePrompts.shipped(whisper)
+    by_voice: dict[str, list[Clip]] = {}
+    for clip in read_clips(manifest):
+        by_voice.setdefault(clip.speaker or "", []).append(clip)
+    shown, final, said, spent, seconds = list[float](), list[float](), 0, 0.0, 0.0
+    for name, clips in sorted(by_voice.items()):
+        enrolment, *others = clips
+        if not others:
+            continue
+        voice = enroller.enrol(
+            name, load(manifest.parent / enrolment.file), RATE, source=enrolment.file, day=""
+        ).voice
+        stream = joined(others, manifest.parent, seed)
+        if prompts:
+            makers = Choirs(model, prompts, [voice], "en", threshold=THRESHOLD).apart()
+            hearer = makers[f"{PREFIX}{name}"](0.0, 0)
+        else:
+            gate = gate_of([voice], "hide")()
+            hearer = StreamingCaptioner(WhisperRecogniser(model), Vad.open(), gate=gate)
+        heard = replay(hearer, stream.audio)
+        late = delays(heard, batch(model, stream)[0])
+        shown, final, said = [*shown, *late.shown], [*final, *late.final], said + late.words
+        spent, seconds = spent + heard.share() * heard.seconds, seconds + heard.seconds
+    table = Table("figure", f"{whisper}, {prompts.name if prompts else 'not prompted'}")
+    table.add_row("streams, s", f"{seconds:.0f}")
+    table.add_row("partial, median s (10 %, 90 %; words)", _spread(shown, said))
+    table.add_row("final, the same", _spread(final, said))
+    table.add_row(f"share of {CORES} cores", f"{spent / seconds / CORES:.3f}")
+    Console().print(table)
+
+
+def _spread(delays: Sequence[float], words: int) -> str:
+    low, middle, high = np.percentile(delays, [10, 50, 90])
+    return f"{middle:.2f} ({low:.2f}, {high:.2f}; {len(delays)} of {words})"
 
 
 @app.command()

@@ -43,6 +43,7 @@ class Clip(msgspec.Struct, frozen=True):
     text_source: str | None = None
     split: str | None = None
     lang: str = "en"
+    speaker: str | None = None
 
 
 @dataclass(frozen=True)
