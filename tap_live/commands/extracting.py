@@ -83,7 +83,7 @@ class Extracting:
 
         Args:
             divide: of a recording, between a voice and who speaks beside it: 0.4 dB that one
-                hears, and not one wrong word less for twice the arithmetic.
+                hears and no fewer wrong words, for twice the arithmetic.
         """
         if isinstance(self.full, Generating) and self.rest_gain > 0:
             tell(Warned(code="rest-is-all", text=REST_IS_ALL))
