@@ -189,16 +189,16 @@ def test_files_are_extracted_as_recordings(
 ):
     made = []
 
-    def extractor_of(networks, rate, *, live):
-        made.append(live)
-        return offline.extractor_of(networks, rate, live=live)
+    def extractor_of(networks, rate, *, live, divide):
+        made.append((live, divide))
+        return offline.extractor_of(networks, rate, live=live, divide=divide)
 
     monkeypatch.setattr("tap_live.commands.extracting.extractor_of", extractor_of)
     words = ("extract", clip, "-o", tmp_path / "out.wav", "--json", "--target", "voice:ana")
     code, out, err = tap_live(*words, *more)
     assert code == 0, err
     name = "voice-compact" if live else "voice-offline"
-    assert json.loads(out)["devices"] == {name: "cpu"} and made == [live]
+    assert json.loads(out)["devices"] == {name: "cpu"} and made == [(live, True)]
 
 
 def test_a_stream_is_not(tap_live, offline_bundle, store, clip):

@@ -225,6 +225,11 @@ def test_a_voice_of_a_file_is_read_whole_from_what_is_extracted(
     ((alone, beam),) = asked
     assert beam == 3 and alone.prompt is None
     assert not alone.knows(np.zeros(16_000, np.float32), np.zeros(31, np.float32))
+
+    def undivided(networks, rate, *, live, divide):
+        return extractor_of(networks, rate, live=live, divide=False)
+
+    monkeypatch.setattr("tap_live.commands.extracting.extractor_of", undivided)
     tap_live("extract", *words, "-o", tmp_path / "ana.wav")
     samples, rate = soundfile.read(tmp_path / "ana.wav", dtype="float32")
     expected = soxr.resample(samples, rate, 16_000)
