@@ -81,15 +81,16 @@ def clips(manifest: Path, whisper: Whispers = "base", longest: int = 50, seed: S
 def voices(manifest: Path, whisper: Whispers = "base", seed: Seed = 0) -> None:
     """Caption each voice of a list alone, as `run` does what is extracted of it: prompted, gated.
 
-    A voice is enrolled with one clip; its others are a stream.
+    A voice is enrolled with its longest clip; its others are a stream.
     """
     model, enroller, prompts = Whisper.open(whisper), Enroller.open(), VoicePrompts.shipped(whisper)
     by_voice: dict[str, list[Clip]] = {}
     for clip in read_clips(manifest):
-        by_voice.setdefault(clip.speaker or "", []).append(clip)
+        if clip.speaker:
+            by_voice.setdefault(clip.speaker, []).append(clip)
     shown, final, said, spent, seconds = list[float](), list[float](), 0, 0.0, 0.0
-    for name, clips in sorted(by_voice.items()):
-        enrolment, *others = clips
+    for name, its in sorted(by_voice.items()):
+        enrolment, *others = its
         if not others:
             continue
         voice = enroller.enrol(
@@ -101,7 +102,9 @@ def voices(manifest: Path, whisper: Whispers = "base", seed: Seed = 0) -> None:
             hearer = makers[f"{PREFIX}{name}"](0.0, 0)
         else:
             gate = gate_of([voice], "hide")()
-            hearer = StreamingCaptioner(WhisperRecogniser(model), Vad.open(), gate=gate)
+            english = StreamingConfig(language="en")
+            recogniser = WhisperRecogniser(model)
+            hearer = StreamingCaptioner(recogniser, Vad.open(), config=english, gate=gate)
         heard = replay(hearer, stream.audio)
         late = delays(heard, batch(model, stream)[0])
         shown, final, said = [*shown, *late.shown], [*final, *late.final], said + late.words
@@ -114,9 +117,9 @@ def voices(manifest: Path, whisper: Whispers = "base", seed: Seed = 0) -> None:
     Console().print(table)
 
 
-def _spread(delays: Sequence[float], words: int) -> str:
-    low, middle, high = np.percentile(delays, [10, 50, 90])
-    return f"{middle:.2f} ({low:.2f}, {high:.2f}; {len(delays)} of {words})"
+def _spread(late: Sequence[float], words: int) -> str:
+    low, middle, high = np.percentile(late, [10, 50, 90])
+    return f"{middle:.2f} ({low:.2f}, {high:.2f}; {len(late)} of {words})"
 
 
 @app.command()

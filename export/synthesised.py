@@ -46,11 +46,13 @@ class Kokoro:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(folder / "kokoro.onnx", options)
-        self._tokens = json.loads((folder / "vocab.json").read_text())["vocab"]
+        self._tokens = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))["vocab"]
 
     def say(self, text: str, voice: Voice) -> NDArray[np.float32]:
-        """(T,) audio at 24 kHz."""
+        """(T,) audio at 24 kHz; none of a text that is longer than its styles."""
         tokens = [self._tokens[sign] for sign in spelled(text) if sign in self._tokens]
+        if not 0 < len(tokens) <= len(voice.styles):
+            return np.zeros(0, np.float32)
         asked = {
             "tokens": np.array([[0, *tokens, 0]]),
             "style": voice.styles[len(tokens) - 1][None],
@@ -61,9 +63,10 @@ class Kokoro:
 
 def spelled(text: str) -> str:
     """A sentence in IPA; espeak-ng leaves out what ends it."""
-    command = ["espeak-ng", "-v", "en-us", "-q", "--ipa", text]
-    ipa = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return ", ".join(ipa.split("\n")[:-1]).strip() + text[-1]
+    command = ["espeak-ng", "-v", "en-us", "-q", "--ipa", "--stdin"]
+    said = subprocess.run(command, input=text, capture_output=True, encoding="utf-8", check=True)
+    parts = [part.strip() for part in said.stdout.splitlines()]
+    return ", ".join(filter(None, parts)) + (text[-1] if text[-1] in ".!?" else "")
 
 
 def blended(styles: dict[str, NDArray[np.float32]], count: int, seed: int) -> Iterator[Voice]:
@@ -85,7 +88,9 @@ def main(
     seed: Annotated[int, typer.Option()] = 0,
 ) -> None:
     """Fill a folder with synthesised speech."""
-    model, lines = Kokoro(kokoro), texts.read_text(encoding="utf-8").splitlines()
+    model = Kokoro(kokoro)
+    lines = [line.strip() for line in texts.read_text(encoding="utf-8").splitlines()]
+    lines = [line for line in lines if line]
     styles = {
         file.stem: np.fromfile(file, np.float32).reshape(-1, STYLE)
         for file in sorted((kokoro / "voices").glob("*.bin"))

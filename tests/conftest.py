@@ -40,10 +40,10 @@ def _random_extractor(folder: Path, **options: Any) -> Path:
 
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    future = folder.name == "voice-offline"
+    future = folder.name in ("voice-offline", "voice-told")
     dims = Dims(
         band_width=8, full_width=16, blocks=2, condition_width=8, past_hops=3, future=future,
-        cue=512 if folder.name == "voice-beside" else 256,
+        cue=512 if folder.name in ("voice-beside", "voice-told") else 256,
     )  # fmt: skip
     net = CompactExtractor(dims).eval()
     for parameter in net.mask.layers.parameters():
@@ -69,6 +69,12 @@ def offline_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def beside_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One that is also told who speaks beside a voice."""
     return _random_extractor(tmp_path_factory.mktemp("beside") / "voice-beside")
+
+
+@pytest.fixture(scope="session")
+def told_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for recordings that is told so, as `voice-offline` ships."""
+    return _random_extractor(tmp_path_factory.mktemp("told") / "voice-told")
 
 
 @pytest.fixture

@@ -30,8 +30,8 @@ class Extracting:
 
     @torch.no_grad()
     def __call__(self, batch: PromptBatch) -> PromptBatch:
-        nobody = self._net.dims.cue - batch.speaker.shape[1]  # known beside it, if it can be told
-        cue = functional.pad(batch.speaker, (0, nobody))
+        untold = self._net.dims.cue - batch.speaker.shape[1]  # zeros: nobody is known beside it
+        cue = functional.pad(batch.speaker, (0, untold))
         with torch.autocast(batch.mixture.device.type, enabled=False):
             kept = extract(self._net, self._spectra, batch.mixture, cue[:, None])[:, 0]
         silence = batch.mixture.shape[1] - kept.shape[1]

@@ -82,8 +82,8 @@ class Extracting:
         """Begin an extraction for a stream rate.
 
         Args:
-            divide: of a recording, between a voice and who speaks beside it: 0.4 dB that one
-                hears and no fewer wrong words, for twice the arithmetic.
+            divide: of a recording, between a voice and who speaks beside it: 0.3 dB that one
+                hears and no fewer wrong words, for one question more a stretch.
         """
         if isinstance(self.full, Generating) and self.rest_gain > 0:
             tell(Warned(code="rest-is-all", text=REST_IS_ALL))

@@ -1,8 +1,8 @@
 """Take targets out of a recording, stretch by stretch.
 
-Of a recording it is known what follows. A voice is asked for twice: once it is known who speaks
-beside it, the network is told so, is asked for that one too, and what there is is divided between
-the two. Networks that hear what follows are shown some of it.
+Of a recording it is known what follows. Once it is known who speaks beside a voice, a network that
+can be told is told so and asked anew; where that is wanted, it is asked for that one too, and what
+there is is divided between the two. Networks that hear what follows are shown some of it.
 """
 
 from collections.abc import Mapping, Sequence

@@ -73,7 +73,8 @@ def divided(masks: Spectrum, others: Spectrum) -> Spectrum:
     a' = sqrt(a w) with w = a^2 / (a^2 + b^2), a and b the magnitudes of the two masks; the phase of
     a stays. Where one network errs twice, it errs differently. By a network that
     does not ship, 40 training mixtures: 5.5 dB for 5.1 as they are; with what both leave below the
-    line too 5.3 dB, and more words wrong. By `voice-offline`, 30: 6.3 dB for 5.9.
+    line too 5.3 dB, and more words wrong. By the `voice-offline` of then, 30:
+    6.3 dB for 5.9; by the one that ships, `voice_2mix`: 5.65 for 5.34.
 
     Returns: what becomes of `masks`.
     """

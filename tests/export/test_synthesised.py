@@ -61,6 +61,27 @@ def test_a_folder_is_filled_and_gone_on_with(
     assert all(json.loads(line)["licence"] == "Apache-2.0" for line in lines)
 
 
+class Session:
+    """What it was asked for."""
+
+    def run(self, names: None, asked: dict[str, np.ndarray]) -> list[np.ndarray]:
+        self.asked = asked
+        return [np.ones((1, 7), np.float32)]
+
+
+def test_a_sentence_is_said_in_the_style_of_its_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(synthesised, "spelled", lambda text: text)
+    model = object.__new__(Kokoro)
+    model._session, model._tokens = Session(), {"a": 43, "b": 44}
+    lengths = np.repeat(np.arange(510, dtype=np.float32)[:, None], 256, axis=1)
+    voice = Voice("x", lengths, 1.1)
+    assert model.say("ab?a", voice).shape == (7,)  # what has no token is left out
+    assert model._session.asked["tokens"].tolist() == [[0, 43, 44, 43, 0]]
+    assert model._session.asked["style"].tolist() == [[2.0] * 256]
+    assert model._session.asked["speed"] == pytest.approx(1.1)
+    assert len(model.say("?", voice)) == len(model.say("a" * 511, voice)) == 0
+
+
 def test_a_sentence_is_spelled_with_what_ends_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
