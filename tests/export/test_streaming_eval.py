@@ -1,9 +1,20 @@
+import json
+import re
+
 import numpy as np
 import pytest
 
 from tap_live.errors import TapError
 from tap_live.export.replay import delays, median, replay
-from tap_live.export.streaming_eval import _dialogue, _rows, batch, captioner, joined, load
+from tap_live.export.streaming_eval import (
+    _dialogue,
+    _rows,
+    batch,
+    captioner,
+    joined,
+    load,
+    voices,
+)
 from tap_live.export.wer import read_clips, score
 from tap_live.whisper.model import Whisper
 
@@ -61,3 +72,20 @@ def test_the_words_of_a_dialogue_are_captioned(tiny, shared):
     rows = [row for row in _rows(data / "eval" / "turns.csv") if row["id"] == "d00"]
     heard = replay(captioner(tiny), _dialogue(rows, data))
     assert score([" ".join(row["text"] for row in rows)], [heard.text]).rate < 25
+
+
+@pytest.mark.slow
+def test_voices_are_captioned_each_alone(tiny, manifest, tmp_path, capsys):
+    rows = [json.loads(line) for line in manifest.read_text().splitlines()]
+    known = [row for row in rows if row["split"] == "dev" and row["text_source"] == "official"]
+    hers = [row for row in known if row["speaker"] == "ls367"]
+    few = sorted(hers, key=lambda row: -row["seconds"])[:4]
+    few.append({**few[0], "speaker": None})  # nobody's: left out
+    lines = [json.dumps({**row, "file": str(manifest.parent / row["file"])}) for row in few]
+    listed = tmp_path / "manifest.jsonl"
+    listed.write_text("\n".join(lines))
+    voices(listed, "tiny.en")
+    said = capsys.readouterr().out
+    assert "tiny.en, not prompted" in said
+    shown, words = map(int, re.search(r"; (\d+) of (\d+)\)", said).groups())
+    assert words > 20 and shown > 0.6 * words
