@@ -42,6 +42,7 @@ VOICE = Recipe(
         "speech, CC BY 4.0: LibriSpeech, LibriTTS, VCTK, Multilingual LibriSpeech",
         "speech, public domain: LJSpeech, LibriVox",
         "speech, CC BY-SA: Asterisk prompts (3.0), Free Spoken Digit Dataset (4.0)",
+        "speech, synthesised: Kokoro-82M, Apache-2.0",
         "noise: ESC-10, OLPC/Berklee, noise-of-life, blanket, sonic-pi, librosa and others, "
         "CC0, MIT, CC BY, CC BY-SA",
         ROOMS,
@@ -56,11 +57,6 @@ VOICE = Recipe(
 )
 RECORDED = replace(
     VOICE,
-    sources=(
-        *VOICE.sources[:3],
-        "speech, synthesised: Kokoro-82M, Apache-2.0",
-        *VOICE.sources[3:],
-    ),
     name="voice-offline",
     kind=f"{OFFLINE}voice-extractor",
     does="Extracts one enrolled voice from a recording: it hears what follows too. The cue is its\n"
