@@ -28,9 +28,9 @@ class Recipe:
     near: float = 0.3  # the second voice is one of the most alike
     far: float = 0.7  # it is one of the least alike, at the start; falls as the others rise
     gap_db: float = 5.0  # the second voice is up to this much louder or softer
-    noise: float = 0.5
-    noise_db: tuple[float, float] = (-30.0, -5.0)  # beside the first voice
-    room: float = 0.4
+    noise: float = 0.6
+    noise_db: tuple[float, float] = (-25.0, -5.0)  # beside the first voice
+    room: float = 0.5  # all of its voices are in rooms
     channel: float = 0.2
     beside: float = 0.0  # cues also say who speaks beside the target; at 0 they have no such side
     ramp: int = 20_000  # examples over which the shares of what is hard rise from 0
@@ -68,8 +68,9 @@ class Mixer:
         recipe = self._recipe.at(number)
         rng = np.random.default_rng([self._seed, number])
         first, second, third = self._cast(rng, recipe)
-        target, cue = self._voice(rng, first, recipe)
-        other, other_cue = self._voice(rng, second, recipe)
+        indoors = rng.random() < recipe.room
+        target, cue = self._voice(rng, first, recipe, indoors)
+        other, other_cue = self._voice(rng, second, recipe, indoors)
         other *= np.float32(10.0 ** (rng.uniform(-recipe.gap_db, recipe.gap_db) / 20.0))
         if rng.random() < recipe.partial:
             other = self._in_part(rng, other)
@@ -79,7 +80,7 @@ class Mixer:
             heard, other = [first], np.zeros_like(other)
         elif kind < recipe.alone + recipe.third:
             heard = [first, second, third]
-            rest = self._voice(rng, third, recipe)[0]
+            rest = self._voice(rng, third, recipe, indoors)[0]
             rest *= np.float32(10.0 ** (rng.uniform(-10, 0) / 20.0))
         if rng.random() < recipe.noise:
             noise = self._around.noise(rng, self._length)
@@ -125,14 +126,18 @@ class Mixer:
         return Example(mixture * gain, np.stack(targets) * gain, np.stack(cues))
 
     def _voice(
-        self, rng: np.random.Generator, voice: tuple[int, int], recipe: Recipe
+        self,
+        rng: np.random.Generator,
+        voice: tuple[int, int],
+        recipe: Recipe,
+        indoors: bool,
     ) -> tuple[Audio, NDArray[np.float32]]:
-        """Speech at 0 dBFS RMS, in a room and through a channel at times, and its cue."""
+        """Speech at 0 dBFS RMS, in a room or not, through a channel at times, and its cue."""
         for _ in range(4):  # a pause may be drawn
             audio, cue = self._voices.draw(rng, *voice, self._length)
             if np.sqrt(np.mean(audio**2)) > QUIETEST:
                 break
-        if rng.random() < recipe.room:
+        if indoors:
             audio = reverberate(audio, self._around.room(rng))
         if rng.random() < recipe.channel:
             audio = random_channel(rng, audio, recipe.rate)

@@ -4,13 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy import signal
 
+from tap_live.models.training import mixing
 from tap_live.models.training.augment import (
     at_level,
     change_speed,
     change_tract,
     random_channel,
+    random_room,
     reverberate,
     rms,
     through_codec,
@@ -47,6 +50,33 @@ def test_the_two_targets_add_up_to_a_plain_mixture(corpus: Corpus) -> None:
         example = mixer(corpus, PLAIN).example(number)
         np.testing.assert_allclose(example.targets.sum(0), example.mixture, atol=1e-6)
         assert np.abs(example.mixture).max() <= 1.0
+
+
+def test_all_voices_of_a_mixture_are_in_rooms_or_none_is(
+    corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reverberated: list[int] = []
+
+    def noted(audio: NDArray[np.float32], response: NDArray[np.float32]) -> NDArray[np.float32]:
+        reverberated[-1] += 1
+        return reverberate(audio, response)
+
+    monkeypatch.setattr(mixing, "reverberate", noted)
+    for number in range(40):
+        reverberated.append(0)
+        mixer(corpus, replace(PLAIN, room=0.5, third=1.0)).example(number)
+    assert set(reverberated) == {0, 3}
+    assert 10 <= reverberated.count(3) <= 30
+
+
+def test_half_of_the_rooms_are_as_they_were_measured() -> None:
+    response = np.exp(-np.arange(4000) / 800).astype(np.float32)
+    rng = np.random.default_rng(0)
+    rooms = [random_room(rng, response, RATE) for _ in range(60)]
+    kept = [room for room in rooms if np.array_equal(room, response)]
+    assert 20 <= len(kept) <= 40
+    for room in rooms:  # the direct path stays
+        assert room[0] == response[0] and np.sum(room**2) <= 1.2**2 * np.sum(response**2)
 
 
 def test_an_absent_target_is_silence_and_its_cue_is_nobodys_in_the_mixture(
