@@ -30,7 +30,7 @@ class Recipe:
     gap_db: float = 5.0  # the second voice is up to this much louder or softer
     noise: float = 0.6
     noise_db: tuple[float, float] = (-25.0, -5.0)  # beside the first voice
-    room: float = 0.5  # all of its voices are in rooms
+    room: float = 0.5  # all of its voices are in rooms, or none is
     channel: float = 0.2
     beside: float = 0.0  # cues also say who speaks beside the target; at 0 they have no such side
     ramp: int = 20_000  # examples over which the shares of what is hard rise from 0
@@ -41,6 +41,11 @@ class Recipe:
         share = min(1.0, number / self.ramp) if self.ramp else 1.0
         risen = {name: share * getattr(self, name) for name in _RISING}
         return replace(self, **risen, far=(1.0 - share) * self.far, ramp=0)
+
+    def somewhere(self, seed: int, number: int) -> "Recipe":
+        """The recipe of mixture `number`, whose voices are all in rooms, or none is."""
+        rng = np.random.default_rng([seed, number, 1])  # apart: nothing else is drawn otherwise
+        return replace(self, room=float(rng.random() < self.room))
 
 
 _RISING = ("near", "third", "absent", "partial", "noise", "room", "channel")
@@ -65,12 +70,11 @@ class Mixer:
 
     def example(self, number: int) -> Example:
         """Mix: two voices most of the time; each is asked for, or the second is one not there."""
-        recipe = self._recipe.at(number)
         rng = np.random.default_rng([self._seed, number])
+        recipe = self._recipe.at(number).somewhere(self._seed, number)
         first, second, third = self._cast(rng, recipe)
-        indoors = rng.random() < recipe.room
-        target, cue = self._voice(rng, first, recipe, indoors)
-        other, other_cue = self._voice(rng, second, recipe, indoors)
+        target, cue = self._voice(rng, first, recipe)
+        other, other_cue = self._voice(rng, second, recipe)
         other *= np.float32(10.0 ** (rng.uniform(-recipe.gap_db, recipe.gap_db) / 20.0))
         if rng.random() < recipe.partial:
             other = self._in_part(rng, other)
@@ -80,7 +84,7 @@ class Mixer:
             heard, other = [first], np.zeros_like(other)
         elif kind < recipe.alone + recipe.third:
             heard = [first, second, third]
-            rest = self._voice(rng, third, recipe, indoors)[0]
+            rest = self._voice(rng, third, recipe)[0]
             rest *= np.float32(10.0 ** (rng.uniform(-10, 0) / 20.0))
         if rng.random() < recipe.noise:
             noise = self._around.noise(rng, self._length)
@@ -126,18 +130,14 @@ class Mixer:
         return Example(mixture * gain, np.stack(targets) * gain, np.stack(cues))
 
     def _voice(
-        self,
-        rng: np.random.Generator,
-        voice: tuple[int, int],
-        recipe: Recipe,
-        indoors: bool,
+        self, rng: np.random.Generator, voice: tuple[int, int], recipe: Recipe
     ) -> tuple[Audio, NDArray[np.float32]]:
-        """Speech at 0 dBFS RMS, in a room or not, through a channel at times, and its cue."""
+        """Speech at 0 dBFS RMS, in a room and through a channel at times, and its cue."""
         for _ in range(4):  # a pause may be drawn
             audio, cue = self._voices.draw(rng, *voice, self._length)
             if np.sqrt(np.mean(audio**2)) > QUIETEST:
                 break
-        if indoors:
+        if rng.random() < recipe.room:
             audio = reverberate(audio, self._around.room(rng))
         if rng.random() < recipe.channel:
             audio = random_channel(rng, audio, recipe.rate)

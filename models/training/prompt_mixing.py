@@ -87,8 +87,8 @@ class PromptMixer(Mixer):
 
     def asked(self, number: int) -> Asked:
         """Mix, and say what each of two who are asked for says in it."""
-        recipe, mixing = self._prompting, self._recipe.at(number)
         rng = np.random.default_rng([self._seed, number])
+        recipe, mixing = self._prompting, self._recipe.at(number).somewhere(self._seed, number)
         length = round(recipe.seconds(number) * RATE) // GRAIN * GRAIN
         first = self._talker(rng, None)
         voice, cue, said = self._talk(rng, first, length, mixing)
