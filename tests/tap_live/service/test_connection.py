@@ -283,14 +283,13 @@ def test_a_tls_handshake_that_does_not_come_is_not_waited_for(engine, certificat
         assert rest(wire) == b""
 
 
-def test_one_who_has_had_its_answer_and_stays_is_hung_up_on(engine, monkeypatch):
+def test_one_who_has_had_its_answer_and_stays_is_hung_up_on(engine, run, until, monkeypatch):
     monkeypatch.setattr(connection, "FLUSH_S", 0.05)
     monkeypatch.setattr(server, "CHECK_S", 0.01)
     health = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with engine.serving() as service, asking(service, health) as wire:
         assert rest(wire).startswith(b"HTTP/1.1 200")
-        wait(service, 0.3)
-        assert len(service._visitors) == 0
+        run(until(lambda: len(service._visitors) == 0))
     assert engine.hub.refusals == {}
 
 
