@@ -1,6 +1,6 @@
 """Take targets out of a stream with compact networks, hop by hop."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,12 +8,10 @@ from numpy.typing import NDArray
 
 from tap_live.errors import BundleError, ConfigError
 from tap_live.extractors.network import Network
-from tap_live.extractors.overheard import Overheard
 from tap_live.extractors.spectra import Spectrum, Windows, share, widened
 from tap_live.processor import Audio, Cue, TargetKind, Targets
 from tap_live.runtime import State
 from tap_live.signs import Signs
-from tap_live.targets import EmbeddedCue
 
 
 @dataclass
@@ -40,7 +38,6 @@ class CompactExtractor:
     """
 
     _late = 0  # how many hops after its own a mask is found
-    _streaming = True  # who speaks beside a voice is found out as the stream goes on
 
     def __init__(self, networks: Mapping[TargetKind, Network], rate: int) -> None:
         sizes = {(network.hop_s, network.fade_s) for network in networks.values()}
@@ -56,8 +53,6 @@ class CompactExtractor:
             )
         self.lookahead = (1 + self._late) * self._windows.hop + self._windows.fade
         self._networks = networks
-        told = self._streaming and any(network.told for network in networks.values())
-        self._overheard = Overheard(rate, self._windows.hop) if told else None
         self._asked: list[Followed] = []
         self._tails = self._no_tails(0)
         self._heard = np.zeros(2 * self._windows.hop, np.float32)  # the hop before, the newest
@@ -83,10 +78,6 @@ class CompactExtractor:
             elif row < len(self._asked) and self._asked[row].name not in names:
                 tails[row] = self._tails[row]
         self._asked, self._tails = asked, tails
-        if self._overheard:
-            voices = {one.name: one.cue.positive for one in asked if one.network.told}
-            self._overheard.follow(voices)
-            self._tell(voices)
 
     def signs(self, cue: Cue) -> Signs:
         return self._networks[cue.kind].signs(cue)
@@ -123,10 +114,7 @@ class CompactExtractor:
         """Extract from the hop that is full now."""
         spectrum = self._windows.analyse(self._heard)
         targets = self._windows.synthesise(self._found(spectrum), self._tails)
-        hop, fade = self._windows.hop, self._windows.fade
-        if self._overheard:
-            rows = {one.name: row for one, row in zip(self._asked, targets, strict=True)}
-            self._tell(self._overheard.push(self._heard[hop - fade : -fade], rows))
+        hop = self._windows.hop
         self._heard[:hop] = self._heard[hop:]
         self._filled = 0
         return targets
@@ -144,15 +132,6 @@ class CompactExtractor:
         masks = share(masks)
         masks *= spectrum
         return masks
-
-    def _tell(self, names: Collection[str]) -> None:
-        """Tell the network of these voices who speaks beside them."""
-        assert self._overheard
-        for one in self._asked:
-            if one.name in names:
-                known = self._overheard.known(one.name)
-                cue = EmbeddedCue(one.name, "voice", one.cue.positive, known)
-                one.vector = one.network.vector(cue)
 
     def _ask(self, cue: Cue, before: Followed | None) -> Followed:
         network = self._networks.get(cue.kind)
@@ -172,8 +151,5 @@ class CompactExtractor:
         self._early = self._windows.fade + self._late * self._windows.hop
         self._due = 0  # samples heard and not given
         self._tails[:] = 0
-        if self._overheard:
-            self._overheard.restart()
-            self._tell([one.name for one in self._asked if one.network.told])
         for asked in self._asked:
             asked.state = asked.network.start()

@@ -45,7 +45,6 @@ class OfflineExtractor(CompactExtractor):
         RuntimeMissingError.
     """
 
-    _streaming = False
     _spectra: list[Spectrum]  # those whose targets were not given yet
     _given: int  # hops of the stretch that is being given
     _masks: dict[str, Spectrum]  # (hops, bins) of that stretch, by target
