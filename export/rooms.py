@@ -1,6 +1,7 @@
 """Simulate rooms to train in: `python -m tap_live.export.rooms OUT --count 600`.
 
-OUT becomes the `rir` folder of a pack: responses of shoebox rooms by the image source method.
+OUT becomes the `rir` folder of a pack: responses of shoebox rooms by the image source method
+(Allen and Berkley, 1979), their walls as reverberant as Sabine's formula says.
 What a network is measured in should be other rooms than those that it was trained in; this makes
 as many as are wanted.
 """

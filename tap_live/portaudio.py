@@ -95,7 +95,6 @@ class PortAudio:
     def __init__(self, library: ModuleType) -> None:
         self._library = library
         self._open = 0  # streams
-        self._listed = False
 
     def devices(self) -> list[Device]:
         """List the devices there are now, each once; those of a sound server first."""
@@ -174,10 +173,9 @@ class PortAudio:
         self._open -= 1
 
     def _list(self) -> list[Device]:
-        if self._listed and not self._open:
+        if not self._open:  # else what was there when the library was loaded, however long ago
             self._library._terminate()
             self._library._initialize()
-        self._listed = True
         return of_library(self._library)
 
     def _settings(self, device: Device) -> Any:

@@ -100,13 +100,13 @@ def test_devices_are_listed_once_for_each_direction(library):
 def test_the_list_is_made_anew_only_while_no_stream_is_open(library):
     backend = PortAudio(library)
     microphone = backend.devices()[0]
-    assert library.rescans == 0
+    assert library.rescans == 1  # what there was when the library was loaded may be gone
     stream = backend.open_input(microphone, 48_000, 480, lambda *heard: None)
     backend.devices()
-    assert library.rescans == 0
+    assert library.rescans == 1
     stream.close()
     backend.devices()
-    assert library.rescans == 1
+    assert library.rescans == 2
     assert library.streams[0].calls == ["start", "abort", "close"]
 
 
@@ -127,7 +127,7 @@ def test_a_device_that_refuses_is_an_error_of_ours(library):
     ):
         backend.open_input(backend.devices()[0], 8_000, 80, lambda *heard: None)
     backend.devices()
-    assert library.rescans == 1  # nothing is open
+    assert library.rescans == 2  # nothing is open
 
 
 def test_rates_are_those_that_it_takes(library):
