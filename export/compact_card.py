@@ -137,7 +137,7 @@ def _beside(dims: Dims) -> str:
         return ""
     return (
         "\nIt is followed by the embedding of who speaks beside it, found in what is left:\n"
-        "zeros while nobody is known."
+        f"zeros while nobody is known{'' if dims.future else ', and always in a stream'}."
     )
 
 

@@ -77,7 +77,7 @@ def blended(styles: dict[str, NDArray[np.float32]], count: int, seed: int) -> It
         first, second = rng.choice(sorted(styles), 2, replace=False)
         share = rng.uniform(*SHARES)
         mixed = share * styles[first] + (1 - share) * styles[second]
-        yield Voice(f"kokoro{number:03}", mixed.astype(np.float32), rng.uniform(*SPEEDS))
+        yield Voice(f"kokoro{seed}_{number:03}", mixed.astype(np.float32), rng.uniform(*SPEEDS))
 
 
 def main(

@@ -106,7 +106,7 @@ def fit(
         int, typer.Option(help="hops back over which thirds of a bin are told apart; 6 is 0.1 s")
     ] = 0,
     beside: Annotated[
-        float, typer.Option(help="voice: share of cues that also say who speaks beside it")
+        float, typer.Option(help="voice: share of cues that say who speaks beside it; for files")
     ] = 0.0,
     future: Annotated[
         bool, typer.Option("--future", help="hear what follows too: for recordings only")

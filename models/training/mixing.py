@@ -30,7 +30,7 @@ class Recipe:
     gap_db: float = 5.0  # the second voice is up to this much louder or softer
     noise: float = 0.6
     noise_db: tuple[float, float] = (-25.0, -5.0)  # beside the first voice
-    room: float = 0.5  # all of its voices are in rooms, or none is
+    room: float = 0.5  # all voices of a mixture are in rooms; in the others none is
     channel: float = 0.2
     beside: float = 0.0  # cues also say who speaks beside the target; at 0 they have no such side
     ramp: int = 20_000  # examples over which the shares of what is hard rise from 0
@@ -43,8 +43,8 @@ class Recipe:
         return replace(self, **risen, far=(1.0 - share) * self.far, ramp=0)
 
     def somewhere(self, seed: int, number: int) -> "Recipe":
-        """The recipe of mixture `number`, whose voices are all in rooms, or none is."""
-        rng = np.random.default_rng([seed, number, 1])  # apart: nothing else is drawn otherwise
+        """The recipe of mixture `number`: `room` is drawn once for all its voices, 0 or 1."""
+        rng = np.random.default_rng([seed, number, 1])  # its own: all else is drawn as before
         return replace(self, room=float(rng.random() < self.room))
 
 

@@ -76,7 +76,7 @@ class Surroundings:
         return fit(np.tile(audio, -(-length // max(1, len(audio)))), length)
 
     def room(self, rng: np.random.Generator) -> Audio:
-        """A random room, its reverberation varied."""
+        """A random room, its reverberation varied half of the time."""
         clip = int(rng.integers(len(self.rooms)))
         response = self.rooms.read(clip, 0, self.rooms.length(clip))
         return random_room(rng, response, self.rooms.rate)

@@ -15,7 +15,7 @@ from tap_live.voices.scoring import mean_state
 from tap_live.voices.speech import find_speech
 
 # Chosen on 24 mixtures of training voices, and the same with the other voice in a part of the time:
-# 0.5 and 0.3 dB over a stream; with 0.06 and 0.75 it is 0.6 and 0.1 dB.
+# 0.5 and 0.3 dB over what is extracted as of a stream; with 0.06 and 0.75 it is 0.6 and 0.1 dB.
 LEAST = 0.15  # of the mixture's energy: in a fainter rest nobody can be told
 ALIKE = 0.7  # cosine; a rest that is so much like the voice is what was not taken out of it
 FADING = 0.8  # of what was heard before, at the next hearing: another may speak by then

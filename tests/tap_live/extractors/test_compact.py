@@ -1,4 +1,4 @@
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -187,6 +187,16 @@ def test_silence_gives_silence(make):
 def test_a_cue_of_another_encoder_is_refused(make):
     with pytest.raises(BundleError, match="takes cues of 256 numbers, 'voice:x' has 192"):
         make(Cue("voice:x", np.zeros(192, np.float32)))
+
+
+def test_a_network_that_can_be_told_who_speaks_beside_a_voice_is_told_of_nobody(beside_bundle):
+    told, asked = Network.open(beside_bundle), cue(0)
+    extractor = CompactExtractor({"voice": told}, RATE)
+    extractor.set_cues([asked])
+    found = run(extractor, noise(), 333)
+    extractor.set_cues([replace(asked, negative=np.zeros_like(asked.positive))])
+    np.testing.assert_array_equal(run(extractor, noise(), 1_000), found)
+    assert np.abs(found).max() > 0
 
 
 def test_a_kind_without_a_network_is_refused(make):

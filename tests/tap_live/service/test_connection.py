@@ -261,7 +261,7 @@ def test_one_who_takes_no_answer_is_not_waited_for(
     with engine.serving() as service:
         long_meeting()
         with asking(service, ASKING, buffer=4096) as wire:
-            # nothing is read before, however long the answer was in the making
+            # nothing is read until it is refused: making the answer may take over REPLY_S
             run(until(lambda: engine.hub.refusals["unread"] == 1))
             rest(wire)
     assert once_each(caplog, "unread", 1, engine.hub)
