@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from typer.testing import CliRunner
@@ -20,6 +21,7 @@ from tap_live.models.compact import CompactExtractor, Dims
 from tap_live.models.log_mel import LogMel
 from tap_live.models.speaker import SpeakerEncoder
 from tap_live.models.spectra import Spectra, extract
+from tap_live.models.training import mixing, prompt_mixing
 from tap_live.models.training.commands import app
 from tap_live.models.training.config import Schedule
 from tap_live.models.training.corpus import Corpus, open_corpus
@@ -182,6 +184,27 @@ def test_who_is_asked_for_is_in_the_mixture_or_says_nothing(
 def test_too_few_voices_with_words_are_refused(corpus: Corpus) -> None:
     with pytest.raises(ValueError, match="wanted at least 4 voices whose words are known, found 0"):
         PromptMixer(corpus.voices, corpus.around, {}, PromptRecipe(), 0)
+
+
+def test_all_voices_of_a_mixture_are_in_rooms_or_none_is(
+    corpus: Corpus, corpus_folder: Path, labels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def noted(audio: NDArray[np.float32], response: NDArray[np.float32]) -> NDArray[np.float32]:
+        asked[-1] += 1
+        return audio
+
+    for place in (mixing, prompt_mixing):
+        monkeypatch.setattr(place, "reverberate", noted)
+    recipe = PromptRecipe(
+        lengths=(4.0,), alone=0.0, third=1.0, fourth=0.0, mixing=replace(PLAIN, room=0.5)
+    )
+    indoors = mixer(corpus, corpus_folder, labels, recipe)
+    for number in range(24):
+        asked.append(0)
+        indoors.asked(number)
+    assert set(asked) == {0, 3}
 
 
 def test_prompts_begin_as_plain_whisper(trainer: PromptTrainer) -> None:
