@@ -19,4 +19,5 @@ def run(trainer: Runner[Any]) -> None:
         task = bar.add_task("training", total=1.0)
         trainer.run(lambda done: bar.update(task, completed=done))
     if place.processes > 1:
+        torch.distributed.barrier()  # one that left while the first still saved aborted at times
         torch.distributed.destroy_process_group()
