@@ -1,5 +1,6 @@
 """Run a trainer from a command: a progress bar, and an end that loses nothing."""
 
+import os
 import signal
 import sys
 from typing import Any
@@ -19,5 +20,7 @@ def run(trainer: Runner[Any]) -> None:
         task = bar.add_task("training", total=1.0)
         trainer.run(lambda done: bar.update(task, completed=done))
     if place.processes > 1:
-        torch.distributed.barrier()  # one that left while the first still saved aborted at times
+        torch.distributed.barrier()  # the first has saved
+        if place.rank > 0:  # has nothing left to do; leaving in order aborted at times
+            os._exit(0)
         torch.distributed.destroy_process_group()
