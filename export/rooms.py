@@ -76,7 +76,9 @@ def main(
 ) -> None:
     """Fill a folder with room responses."""
     if out.exists() and any(out.iterdir()):
-        raise typer.BadParameter(f"wanted an empty folder for the rooms, found files in {out}")
+        raise typer.BadParameter(
+            f"wanted an empty folder for the rooms, found files in {out}: give another"
+        )
     out.mkdir(parents=True, exist_ok=True)
     about = {"source": "simulated with pyroomacoustics", "licence": "CC0", "split": "train"}
     rows = []
