@@ -82,6 +82,12 @@ SOUND = Recipe(
     "it does\n  not know, and like sounds it cannot tell apart. It is told English words only.",
     presence=Thresholds(on=-6.0, off=-8.0, like=0.5, appears=0.2, leaves=1.0),
 )
+RECORDED_SOUND = replace(
+    SOUND,
+    name="sound-offline",
+    kind=f"{OFFLINE}sound-extractor",
+    does=SOUND.does.replace("from a mixture", "from a recording: it hears what follows too,"),
+)
 
 
 @dataclass(frozen=True)
@@ -104,8 +110,8 @@ class Proof:
 
 def recipe_of(dims: Dims) -> Recipe:
     """What is the same for every network of its kind. Raises: KeyError of another."""
-    recipes = {("voice", False): VOICE, ("voice", True): RECORDED, ("sound", False): SOUND}
-    return recipes[dims.kind, dims.future]
+    recipes = {"voice": (VOICE, RECORDED), "sound": (SOUND, RECORDED_SOUND)}
+    return recipes[dims.kind][dims.future]
 
 
 def _kept_as(precision: str, bits: Bits) -> str:
@@ -123,7 +129,7 @@ def _rounding(proof: Proof) -> str:
 
 def _known(recipe: Recipe) -> str:
     """The kinds of sound that it was trained on, as one asks for them."""
-    if recipe is not SOUND:
+    if recipe not in (SOUND, RECORDED_SOUND):
         return ""
     sayings = sorted(kind.sayings[0] for kind in Kinds.open().kinds)
     heading = f"## The {len(sayings)} kinds of sound that it was trained on"

@@ -135,10 +135,11 @@ def measuring(
     """Open a bundle; `live`: as a stream is extracted. Raises: BundleError."""
     network = Network.open(folder)
     own = by or fingerprint(folder, *(BUNDLES / cue for cue in CUES[network.kind]))
+    own = own if live else f"{own} as a file"
     if network.kind == "sound":
-        return Measuring(BundleSounds(network, ShippedCues(), ways), ledger, own, ways)
+        return Measuring(BundleSounds(network, ShippedCues(), ways, live=live), ledger, own, ways)
     voices = BundleVoices(network, Enroller.open(), rated if mos else None, live=live)
-    return Measuring(voices, ledger, own if live else f"{own} as a file", mos=mos)
+    return Measuring(voices, ledger, own, mos=mos)
 
 
 def exact_cases(

@@ -52,7 +52,8 @@ def sounds(network: Network, words: TextCues, cases: Iterable[Any], both: bool) 
     """Extract the sound of each case (.id .mixture .target .cue .negative)."""
     for case in cases:
         positive, negative = words.embed(case.cue), words.embed(case.negative)
-        after = kept_sound(network, np.concatenate([positive, negative * both]), case.mixture)
+        sides = np.concatenate([positive, negative * both])
+        after = kept_sound(network, sides, case.mixture, live=False)
         asked = f"{case.cue}, not {case.negative}" if both else case.cue
         yield Heard(case, after, SOUND_RATE, asked)
 

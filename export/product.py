@@ -62,11 +62,11 @@ def _extractor_of_voices(network: Network, live: bool, divide: bool = True) -> E
     return extractor_of({"voice": network}, SPEECH_RATE, live=live, divide=divide)
 
 
-def kept_sound(network: Network, sides: Embedding, mixture: Audio) -> Audio:
+def kept_sound(network: Network, sides: Embedding, mixture: Audio, *, live: bool) -> Audio:
     """One sound of a whole mixture, (T,) at 32 kHz; `sides`: what is kept, then what is not."""
     kept_side, other_side = np.split(sides, 2)
     cue = EmbeddedCue("text:asked", "sound", kept_side, other_side)
-    return kept(extractor_of({"sound": network}, SOUND_RATE), [cue], mixture, SOUND_RATE)
+    return kept(extractor_of({"sound": network}, SOUND_RATE, live=live), [cue], mixture, SOUND_RATE)
 
 
 def enrolled(enroller: Enroller, clip: Audio) -> Embedding:
@@ -111,18 +111,25 @@ class BundleSounds(SoundMeter):
     """`SoundMeter` for a bundle."""
 
     def __init__(
-        self, network: Network, cues: ShippedCues | None = None, ways: Sequence[Way] = WAYS
+        self,
+        network: Network,
+        cues: ShippedCues | None = None,
+        ways: Sequence[Way] = WAYS,
+        *,
+        live: bool = False,
     ) -> None:
-        """Raises: BundleError if it is an extractor of voices."""
+        """`live`: as a stream is extracted. Raises: BundleError if it is one of voices."""
         if network.kind != "sound":
             raise BundleError(
                 f"wanted an extractor of sounds, {network.name!r} is one of {network.kind}s"
             )
         self._network, self._cues, self._ways = network, cues or ShippedCues(), ways
+        self._live = live
 
     def extract(self, mixture: Tensor, cues: Tensor) -> Tensor:
         # Each question by itself: of several at once, none may have what another takes.
-        found = [kept_sound(self._network, sides, mixture.numpy()) for sides in cues.numpy()]
+        heard = mixture.numpy()
+        found = [kept_sound(self._network, side, heard, live=self._live) for side in cues.numpy()]
         return torch.from_numpy(np.stack(found))
 
 

@@ -106,7 +106,7 @@ def fit(
         int, typer.Option(help="hops back over which thirds of a bin are told apart; 6 is 0.1 s")
     ] = 0,
     beside: Annotated[
-        float, typer.Option(help="voice: share of cues that say who speaks beside it; for files")
+        float, typer.Option(help="share of cues that say what is heard beside it; for recordings")
     ] = 0.0,
     future: Annotated[
         bool, typer.Option("--future", help="hear what follows too: for recordings only")
@@ -130,10 +130,10 @@ def fit(
         check_file(extractor, "best.pt of an extractor", "give that of a run of `fit`")
     if heard and kind != "voice":
         raise typer.BadParameter("--heard is about voices: leave it out")
-    if beside and kind != "voice":
-        raise typer.BadParameter("--beside is for voices: sounds are always asked so")
-    if future and kind != "voice":
-        raise typer.BadParameter("--future is for voices: leave it out")
+    if beside and kind == "prompts":
+        raise typer.BadParameter("--beside is about extractors: leave it out")
+    if future and kind == "prompts":
+        raise typer.BadParameter("--future is about extractors: leave it out")
     if kind == "prompts" or heard:
         check_whisper(whisper, data, cache)
     import torch
@@ -185,7 +185,7 @@ def fit(
             raise typer.BadParameter(f"wanted --audio-rate {' or '.join(map(str, BANDS))}")
         dims = replace(dims, kind=kind, cue=2 * WIDTH, bands=BANDS[audio_rate])
         sounds = open_sound_corpus(data, cache, cues, rate=audio_rate)
-        recipe = SoundRecipe(seconds=seconds, ramp=ramp, condition=condition)
+        recipe = SoundRecipe(seconds=seconds, ramp=ramp, condition=condition, beside=beside)
         course = sound_course(*sounds, recipe, seed)
     else:
         encoder = SpeakerEncoder.open(speaker or data / SPEAKER)

@@ -33,13 +33,16 @@ class SoundRecipe:
         scatter: length of the Gaussian noise beside a cue of length 1.
         without_negative, without_positive: how often that side of a cue is left out. Without
             the positive one, all but the negative sound is the target.
+        beside: how often the negative side is what all that sounds beside the target is like, as
+            it can be heard in a recording once the target was taken out of it, not quite.
     """
 
     seconds: float = 3.0
     condition: Condition = "retrieved"
     scatter: float = 0.4
-    without_negative: float = 0.25
-    without_positive: float = 0.25
+    without_negative: float = 0.4
+    without_positive: float = 0.2
+    beside: float = 0.0
     alone: float = 0.05  # one sound
     third: float = 0.3  # three sounds
     absent: float = 0.2  # the second cue is of a kind that is not there
@@ -124,11 +127,13 @@ class SoundMixer:
         if number >= len(cast) or (number and rng.random() < recipe.absent):
             other = cast[rng.integers(len(cast))]
             certain = replace(recipe, without_positive=0.0)
-            return np.zeros_like(rest), self._pair(rng, certain, stranger, other)
+            cue = self._pair(rng, certain, stranger, other)
+            return np.zeros_like(rest), self._told(rng, recipe, cue, None, cast)
         others = [n for n in range(len(cast)) if n != number]
         against = int(rng.choice(others)) if others else None
         wanted = sounds[number]
         cue = self._pair(rng, recipe, cast[number], stranger if against is None else cast[against])
+        cue = self._told(rng, recipe, cue, cast[number], [cast[n] for n in others])
         if not cue[: len(cue) // 2].any():  # all but the sound asked away
             wanted = np.sum([*sounds, rest], axis=0)
             if against is not None:
@@ -150,6 +155,28 @@ class SoundMixer:
         elif draw < recipe.without_negative + recipe.without_positive:
             sides[0] = np.zeros_like(sides[0])
         return np.concatenate(sides)
+
+    def _told(
+        self,
+        rng: np.random.Generator,
+        recipe: SoundRecipe,
+        cue: NDArray[np.float32],
+        target: tuple[int, int] | None,
+        others: Sequence[tuple[int, int]],
+    ) -> NDArray[np.float32]:
+        """The same cue, or one with what the others are like, and a little of the target."""
+        positive, negative = np.split(cue, 2)
+        if not (recipe.beside and positive.any() and negative.any() and others):
+            return cue
+        if rng.random() >= recipe.beside:
+            return cue
+        parts = self._corpus.audio.shape[1]
+        heard = [self._corpus.audio[clip, rng.integers(parts)] for _, clip in others]
+        vector = np.sum([rng.uniform(0.5, 1.0) * one for one in heard], axis=0)
+        if target is not None:
+            left = self._corpus.audio[target[1], rng.integers(parts)]
+            vector = vector + rng.uniform(0.0, 0.6) * left
+        return np.concatenate([positive, _scattered(rng, vector, recipe.scatter)])
 
     def _cue(
         self, rng: np.random.Generator, recipe: SoundRecipe, kind: int, clip: int
@@ -174,11 +201,7 @@ class SoundMixer:
             "paired": share * audio + (1 - share) * label,
             "kind": ends * audio + (1 - ends) * words,
         }[recipe.condition]
-        width = len(audio)
-        scattered = rng.standard_normal(width) * (recipe.scatter / np.sqrt(width))
-        vector = vector / np.linalg.norm(vector) + scattered
-        unit: NDArray[np.float32] = (vector / np.linalg.norm(vector)).astype(np.float32)
-        return unit
+        return _scattered(rng, vector, recipe.scatter)
 
     def _sound(self, rng: np.random.Generator, clip: int, recipe: SoundRecipe) -> Audio:
         """A part of a clip at 0 dBFS RMS, or all of it somewhere in silence."""
@@ -231,6 +254,16 @@ def sound_course(
         train=mixer,
         held_out=SoundMixer(held_out, checks, seed=1),
     )
+
+
+def _scattered(
+    rng: np.random.Generator, vector: NDArray[np.float32], scatter: float
+) -> NDArray[np.float32]:
+    """Of length 1, with Gaussian noise of length `scatter` beside it."""
+    noise = rng.standard_normal(len(vector)) * (scatter / np.sqrt(len(vector)))
+    noisy = vector / np.linalg.norm(vector) + noise
+    unit: NDArray[np.float32] = (noisy / np.linalg.norm(noisy)).astype(np.float32)
+    return unit
 
 
 def _gain(decibels: float) -> np.float32:

@@ -34,6 +34,7 @@ _KINDS: dict[str, TargetKind] = {
     "voice-extractor": "voice",
     f"{OFFLINE}voice-extractor": "voice",
     "sound-extractor": "sound",
+    f"{OFFLINE}sound-extractor": "sound",
 }
 
 

@@ -1,16 +1,20 @@
 """Take targets out of a recording, stretch by stretch.
 
-Of a recording it is known what follows. Once it is known who speaks beside a voice, a network that
-can be told is told so and asked anew; where that is wanted, it is asked for that one too, and what
-there is is divided between the two. Networks that hear what follows are shown some of it.
+Of a recording it is known what follows. Once it is known who speaks beside a voice, or what sounds
+beside a sound, a network that can be told is told so and asked anew; where that is wanted, it is
+asked for that voice too, and what there is is divided between the two. Networks that hear what
+follows are shown some of it.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from tap_live.captions.vad import Vad
+from tap_live.cues.audio import AudioCues
+from tap_live.cues.beside import SoundBeside
 from tap_live.errors import ConfigError
 from tap_live.extractors.compact import CompactExtractor, Followed
 from tap_live.extractors.network import Network
@@ -18,20 +22,27 @@ from tap_live.extractors.spectra import Spectrum, divided, widened
 from tap_live.processor import Audio, Cue, Embedding, TargetKind
 from tap_live.runtime import State
 from tap_live.targets import EmbeddedCue
-from tap_live.voices.beside import Beside
+from tap_live.voices.beside import VoiceBeside
 from tap_live.voices.encoder import SpeakerEncoder
 
 HOPS = 250  # of a stretch, where no network says otherwise: 4 s
 SAME = 0.9  # cosine; who speaks beside a voice is still who was known before
 
 
+class Beside(Protocol):
+    """Tells what is heard beside a target."""
+
+    def hear(self, rest: Audio, share: float) -> Embedding:
+        """Take the next stretch of what is left, (T,), and its share of the energy."""
+
+
 @dataclass
 class Other:
-    """Who speaks beside a target: who it is, and what the network that follows it remembers."""
+    """What is beside a target: what it is, and what the network that follows it remembers."""
 
-    voice: Embedding  # of the target
+    target: Embedding
     beside: Beside
-    known: Embedding  # zeros while nobody is
+    known: Embedding  # zeros while nothing is
     state: State
 
 
@@ -62,7 +73,11 @@ class OfflineExtractor(CompactExtractor):
         self._hops, ahead = stretches.pop() if stretches else (HOPS, 0)
         self._late = self._hops + ahead - 1
         self._divide = divide
-        self._rate, self._encoder, self._vad = rate, SpeakerEncoder.open(), Vad.open()
+        self._rate = rate
+        if "voice" in networks:
+            self._encoder, self._vad = SpeakerEncoder.open(), Vad.open()
+        if "sound" in networks:
+            self._clips = AudioCues.open()
         super().__init__(networks, rate)
 
     def set_cues(self, cues: Sequence[Cue]) -> None:
@@ -97,30 +112,44 @@ class OfflineExtractor(CompactExtractor):
 
     def _masks_of(self, asked: Followed, heard: Spectrum) -> Spectrum:
         """(hops, bins) of the stretch that begins what was heard and not given."""
-        if asked.network.kind == "voice" and (self._divide or asked.network.told):
+        if self._is_told_of(asked):
             return self._apart(asked, heard)
         masks, asked.state = self._asked_for(asked.network, asked.cue, heard, asked.state)
         return masks
 
+    def _is_told_of(self, asked: Followed) -> bool:
+        """Whether what is beside a target makes a difference, and has to be found out."""
+        if asked.network.kind == "voice":
+            return self._divide or asked.network.told
+        return bool(asked.cue.positive.any()) and not asked.cue.negative.any()
+
     def _apart(self, asked: Followed, heard: Spectrum) -> Spectrum:
-        """The same of a voice, kept apart from who speaks beside it."""
-        network, voice, before = asked.network, asked.cue.positive, asked.state
+        """The same of a target that is kept apart from what is beside it."""
+        network, target, before = asked.network, asked.cue.positive, asked.state
         other = self._others.get(asked.name)
-        if other is None or not np.array_equal(other.voice, voice):
-            beside = Beside(self._encoder, self._vad, voice, self._rate)
-            other = Other(voice, beside, np.zeros_like(voice), network.start())
+        if other is None or not np.array_equal(other.target, target):
+            other = Other(target, self._beside(asked), np.zeros_like(target), network.start())
             self._others[asked.name] = other
-        masks, asked.state = self._asked_for(network, _cue(voice, other.known), heard, before)
+        its_own = _cue(network.kind, target, other.known)
+        masks, asked.state = self._asked_for(network, its_own, heard, before)
         known, other.known = other.known, other.beside.hear(*self._rest(masks, heard))
         if not other.known.any():
             return masks
-        if network.told and known @ other.known < SAME:
-            its_own = _cue(voice, other.known)
+        if (network.told or network.kind == "sound") and known @ other.known < SAME:
+            its_own = _cue(network.kind, target, other.known)
             masks, asked.state = self._asked_for(network, its_own, heard, before)
-        if not self._divide:
+        if network.kind == "sound" or not self._divide:
             return masks
-        others, other.state = self._asked_for(network, _cue(other.known, voice), heard, other.state)
+        its_own = _cue(network.kind, other.known, target)
+        others, other.state = self._asked_for(network, its_own, heard, other.state)
         return divided(masks, others)
+
+    def _beside(self, asked: Followed) -> Beside:
+        """What listens to what is left of a target."""
+        target = asked.cue.positive
+        if asked.network.kind == "sound":
+            return SoundBeside(self._clips, target, self._rate)
+        return VoiceBeside(self._encoder, self._vad, target, self._rate)
 
     def _asked_for(
         self, network: Network, cue: Cue, heard: Spectrum, state: State
@@ -146,8 +175,8 @@ class OfflineExtractor(CompactExtractor):
         return np.concatenate(audio), powers[0] / (powers[1] + 1e-12)
 
 
-def _cue(voice: Embedding, beside: Embedding) -> EmbeddedCue:
-    return EmbeddedCue("", "voice", voice, beside)
+def _cue(kind: TargetKind, target: Embedding, beside: Embedding) -> EmbeddedCue:
+    return EmbeddedCue("", kind, target, beside)
 
 
 def extractor_of(
@@ -156,10 +185,9 @@ def extractor_of(
     """The extractor that goes with networks.
 
     Args:
-        live: for a stream; a recording's voices are kept apart from who speaks beside them.
+        live: for a stream; a recording's targets are kept apart from what is beside them.
         divide: as `OfflineExtractor`.
     """
-    apart = not live and "voice" in networks
-    if apart or any(network.ahead for network in networks.values()):
+    if not live or any(network.ahead for network in networks.values()):
         return OfflineExtractor(networks, rate, divide=divide)
     return CompactExtractor(networks, rate)

@@ -1,7 +1,7 @@
 """Who speaks beside a voice: heard in what is left when that voice is taken out.
 
-besides = Beside(encoder, vad, embedding, rate)
-besides.hear(rest, 0.6)      (256,) who it is by now; zeros while nobody is known
+beside = VoiceBeside(encoder, vad, embedding, rate)
+beside.hear(rest, 0.6)      (256,) who it is by now; zeros while nobody is known
 """
 
 import numpy as np
@@ -21,7 +21,7 @@ ALIKE = 0.7  # cosine; a rest that is so much like the voice is what was not tak
 FADING = 0.8  # of what was heard before, at the next hearing: another may speak by then
 
 
-class Beside:
+class VoiceBeside:
     """One stranger, or what several have in common, as of the stretch that was heard last.
 
     Args:

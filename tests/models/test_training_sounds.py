@@ -109,6 +109,35 @@ def test_a_kind_is_asked_for_in_words_or_by_another_clip_of_it(sounds: Corpora) 
     assert 0.25 < words.mean() < 0.45 and 0.08 < clips.mean() < 0.25
 
 
+def test_what_is_beside_a_sound_may_be_told_as_it_is_heard(sounds: Corpora) -> None:
+    heard = np.random.default_rng(0).standard_normal(sounds[0].audio.shape).astype(np.float32)
+    heard /= np.linalg.norm(heard, axis=-1, keepdims=True)
+    corpus = replace(sounds[0], audio=heard)
+    recipe = replace(PLAIN, beside=1.0, condition="label")
+    mixer = SoundMixer(corpus, recipe, seed=0)
+    target, *around = [(kind, its[0]) for kind, its in enumerate(corpus.clips) if its][:3]
+    its, other, third = (corpus.audio[clip] for _, clip in (target, *around))
+    said = np.concatenate([corpus.labels[target[0]][0], corpus.labels[around[0][0]][0]])
+
+    def told(cast: list[tuple[int, int]], target: tuple[int, int] | None) -> np.ndarray:
+        cue = mixer._told(np.random.default_rng(0), recipe, said, target, cast)
+        np.testing.assert_array_equal(cue[:WIDTH], said[:WIDTH])
+        assert np.linalg.norm(cue[WIDTH:]) == pytest.approx(1.0, abs=1e-5)
+        return np.asarray(cue[WIDTH:])
+
+    assert (other @ told(around[:1], None)).max() > 0.999
+    assert 0.5 < (other @ told(around[:1], target)).max() < 0.999  # a little of it is left
+    both = told(around, None)
+    assert min((other @ both).max(), (third @ both).max()) > (its @ both).max()
+    np.testing.assert_array_equal(
+        mixer._told(np.random.default_rng(0), recipe, said, target, []), said
+    )
+    one_side = said * (np.arange(2 * WIDTH) < WIDTH)
+    np.testing.assert_array_equal(
+        mixer._told(np.random.default_rng(0), recipe, one_side, target, around), one_side
+    )
+
+
 def test_noise_moves_a_cue_by_about_its_length(sounds: Corpora) -> None:
     still, moved = (
         SoundMixer(sounds[0], replace(PLAIN, scatter=scatter), seed=0).cues(200)[:, :WIDTH]

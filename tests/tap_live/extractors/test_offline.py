@@ -31,7 +31,7 @@ from tap_live.models.spectra import Spectra
 from tap_live.models.training.checkpoint import open_network
 from tap_live.processor import Audio, Embedding, TargetKind, Targets
 from tap_live.runtime import State
-from tap_live.voices.beside import Beside
+from tap_live.voices.beside import VoiceBeside
 from tap_live.voices.encoder import SpeakerEncoder
 
 RATE = 16_000
@@ -249,7 +249,7 @@ def test_who_is_beside_is_not_looked_for_where_nobody_asks(
     voice_bundle: Path, overlap: Audio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By a network that is not told, and whose mask stands."""
-    monkeypatch.setattr(Beside, "hear", lambda *_: pytest.fail("who is beside was looked for"))
+    monkeypatch.setattr(VoiceBeside, "hear", lambda *_: pytest.fail("who is beside was looked for"))
     causal = Network.open(voice_bundle)
     whole = extractor_of({"voice": causal}, RATE, live=False, divide=False)
     extractors = [whole, CompactExtractor({"voice": causal}, RATE)]
@@ -262,7 +262,7 @@ def _by_hand(network: Network, audio: Audio, asked: Cue, divide: bool) -> Audio:
     """Two stretches: masks of both voices hop by hop; who is beside is heard anew."""
     windows = Windows(0.016, 0.004, RATE)
     padded = np.pad(audio, (windows.hop, 0))
-    beside = Beside(SpeakerEncoder.open(), Vad.open(), asked.positive, RATE)
+    beside = VoiceBeside(SpeakerEncoder.open(), Vad.open(), asked.positive, RATE)
     stranger, states = np.zeros(256, np.float32), [network.start(), network.start()]
     tails, parts = np.zeros((1, windows.fade), np.float32), []
 

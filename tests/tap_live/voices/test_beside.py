@@ -8,7 +8,7 @@ import soxr
 from tap_live.bundle import open_bundle
 from tap_live.captions.vad import Vad
 from tap_live.commands.demo import BUNDLE
-from tap_live.voices.beside import ALIKE, LEAST, Beside
+from tap_live.voices.beside import ALIKE, LEAST, VoiceBeside
 from tap_live.voices.encoder import SpeakerEncoder
 from tap_live.voices.enrolment import Enroller
 from tap_live.voices.features import RATE
@@ -33,7 +33,7 @@ def voices():
 
 @pytest.fixture
 def besides(voices):
-    return Beside(SpeakerEncoder.open(), Vad.open(), voices["maya"], RATE)
+    return VoiceBeside(SpeakerEncoder.open(), Vad.open(), voices["maya"], RATE)
 
 
 def test_nobody_is_known_of_silence_noise_or_a_faint_rest(besides):
@@ -45,7 +45,7 @@ def test_nobody_is_known_of_silence_noise_or_a_faint_rest(besides):
 
 @pytest.mark.parametrize("rate", [RATE, 48_000])
 def test_a_stranger_is_known_by_what_is_left(voices, rate):
-    besides = Beside(SpeakerEncoder.open(), Vad.open(), voices["maya"], rate)
+    besides = VoiceBeside(SpeakerEncoder.open(), Vad.open(), voices["maya"], rate)
     found = besides.hear(clip("ben.ogg", rate)[: 4 * rate], 0.5)
     assert found @ voices["ben"] > 0.85
     assert np.linalg.norm(found) == pytest.approx(1, abs=1e-5)
