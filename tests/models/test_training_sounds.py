@@ -119,14 +119,17 @@ def test_what_is_beside_a_sound_may_be_told_as_it_is_heard(sounds: Corpora) -> N
     its, other, third = (corpus.audio[clip] for _, clip in (target, *around))
     said = np.concatenate([corpus.labels[target[0]][0], corpus.labels[around[0][0]][0]])
 
-    def told(cast: list[tuple[int, int]], target: tuple[int, int] | None) -> np.ndarray:
-        cue = mixer._told(np.random.default_rng(0), recipe, said, target, cast)
+    def told(
+        cast: list[tuple[int, int]], target: tuple[int, int] | None, seed: int = 0
+    ) -> np.ndarray:
+        cue = mixer._told(np.random.default_rng(seed), recipe, said, target, cast)
         np.testing.assert_array_equal(cue[:WIDTH], said[:WIDTH])
         assert np.linalg.norm(cue[WIDTH:]) == pytest.approx(1.0, abs=1e-5)
         return np.asarray(cue[WIDTH:])
 
     assert (other @ told(around[:1], None)).max() > 0.999
-    assert 0.5 < (other @ told(around[:1], target)).max() < 0.999  # a little of it is left
+    little = [(other @ told(around[:1], target, seed)).max() for seed in range(20)]
+    assert 0.7 < min(little) < 0.95 < max(little)  # some of it is left
     both = told(around, None)
     assert min((other @ both).max(), (third @ both).max()) > (its @ both).max()
     np.testing.assert_array_equal(
