@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from tap_live.bundle import open_bundle
 from tap_live.captions.vad import Vad
+from tap_live.catalogue import BUNDLES
 from tap_live.commands.demo import BUNDLE
 from tap_live.commands.extracting import asking
+from tap_live.cues.beside import SoundBeside
 from tap_live.errors import BundleError, ConfigError
 from tap_live.events import Failed, Warned
 from tap_live.export.compact_graph import AHEAD, HOPS
@@ -32,7 +34,7 @@ from tap_live.models.training.checkpoint import open_network
 from tap_live.processor import Audio, Embedding, TargetKind, Targets
 from tap_live.runtime import State
 from tap_live.voices.beside import VoiceBeside
-from tap_live.voices.encoder import SpeakerEncoder
+from tap_live.voices.encoder import SpeakerEncoder, unit
 
 RATE = 16_000
 EMPTY = np.zeros(0, np.float32)
@@ -256,6 +258,57 @@ def test_who_is_beside_is_not_looked_for_where_nobody_asks(
     for extractor in extractors:
         extractor.set_cues([cue(1)])
     np.testing.assert_allclose(*(run(one, overlap, 4_800) for one in extractors), atol=1e-6)
+
+
+def sound(positive: int, negative: int) -> Cue:
+    """A cue of a sound; a side of number 0 is not asked with."""
+    sides = [
+        unit(np.random.default_rng(number).standard_normal(128).astype(np.float32)) * bool(number)
+        for number in (positive, negative)
+    ]
+    return Cue("text:sound", *sides, kind="sound")
+
+
+def test_a_sound_is_asked_for_anew_once_it_is_known_what_is_beside_it(
+    overlap: Audio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = Network.open(BUNDLES / "sound-compact")
+    rests = []
+
+    def hear(_: SoundBeside, rest: Audio, share: float) -> Embedding:
+        rests.append((len(rest), share))
+        return sound(1, 2).negative
+
+    monkeypatch.setattr(SoundBeside, "hear", hear)
+    found, alone, told = (
+        run(_asked(extractor, asked), overlap, 1_600)
+        for extractor, asked in (
+            (extractor_of({"sound": network}, RATE, live=False), sound(1, 0)),
+            (CompactExtractor({"sound": network}, RATE), sound(1, 0)),
+            (CompactExtractor({"sound": network}, RATE), sound(1, 2)),
+        )
+    )
+    np.testing.assert_allclose(found, told, atol=1e-6)  # from the first stretch on
+    assert np.abs(found - alone).max() > 0.01
+    assert len(rests) > 1 and all(share > 0 for _, share in rests)
+    assert {length for length, _ in rests} == {APART * round(0.016 * RATE)}
+
+
+@pytest.mark.parametrize("asked", [sound(1, 2), sound(0, 2)], ids=["both sides", "all but"])
+def test_what_a_user_asks_away_stands(
+    asked: Cue, overlap: Audio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SoundBeside, "hear", lambda *_: pytest.fail("it was listened for"))
+    network = Network.open(BUNDLES / "sound-compact")
+    whole = extractor_of({"sound": network}, RATE, live=False)
+    stream = CompactExtractor({"sound": network}, RATE)
+    found = [run(_asked(extractor, asked), overlap, 4_800) for extractor in (whole, stream)]
+    np.testing.assert_allclose(*found, atol=1e-6)
+
+
+def _asked(extractor: CompactExtractor, asked: Cue) -> CompactExtractor:
+    extractor.set_cues([asked])
+    return extractor
 
 
 def _by_hand(network: Network, audio: Audio, asked: Cue, divide: bool) -> Audio:
