@@ -121,7 +121,7 @@ def _export_text(encoders: CueEncoders, folder: Path, figures: str, said: list[s
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "sayings.txt").write_text("\n".join(said) + "\n", encoding="utf-8")
     steps, scales = packed(added(encoders.table))
-    np.savez(folder / "table.npz", steps=steps, scales=scales)
+    np.savez_compressed(folder / "table.npz", steps=steps, scales=scales)
     pieces = encoders.vocabulary.pieces
     (folder / "pieces.txt").write_text("\n".join(pieces) + "\n", encoding="utf-8")
     likes = {
