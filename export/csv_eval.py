@@ -26,7 +26,7 @@ from tap_live.models.training.plain_errors import plainly
 def asked_of(bundle: Path) -> Asked:
     """A compact network of sounds, asked in words. Raises: BundleError if it is none."""
     cues = ShippedCues()
-    sounds = BundleSounds(Network.open(bundle), cues)
+    sounds = BundleSounds(Network.open(bundle), cues, live=True)
 
     def embed(text: str) -> Tensor:
         try:
