@@ -80,18 +80,19 @@ TEXT_CARD = """\
 Short English descriptions of sounds as {width} numbers, in the space of `audio-cue`: a vector for
 each of {pieces:,} words and word pieces, summed. The space is the part of MiniLM's in which
 captions of sounds vary ({width} of 384 directions, their mean taken off), and the table was
-distilled from MiniLM. The sum is then moved half of the way to what the kind of sound is like whose
-name lies nearest: the mean cue of that kind's training clips ({likes} sayings of kinds).
+distilled from MiniLM. The sum is then moved half of the way to what the kinds of sound are like
+whose names lie nearest: the mean cue of a kind's training clips ({kinds} kinds, {likes:,} ways to
+say them, the captions of training clips among them).
 
 - **Teacher:** {minilm}; its most frequent words are the table's.
 - **Made by:** `python -m tap_live.models.training fit-cues DATA CUES`, then `{made_by} CUES`.
   The sentences are made from templates (`models/training/captions.py`).
-- **Size:** {bytes:,} bytes: 8-bit numbers, a scale for each piece; kinds in fp16.
+- **Size:** {bytes:,} bytes: 8-bit numbers, a scale for each piece; clips of kinds in fp16.
 - **Figures** ("table" beside "MiniLM" is what the table loses), before it is moved:
 {figures}
 - **Limits:** English. The order of words tells it nothing ("not a dog" asks for a dog). What
   is far from every kind of sound is moved to the nearest all the same ("wedding" to crowd): below
-  a cosine of 0.5, and of sentences, users are told what was understood.
+  a cosine of 0.6, and of sentences, users are told what was understood.
   Words that it does not know, and cannot put together from pieces of three letters, are refused
   by name. A word of another language that is spelt like an English one is taken for it.
 """
@@ -101,10 +102,10 @@ def export(cues: Path, folder: Path, sayings: Sequence[str] | None = None) -> tu
     """Write `text-cue` and `audio-cue` below `folder` and compare the graph with PyTorch.
 
     Args:
-        sayings: how kinds are said, as they were when the encoders were trained.
+        sayings: how each kind is said, as they were when the encoders were trained.
     Raises: ParityError if the graph computes something else; ValueError if the sayings are others.
     """
-    said = list(sayings or Kinds.open().sayings())
+    said = list(sayings or [kind.sayings[0] for kind in Kinds.open().kinds])
     encoders = CueEncoders.open(cues)
     told = json.loads((cues / "audio.json").read_text())
     figures = "\n".join(f"  - {name}: {figure}" for name, figure in told["figures"].items())
@@ -113,10 +114,11 @@ def export(cues: Path, folder: Path, sayings: Sequence[str] | None = None) -> tu
 
 
 def _export_text(encoders: CueEncoders, folder: Path, figures: str, said: list[str]) -> Bundle:
-    if len(said) != len(encoders.likes.sayings):
+    likes = encoders.likes
+    if len(said) != len(likes.clips):
         raise ValueError(
-            f"wanted the {len(encoders.likes.sayings)} sayings that the encoders were trained "
-            f"with, found {len(said)} in the table of kinds: run fit-cues again"
+            f"wanted the {len(likes.clips)} kinds that the encoders were trained with, "
+            f"found {len(said)} in the table of kinds: run fit-cues again"
         )
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "sayings.txt").write_text("\n".join(said) + "\n", encoding="utf-8")
@@ -124,15 +126,20 @@ def _export_text(encoders: CueEncoders, folder: Path, figures: str, said: list[s
     np.savez_compressed(folder / "table.npz", steps=steps, scales=scales)
     pieces = encoders.vocabulary.pieces
     (folder / "pieces.txt").write_text("\n".join(pieces) + "\n", encoding="utf-8")
-    likes = {
-        name: part.numpy().astype(np.float16) for name, part in encoders.likes._asdict().items()
-    }
-    np.savez_compressed(folder / "likes.npz", **likes)
+    steps, scales = packed(likes.sayings.numpy())
+    np.savez_compressed(
+        folder / "likes.npz",
+        steps=steps,
+        scales=scales,
+        kinds=likes.kinds.numpy().astype(np.int16),
+        clips=likes.clips.numpy().astype(np.float16),
+    )
     size = sum((folder / file).stat().st_size for file in TABLES)
     card = TEXT_CARD.format(
         width=WIDTH,
         pieces=len(pieces),
-        likes=len(encoders.likes.sayings),
+        likes=len(likes.sayings),
+        kinds=len(said),
         minilm=MINILM,
         made_by=MADE_BY,
         bytes=size,

@@ -16,6 +16,7 @@ import typer
 from torch import nn
 
 from tap_live.catalogue import BUNDLES
+from tap_live.export.rounding import unpacked
 from tap_live.export.shipped import audio_cue_net, compact_net
 from tap_live.models.cues import AudioCueEncoder, Likes, TextCueTable
 from tap_live.models.training.checkpoint import save
@@ -37,14 +38,16 @@ def warm(
     save_audio(cues, unfused(audio_cue_net()), {})
     text = BUNDLES / "text-cue"
     with np.load(text / "table.npz") as stored:
-        rows = stored["steps"].astype(np.float32) * stored["scales"].astype(np.float32)[:, None]
+        rows = unpacked(stored["steps"], stored["scales"])
     table = TextCueTable(*rows.shape)
     with torch.no_grad():
         table.vectors.copy_(torch.from_numpy(rows))
     pieces = (text / "pieces.txt").read_text(encoding="utf-8").splitlines()
     save_table(cues, table, Vocabulary(tuple(pieces), ()))
     with np.load(text / "likes.npz") as stored:
-        save_likes(cues, Likes(**{name: torch.from_numpy(stored[name]) for name in stored}))
+        sayings = unpacked(stored["steps"], stored["scales"])
+        parts = (sayings, stored["kinds"], stored["clips"])
+        save_likes(cues, Likes(*map(torch.from_numpy, parts)))
     typer.echo("\n".join(str(file) for file in sorted(out.rglob("*")) if file.is_file()))
 
 

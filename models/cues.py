@@ -19,6 +19,9 @@ BANDS = 64
 HOP = 640  # samples, 20 ms
 WINDOW_FRAMES = 150  # 3 s
 STEP_FRAMES = 75
+# Cosine; sayings so much further than the nearest count 1 / e. Of training captions, each moved by
+# the others, 0.05 brings most where their kinds' clips lie (models/training/EXPERIMENTS.md).
+SPREAD = 0.05
 LOWEST = 1e-5  # of the mean power: what is fainter is not told apart
 _FFT = 1024
 
@@ -94,25 +97,28 @@ def windows(mel: Tensor) -> Tensor:
 class Likes(NamedTuple):
     """What known kinds of sound are like, by how they are said.
 
-    Words that lie nearest to a saying are moved towards its kind's clips: a network that hears
+    Words that lie near sayings are moved towards the clips of their kinds: a network that hears
     finds more in what a kind sounds like than in where its name lies.
 
     Attributes:
         sayings: (S, width) cues of how kinds are said.
-        clips: (S, width) the mean cue of the kind's clips, of length 1; zeros where it has none.
+        kinds: (S,) which kind each says, a whole number.
+        clips: (K, width) the mean cue of each kind's clips, of length 1; zeros where it has none.
     """
 
     sayings: Tensor
+    kinds: Tensor
     clips: Tensor
 
     def move(self, cues: Tensor) -> Tensor:
         """(N, width) cues of words -> the same, moved; unit vectors."""
         if not len(self.sayings):
             return cues
-        return F.normalize(cues + self.clips[(cues @ self.sayings.T).argmax(1)], dim=-1)
+        shares = torch.softmax(cues @ self.sayings.T / SPREAD, dim=1)
+        return F.normalize(cues + shares @ self.clips[self.kinds.long()], dim=-1)
 
 
-NO_LIKES = Likes(torch.zeros(0, WIDTH), torch.zeros(0, WIDTH))
+NO_LIKES = Likes(torch.zeros(0, WIDTH), torch.zeros(0), torch.zeros(0, WIDTH))
 
 
 class TextCueTable(nn.Module):

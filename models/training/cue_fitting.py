@@ -63,16 +63,17 @@ def fit_encoders(
             watch=lambda done: bar.update(task, completed=done),
         )
     said = embed(table, vocabulary, list(kinds.sayings()))
-    figures = measure(audio, dev, said, embed(table, vocabulary, dev.texts))
-    save_audio(out, audio, {"kinds": len(kinds.kinds), "figures": figures})
     known, _ = training_sounds(clips, kinds)
     heard = torch.stack([parts(audio, mel) for mel in open_mels(known, cache)])
-    save_likes(out, likes := likes_of(kinds, known, heard, said))
+    likes = likes_of(kinds, known, heard, said, embed(table, vocabulary, _told(known)))
+    save_likes(out, likes)
+    figures = measure(audio, dev, said, embed(table, vocabulary, dev.texts), likes)
+    save_audio(out, audio, {"kinds": len(kinds.kinds), "figures": figures})
     encoders = CueEncoders(audio, table, vocabulary, likes)
     CueBank(
         files=[name_of(clip) for clip in known],
         clips=heard.numpy(),
-        told=encoders.of_texts([clip.caption or clip.name for clip in known]).numpy(),
+        told=encoders.of_texts(_told(known)).numpy(),
         captions=space.place(sentences).numpy(),
         sayings=encoders.of_texts(list(kinds.sayings())).numpy(),
         owners=[kind.name for kind in kinds.kinds for _ in kind.sayings],
@@ -80,23 +81,42 @@ def fit_encoders(
     return figures
 
 
-def likes_of(kinds: Kinds, known: Sequence[Clip], heard: Tensor, said: Tensor) -> Likes:
+def _told(clips: Sequence[Clip]) -> list[str]:
+    return [clip.caption or clip.name for clip in clips]
+
+
+def likes_of(
+    kinds: Kinds, known: Sequence[Clip], heard: Tensor, said: Tensor, told: Tensor
+) -> Likes:
     """What kinds are like, of clips and their (N, PARTS, width) cues.
 
-    `said` (S, width): the table's cues of all sayings.
+    Args:
+        said, told: (S, width) and (N, width) the table's cues of all sayings and of the clips'
+            captions: what a caption says of one clip, people may say of another.
     """
     its = [kinds.find(clip.name, clip.caption) for clip in known]
     means = [heard[[one is kind for one in its]].flatten(0, 1).sum(0) for kind in kinds.kinds]
-    rows = [mean for mean, kind in zip(means, kinds.kinds, strict=True) for _ in kind.sayings]
-    return Likes(said, F.normalize(torch.stack(rows), dim=-1))
+    numbers = [number for number, kind in enumerate(kinds.kinds) for _ in kind.sayings]
+    order = {kind: number for number, kind in enumerate(kinds.kinds)}
+    captions = {text: row for row, text in enumerate(_told(known))}  # each once
+    rows = list(captions.values())
+    numbers += [order[kind] for row in rows if (kind := its[row])]
+    return Likes(
+        torch.cat([said, told[rows]]),
+        torch.tensor(numbers),
+        F.normalize(torch.stack(means), dim=-1),
+    )
 
 
-def measure(audio: AudioCueEncoder, dev: Sounds, said: Tensor, told: Tensor) -> dict[str, str]:
+def measure(
+    audio: AudioCueEncoder, dev: Sounds, said: Tensor, told: Tensor, likes: Likes
+) -> dict[str, str]:
     """Kinds found by clips, and clips by kinds, of clips that nothing was trained on.
 
     Args:
         said, told: (S, width) and (N, width) the table's cues of the sayings and of the clips'
             captions, beside MiniLM's in `dev`.
+        likes: by which words are moved.
     """
     cues, owners = embed_all(audio, dev), dev.owners
     return {
@@ -104,6 +124,9 @@ def measure(audio: AudioCueEncoder, dev: Sounds, said: Tensor, told: Tensor) -> 
         "dev clips, table": str(retrieval(cues, dev.kinds, said, owners)),
         "dev captions, MiniLM": str(retrieval(dev.captions, dev.kinds, dev.sayings, owners)),
         "dev captions, table": str(retrieval(told, dev.kinds, said, owners)),
+        "dev captions, table, beside training clips' captions": str(
+            retrieval(told, dev.kinds, likes.sayings, likes.kinds.long())
+        ),
         "dev captions, cosine of table and MiniLM": f"{(told * dev.captions).sum(1).mean():.3f}",
         "sayings, cosine of table and MiniLM": f"{(said * dev.sayings).sum(1).mean():.3f}",
     }

@@ -25,6 +25,8 @@ LIKELY = 4_500  # of its others, those most like a caption
 ENDINGS = 1_800  # pieces that go on a word
 PHRASES = 4_000  # of random words
 RARER = 3_000  # words that are no piece of ours: what the pieces of words learn from
+JOINED = 3  # letters of a word that goes on another, too: "templebell"
+GENERIC = {"a", "an", "the", "of", "sound", "sounds"}  # tell no sound from another
 
 
 @dataclass(frozen=True)
@@ -56,16 +58,26 @@ class Vocabulary:
         from tokenizers.models import WordPiece
 
         numbers = {piece: number for number, piece in enumerate(self.pieces)}
-        model = WordPiece({**numbers, "[UNK]": len(numbers)}, unk_token="[UNK]")
+        joined = {
+            f"##{piece}": number
+            for piece, number in numbers.items()
+            if len(piece) >= JOINED and piece.isalpha()
+        }
+        model = WordPiece({**joined, **numbers, "[UNK]": len(numbers)}, unk_token="[UNK]")
         return [
             [
                 token.id
-                for word in words(text)
+                for word in telling(words(text))
                 for token in model.tokenize(word)
                 if token.id < len(numbers)
             ]
             for text in texts
         ]
+
+
+def telling(its: Sequence[str]) -> Sequence[str]:
+    """The words of a text that tell sounds apart; all of them if none does."""
+    return [word for word in its if word not in GENERIC] or its
 
 
 def words(text: str) -> list[str]:

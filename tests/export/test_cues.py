@@ -31,7 +31,8 @@ def encoders() -> CueEncoders:
     table = TextCueTable(len(PIECES))
     torch.nn.init.normal_(table.vectors)
     torch.nn.init.normal_(table.weights)
-    likes = Likes(*(F.normalize(torch.randn(3, WIDTH), dim=-1) for _ in "ab"))
+    sayings, clips = (F.normalize(torch.randn(count, WIDTH), dim=-1) for count in (4, 3))
+    likes = Likes(sayings, torch.tensor([0, 1, 2, 1]), clips)
     return CueEncoders(audio.eval(), table.eval(), Vocabulary(PIECES, ()), likes)
 
 
