@@ -83,6 +83,16 @@ def random_room(rng: np.random.Generator, response: Audio, rate: int) -> Audio:
     return (response * fade * share).astype(np.float32)
 
 
+def random_colour(rng: np.random.Generator, audio: Audio, rate: int) -> Audio:
+    """Raise and lower octaves by some decibels, as another thing of its kind may sound."""
+    octaves = np.arange(np.log2(60), np.log2(rate / 2) + 1)
+    gains = rng.normal(0.0, 5.0, len(octaves))
+    spectrum = np.fft.rfft(audio)
+    hertz = np.fft.rfftfreq(len(audio), 1 / rate)
+    spectrum *= 10.0 ** (np.interp(np.log2(hertz + 1.0), octaves, gains) / 20.0)
+    return np.fft.irfft(spectrum, len(audio)).astype(np.float32)
+
+
 def random_channel(rng: np.random.Generator, audio: Audio, rate: int) -> Audio:
     """Colour as microphones and lines do: a tilt, and at times a narrow band or a codec."""
     tilt = signal.butter(1, rng.uniform(300, 3000) * 2 / rate, "low", output="sos")

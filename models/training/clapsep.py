@@ -43,7 +43,7 @@ REDUCED = Dims(
 _PLAIN = SoundRecipe(
     seconds=10.0, condition="paired", scatter=0.0, without_negative=0.25, without_positive=0.25,
     alone=0.0, third=0.0, absent=0.0, gap_db=5.0, noise=0.0, room=0.0, channel=0.0, speed=0.0,
-    ramp=0,
+    colour=0.0, ramp=0,
 )  # fmt: skip
 RECIPES: dict[Scheme, SoundRecipe] = {
     "paper": _PLAIN,  # on the line between the clip's own cue and that of its text

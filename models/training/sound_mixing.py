@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .augment import Audio, at_level, change_speed, fit, random_channel, reverberate
+from .augment import Audio, at_level, change_speed, fit, random_channel, random_colour, reverberate
 from .choices import Condition as Condition
 from .course import Course, Example
 from .sounds import SoundCorpus
@@ -51,7 +51,8 @@ class SoundRecipe:
     noise_db: tuple[float, float] = (-30.0, -6.0)
     room: float = 0.3
     channel: float = 0.2
-    speed: float = 0.4  # played up to 15 % faster or slower
+    speed: float = 0.7  # played up to 1.4 times faster or slower
+    colour: float = 0.5  # octaves raised and lowered by some decibels
     ramp: int = 20_000  # examples over which the shares of what is hard rise from 0
     level_db: tuple[float, float] = (-38.0, -18.0)
 
@@ -64,7 +65,8 @@ class SoundRecipe:
 _RISING = ("third", "absent", "noise", "room", "channel")
 HELD_OUT_RECIPE = SoundRecipe(
     seconds=4.0, scatter=0.0, without_negative=0.5, without_positive=0.0, alone=0.0, third=0.0,
-    absent=0.25, gap_db=2.5, noise=0.0, room=0.0, channel=0.0, speed=0.0, ramp=0,
+    absent=0.25, gap_db=2.5, noise=0.0, room=0.0, channel=0.0, speed=0.0,
+    colour=0.0, ramp=0,
 )  # fmt: skip
 
 
@@ -205,7 +207,7 @@ class SoundMixer:
 
     def _sound(self, rng: np.random.Generator, clip: int, recipe: SoundRecipe) -> Audio:
         """A part of a clip at 0 dBFS RMS, or all of it somewhere in silence."""
-        speed = rng.uniform(0.85, 1.15) if rng.random() < recipe.speed else 1.0
+        speed = 1.4 ** rng.uniform(-1.0, 1.0) if rng.random() < recipe.speed else 1.0
         whole, needed = self._corpus.store.length(clip), int(self._length * speed) + 1
         for _ in range(4):  # a pause may be drawn
             start = int(rng.integers(max(1, whole - needed + 1)))
@@ -216,6 +218,8 @@ class SoundMixer:
         spare = self._length - len(audio)
         before = int(rng.integers(spare + 1)) if rng.random() < 0.5 else 0
         audio = fit(np.concatenate([np.zeros(before, np.float32), audio]), self._length)
+        if rng.random() < recipe.colour:
+            audio = random_colour(rng, audio, self._rate)
         if rng.random() < recipe.room:
             audio = reverberate(audio, self._around.room(rng))
         if rng.random() < recipe.channel:

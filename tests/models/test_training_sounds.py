@@ -36,7 +36,8 @@ from tap_live.models.training.trainer import Place, Trainer
 MIB = 1 << 20
 PLAIN = SoundRecipe(
     seconds=1.0, scatter=0.0, without_negative=0.0, without_positive=0.0, alone=0.0, third=0.0,
-    absent=0.0, gap_db=0.0, noise=0.0, room=0.0, channel=0.0, speed=0.0, ramp=0,
+    absent=0.0, gap_db=0.0, noise=0.0, room=0.0, channel=0.0, speed=0.0,
+    colour=0.0, ramp=0,
 )  # fmt: skip
 Corpora = tuple[SoundCorpus, SoundCorpus]
 
