@@ -13,6 +13,7 @@ from tap_live.models.training.augment import (
     change_speed,
     change_tract,
     random_channel,
+    random_colour,
     random_room,
     reverberate,
     rms,
@@ -236,3 +237,15 @@ def test_channels_change_the_sound_but_stay_finite() -> None:
         heard = random_channel(np.random.default_rng(seed), audio, RATE)
         assert np.isfinite(heard).all() and heard.dtype == np.float32
         assert not np.allclose(heard, audio)
+
+
+def test_a_sound_is_coloured_by_octaves() -> None:
+    audio = np.random.default_rng(0).standard_normal(4 * RATE).astype(np.float32)
+    heard = random_colour(np.random.default_rng(1), audio, RATE)
+    assert heard.shape == audio.shape and heard.dtype == np.float32
+    before, after = (np.abs(np.fft.rfft(one)) ** 2 for one in (audio, heard))
+    edges = np.searchsorted(np.fft.rfftfreq(len(audio), 1 / RATE), [125, 250, 500, 1000, 2000])
+    gains = 10 * np.log10(np.add.reduceat(after, edges) / np.add.reduceat(before, edges))
+    assert 2 < gains.max() - gains.min() < 30
+    again = random_colour(np.random.default_rng(1), audio, RATE)
+    np.testing.assert_array_equal(heard, again)

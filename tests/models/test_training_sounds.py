@@ -196,7 +196,7 @@ def test_a_network_learns_from_sounds(sounds: Corpora, tmp_path: Path) -> None:
     course = sound_course(*sounds, replace(PLAIN, seconds=0.5), seed=0)
     its = Trainer(config, course, tmp_path, Place(torch.device("cpu"), 0, 1))
     batch = its.mixtures[0]
-    losses = [its.learn(batch).item() for _ in range(30)]
+    losses = [its.learn(batch).item() for _ in range(50)]
     assert losses[-1] < losses[0] - 0.5
 
 
