@@ -2,7 +2,7 @@
 
 Of a recording it is known what follows. Once it is known who speaks beside a voice, or what sounds
 beside a sound, a network that can be told is told so and asked anew; where that is wanted, it is
-asked for that voice too, and what there is is divided between the two. Networks that hear what
+asked for the other one too, and what there is is divided between the two. Networks that hear what
 follows are shown some of it.
 """
 
@@ -40,10 +40,14 @@ class Beside(Protocol):
 class Other:
     """What is beside a target: what it is, and what the network that follows it remembers."""
 
-    target: Embedding
-    beside: Beside
+    cue: Cue  # of the target
+    beside: Beside | None  # None: a user said what it is
     known: Embedding  # zeros while nothing is
     state: State
+
+    def is_of(self, cue: Cue) -> bool:
+        sides = ((self.cue.positive, cue.positive), (self.cue.negative, cue.negative))
+        return all(np.array_equal(before, now) for before, now in sides)
 
 
 class OfflineExtractor(CompactExtractor):
@@ -112,44 +116,46 @@ class OfflineExtractor(CompactExtractor):
 
     def _masks_of(self, asked: Followed, heard: Spectrum) -> Spectrum:
         """(hops, bins) of the stretch that begins what was heard and not given."""
-        if self._is_told_of(asked):
+        network = asked.network
+        if asked.cue.positive.any() if network.kind == "sound" else self._divide or network.told:
             return self._apart(asked, heard)
-        masks, asked.state = self._asked_for(asked.network, asked.cue, heard, asked.state)
+        masks, asked.state = self._asked_for(network, asked.cue, heard, asked.state)
         return masks
-
-    def _is_told_of(self, asked: Followed) -> bool:
-        """Whether what is beside a target makes a difference, and has to be found out."""
-        if asked.network.kind == "voice":
-            return self._divide or asked.network.told
-        return bool(asked.cue.positive.any()) and not asked.cue.negative.any()
 
     def _apart(self, asked: Followed, heard: Spectrum) -> Spectrum:
         """The same of a target that is kept apart from what is beside it."""
         network, target, before = asked.network, asked.cue.positive, asked.state
         other = self._others.get(asked.name)
-        if other is None or not np.array_equal(other.target, target):
-            other = Other(target, self._beside(asked), np.zeros_like(target), network.start())
-            self._others[asked.name] = other
+        if other is None or not other.is_of(asked.cue):
+            other = self._others[asked.name] = self._other(asked)
         its_own = _cue(network.kind, target, other.known)
         masks, asked.state = self._asked_for(network, its_own, heard, before)
-        known, other.known = other.known, other.beside.hear(*self._rest(masks, heard))
-        if not other.known.any():
-            return masks
-        if (network.told or network.kind == "sound") and known @ other.known < SAME:
-            its_own = _cue(network.kind, target, other.known)
-            masks, asked.state = self._asked_for(network, its_own, heard, before)
-        if network.kind == "sound" or not self._divide:
+        if other.beside is not None:
+            known, other.known = other.known, other.beside.hear(*self._rest(masks, heard))
+            is_told = network.told or network.kind == "sound"
+            if is_told and other.known.any() and known @ other.known < SAME:
+                its_own = _cue(network.kind, target, other.known)
+                masks, asked.state = self._asked_for(network, its_own, heard, before)
+        # A sound is divided only from what a user asked away: what was heard is less sure.
+        divide = self._divide if network.kind == "voice" else other.beside is None
+        if not divide or not other.known.any():
             return masks
         its_own = _cue(network.kind, other.known, target)
         others, other.state = self._asked_for(network, its_own, heard, other.state)
         return divided(masks, others)
 
-    def _beside(self, asked: Followed) -> Beside:
-        """What listens to what is left of a target."""
-        target = asked.cue.positive
-        if asked.network.kind == "sound":
-            return SoundBeside(self._clips, target, self._rate)
-        return VoiceBeside(self._encoder, self._vad, target, self._rate)
+    def _other(self, asked: Followed) -> Other:
+        """What is beside a target: what was asked away, or what can be heard."""
+        cue, network = asked.cue, asked.network
+        beside: Beside | None
+        if network.kind == "voice":
+            beside = VoiceBeside(self._encoder, self._vad, cue.positive, self._rate)
+        elif cue.negative.any():
+            beside = None
+        else:
+            beside = SoundBeside(self._clips, cue.positive, self._rate)
+        known = np.zeros_like(cue.positive) if beside else cue.negative
+        return Other(cue, beside, known, network.start())
 
     def _asked_for(
         self, network: Network, cue: Cue, heard: Spectrum, state: State
