@@ -137,7 +137,8 @@ def measuring(
     own = by or fingerprint(folder, *(BUNDLES / cue for cue in CUES[network.kind]))
     own = own if live else f"{own} as a file"
     if network.kind == "sound":
-        return Measuring(BundleSounds(network, ShippedCues(), ways, live=live), ledger, own, ways)
+        cues = ShippedCues(any_word=True)
+        return Measuring(BundleSounds(network, cues, ways, live=live), ledger, own, ways)
     voices = BundleVoices(network, Enroller.open(), rated if mos else None, live=live)
     return Measuring(voices, ledger, own, mos=mos)
 

@@ -97,11 +97,12 @@ class BundleVoices(VoiceMeter):
 class ShippedCues:
     """`Encoders` of sounds: those that ship."""
 
-    def __init__(self) -> None:
-        self._words, self._clips = TextCues.open(), AudioCues.open()
+    def __init__(self, *, any_word: bool = False) -> None:
+        """`any_word`: embed words, too, that users are told are unknown: lists name files."""
+        self._words, self._clips, self._any = TextCues.open(), AudioCues.open(), any_word
 
     def of_text(self, text: str) -> Tensor:
-        return torch.from_numpy(self._words.embed(text))
+        return torch.from_numpy(self._words.embed(text, any_word=self._any))
 
     def of_clip(self, audio: Tensor) -> Tensor:
         return torch.from_numpy(self._clips.embed(audio.numpy(), SOUND_RATE))

@@ -121,12 +121,14 @@ class TextCues:
             raise BundleError(f"{folder} has {len(pieces)} word pieces and {len(vectors)} vectors")
         return cls(pieces, vectors, sayings, kinds, clips, said)
 
-    def embed(self, text: str) -> Embedding:
+    def embed(self, text: str, *, any_word: bool = False) -> Embedding:
         """Embed words: (D,), a unit vector.
 
+        Args:
+            any_word: take what pieces there are of a word that is not known.
         Raises: CueError if there are no words, far too many, or some that are not known.
         """
-        cue = self._summed(text)
+        cue = self._summed(text, any_word)
         near = self._sayings @ cue
         shares = np.exp((near - near.max()) / SPREAD)
         return _unit(cue + shares @ self._clips[self._kinds] / shares.sum())
@@ -138,13 +140,13 @@ class TextCues:
         said = self._said[self._kinds[nearest]]
         return Understood(said, float(near[nearest]), len(words_of(text)))
 
-    def _summed(self, text: str) -> Embedding:
+    def _summed(self, text: str, any_word: bool = False) -> Embedding:
         words = words_of(text)
         if not words:
             raise CueError(f"no words in {text!r}: describe a sound, as in 'a dog barking'")
         if len(words) > LONGEST:
             raise CueError(f"a cue has at most {LONGEST} words, found {len(words)}: say it shorter")
-        pieces = [self._pieces(word) for word in words]
+        pieces = [self._pieces(word, any_word) for word in words]
         if unknown := [word for word, its in zip(words, pieces, strict=True) if not its]:
             named = ", ".join(repr(word) for word in dict.fromkeys(unknown))
             raise CueError(f"unknown in {text!r}: {named}; use plain English words")
@@ -152,12 +154,12 @@ class TextCues:
         total = self._vectors[[piece for its in telling or pieces for piece in its]].sum(axis=0)
         return _unit(total)
 
-    def _pieces(self, word: str) -> list[int]:
-        """The pieces of a word; none if it is not known, or only as a heap of crumbs."""
+    def _pieces(self, word: str, any_word: bool) -> list[int]:
+        """The pieces of a word; none if it is not known, or, but for any, as a heap of crumbs."""
         if not word.isascii():
             return []
         found = self._model.tokenize(word)
-        crumbs = len(found) > 1 and len(word) < _KNOWN_LETTERS * len(found)
+        crumbs = not any_word and len(found) > 1 and len(word) < _KNOWN_LETTERS * len(found)
         return [] if crumbs or found[0].value == _UNKNOWN else [piece.id for piece in found]
 
 

@@ -117,6 +117,13 @@ def test_what_is_not_known_is_named(cues, text):
         cues.embed(text)
 
 
+def test_lists_may_have_words_that_nobody_knows(cues):
+    assert np.isfinite(cues.embed("dog zxqv", any_word=True)).all()
+    for word, any_word in (("zxqv", False), ("犬", True)):  # of which there are no pieces
+        with pytest.raises(CueError, match="unknown in"):
+            cues.embed(f"dog {word}", any_word=any_word)
+
+
 def test_every_unknown_word_is_named_once(cues):
     with pytest.raises(CueError, match=r"unknown in 'zxqv zxqv qqq': 'zxqv', 'qqq';"):
         cues.embed("zxqv zxqv qqq")
