@@ -86,7 +86,9 @@ RECORDED_SOUND = replace(
     SOUND,
     name="sound-offline",
     kind=f"{OFFLINE}sound-extractor",
-    does=SOUND.does.replace("from a mixture", "from a recording: it hears what follows too,"),
+    does="Extracts one sound from a recording, asked for in words or by an example: it hears what\n"
+    "follows too. The cue is what is kept, 128 numbers, and what is not, 128 more, zeros where\n"
+    "nothing is said.",
 )
 
 

@@ -91,6 +91,7 @@ _TWINS: dict[str, tuple[str, Callable[[], MakeStep]]] = {
     "sound-compact": ("step", partial(_compact, "sound-compact")),
     "voice-compact": ("step", partial(_compact, "voice-compact")),
     "voice-offline": ("step", partial(_compact, "voice-offline")),
+    "sound-offline": ("step", partial(_compact, "sound-offline")),
     "speaker": ("windows", _speaker),
     "audio-cue": ("windows", _audio_cue),
 }

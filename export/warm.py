@@ -2,7 +2,7 @@
 
     python -m tap_live.export.warm OUT
 
-OUT/voice-compact.pt, voice-offline, sound-compact    for `fit --start`
+OUT/voice-compact.pt, voice-offline, sound-compact, sound-offline    for `fit --start`
 OUT/cues    for `fit-cues DATA OUT/cues --start OUT/cues --epochs 0`
 """
 
@@ -23,7 +23,7 @@ from tap_live.models.training.checkpoint import save
 from tap_live.models.training.cue_files import save_audio, save_likes, save_table
 from tap_live.models.training.text_cue import Vocabulary
 
-COMPACT = ("voice-compact", "voice-offline", "sound-compact")
+COMPACT = ("voice-compact", "voice-offline", "sound-compact", "sound-offline")
 
 
 def warm(
