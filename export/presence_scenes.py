@@ -85,7 +85,7 @@ def listed_scenes(render: Any, name: str) -> Iterator[Scene]:
             yield Scene(cue, SPEECH_RATE, case.mixture, case.target)
         else:
             case = render.sound_case(row)
-            asked = words.embed(case.cue)
+            asked = words.embed(case.cue, any_word=True)
             cue = EmbeddedCue(f"text:{case.cue}", "sound", asked, np.zeros_like(asked))
             yield Scene(cue, SOUND_RATE, case.mixture, case.target)
 
