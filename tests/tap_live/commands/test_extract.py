@@ -184,8 +184,9 @@ def test_without_the_bundle_it_is_said_which_is_missing(
 
 
 @pytest.mark.parametrize(("more", "live"), [((), False), (("--extractor", "compact"), True)])
+@pytest.mark.parametrize(("target", "kind"), [("voice:ana", "voice"), ("text:a dog", "sound")])
 def test_files_are_extracted_as_recordings(
-    tap_live, store, clip, tmp_path, monkeypatch, more, live
+    tap_live, store, clip, tmp_path, monkeypatch, more, live, target, kind
 ):
     made = []
 
@@ -194,10 +195,10 @@ def test_files_are_extracted_as_recordings(
         return offline.extractor_of(networks, rate, live=live, divide=divide)
 
     monkeypatch.setattr("tap_live.commands.extracting.extractor_of", extractor_of)
-    words = ("extract", clip, "-o", tmp_path / "out.wav", "--json", "--target", "voice:ana")
+    words = ("extract", clip, "-o", tmp_path / "out.wav", "--json", "--target", target)
     code, out, err = tap_live(*words, *more)
     assert code == 0, err
-    name = "voice-compact" if live else "voice-offline"
+    name = f"{kind}-compact" if live else f"{kind}-offline"
     assert json.loads(out)["devices"] == {name: "cpu"} and made == [(live, True)]
 
 
