@@ -51,8 +51,8 @@ Extractor = Annotated[
         "`clapsep@0.5` with a result every 0.5 s; `gentse`, which re-makes voices, likewise, as "
         "`gentse@0.5/4` in 4 steps; `none` (captions follow a voice, the sound stays as it is), "
         "or the folder of a bundle. "
-        "[default: compact, where it is installed; of files `voice-offline`, which hears what "
-        "follows, and keeps voices apart from who speaks beside them]"
+        "[default: compact, where it is installed; of files `voice-offline` and `sound-offline`, "
+        "which hear what follows, and keep targets apart from what is beside them]"
     ),
 ]
 OtherVoices = Annotated[
