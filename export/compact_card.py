@@ -3,6 +3,9 @@
 from dataclasses import dataclass, replace
 from textwrap import fill
 
+import numpy as np
+
+from tap_live.catalogue import BUNDLES
 from tap_live.export.compact_graph import AHEAD, HOPS
 from tap_live.export.emulation import told
 from tap_live.export.rounding import Bits
@@ -133,14 +136,22 @@ def _known(recipe: Recipe) -> str:
     """The kinds of sound that it was trained on, as one asks for them."""
     if recipe not in (SOUND, RECORDED_SOUND):
         return ""
-    sayings = sorted(kind.sayings[0] for kind in Kinds.open().kinds)
+    with np.load(BUNDLES / "text-cue" / "likes.npz") as likes:
+        heard = likes["clips"].any(axis=1)  # the others have no clips to learn from
+    kinds = zip(Kinds.open().kinds, heard, strict=True)
+    sayings = sorted(kind.sayings[0] for kind, there in kinds if there)
     heading = f"## The {len(sayings)} kinds of sound that it was trained on"
-    told = "Other words are moved to the nearest of these."
+    told = "Other words are moved towards those of these that lie near."
     return "\n".join(["", heading, "", told, "", fill("; ".join(sayings) + ".", 110), ""])
 
 
 def _beside(dims: Dims) -> str:
-    """What a voice's network is told beside the voice."""
+    """What a network is told beside its target."""
+    if dims.kind == "sound" and dims.future:
+        return (
+            "\nWhere nothing was asked away, the second side is what is heard beside the sound in\n"
+            "what is left of a recording; what was is asked for as well, and the two are divided."
+        )
     if dims.kind != "voice" or dims.cue == WIDTH:
         return ""
     return (

@@ -68,7 +68,7 @@ regression).
   or channel.
 - **Figures** on 593 clips of split `dev`, kinds asked for by their sayings out of {kinds}:
 {figures}
-  - dev clips, MiniLM, with the weights rounded as they lie here: R@1 0.408, R@5 0.578, mAP 0.312
+  - dev clips, MiniLM, with the weights rounded as they lie here: R@1 0.408, R@5 0.578, mAP 0.313
 - **Checked:** against PyTorch to 1e-4 (`tests/export/test_cues.py`).
 - **Limits:** it knows the {kinds} kinds in `models/training/sounds.txt`, some from very few clips;
   of other sounds it says what they resemble. One sound a clip: of a mixture it gives a mean. Level
@@ -103,7 +103,8 @@ def export(cues: Path, folder: Path, sayings: Sequence[str] | None = None) -> tu
 
     Args:
         sayings: how each kind is said, as they were when the encoders were trained.
-    Raises: ParityError if the graph computes something else; ValueError if the sayings are others.
+    Raises: ParityError if the graph computes something else; ValueError if the kinds are more or
+        fewer.
     """
     said = list(sayings or [kind.sayings[0] for kind in Kinds.open().kinds])
     encoders = CueEncoders.open(cues)

@@ -8,7 +8,8 @@
 
 LISTS holds lists of mixtures with the program that renders them (`render.py`: `rows(name)`,
 `voice_case(row)`, `sound_case(row)`). Voices are enrolled as `tap-live enrol` does, sounds asked
-for through the cue encoders that ship, and the bundle runs hop by hop in the live engine.
+for through the cue encoders that ship (words that users would be told are unknown, too), and the
+bundle runs in the live engine, as of a recording or, with `--live`, hop by hop.
 
 OUT gets `evaluation.md`, which `export compact` takes for the card (`figures=`), a plot of every
 list, and lines of every case: a run that was stopped, or is asked for more, goes on from them.

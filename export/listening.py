@@ -51,7 +51,9 @@ def voices(network: Network, enroller: Enroller, cases: Iterable[Any]) -> Iterab
 def sounds(network: Network, words: TextCues, cases: Iterable[Any], both: bool) -> Iterable[Heard]:
     """Extract the sound of each case (.id .mixture .target .cue .negative)."""
     for case in cases:
-        positive, negative = words.embed(case.cue), words.embed(case.negative)
+        positive, negative = (
+            words.embed(text, any_word=True) for text in (case.cue, case.negative)
+        )
         sides = np.concatenate([positive, negative * both])
         after = kept_sound(network, sides, case.mixture, live=False)
         asked = f"{case.cue}, not {case.negative}" if both else case.cue

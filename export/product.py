@@ -63,10 +63,22 @@ def _extractor_of_voices(network: Network, live: bool, divide: bool = True) -> E
 
 
 def kept_sound(network: Network, sides: Embedding, mixture: Audio, *, live: bool) -> Audio:
-    """One sound of a whole mixture, (T,) at 32 kHz; `sides`: what is kept, then what is not."""
+    """One sound of a whole mixture, (T,) at 32 kHz; `sides`: what is kept, then what is not.
+
+    What is not is a target as well, as `--suppress` has it; alone it leaves all but itself.
+    """
     kept_side, other_side = np.split(sides, 2)
-    cue = EmbeddedCue("text:asked", "sound", kept_side, other_side)
-    return kept(extractor_of({"sound": network}, SOUND_RATE, live=live), [cue], mixture, SOUND_RATE)
+    wanted = []
+    if kept_side.any():
+        wanted.append(Wanted(EmbeddedCue("text:kept", "sound", kept_side, other_side)))
+    if other_side.any():
+        nothing = np.zeros_like(other_side)
+        away = EmbeddedCue("text:away", "sound", other_side, nothing)
+        wanted.append(Wanted(away, gain=0.0))
+    extractor = extractor_of({"sound": network}, SOUND_RATE, live=live)
+    rest = 0.0 if kept_side.any() else 1.0
+    extraction = Extraction(extractor, wanted, rest_gain=rest, rate=SOUND_RATE)
+    return np.concatenate([extraction.push(mixture).output, extraction.flush().output])
 
 
 def enrolled(enroller: Enroller, clip: Audio) -> Embedding:

@@ -46,7 +46,7 @@ def warm(
     save_table(cues, table, Vocabulary(tuple(pieces), ()))
     with np.load(text / "likes.npz") as stored:
         sayings = unpacked(stored["steps"], stored["scales"])
-        parts = (sayings, stored["kinds"], stored["clips"])
+        parts = (sayings, stored["kinds"].astype(np.int64), stored["clips"])
         save_likes(cues, Likes(*map(torch.from_numpy, parts)))
     typer.echo("\n".join(str(file) for file in sorted(out.rglob("*")) if file.is_file()))
 

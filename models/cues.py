@@ -19,8 +19,8 @@ BANDS = 64
 HOP = 640  # samples, 20 ms
 WINDOW_FRAMES = 150  # 3 s
 STEP_FRAMES = 75
-# Cosine; sayings so much further than the nearest count 1 / e. Of training captions, each moved by
-# the others, 0.05 brings most where their kinds' clips lie (models/training/EXPERIMENTS.md).
+# Cosine; sayings so much further than the nearest count 1 / e. It moves captions of training clips
+# nearest to their kinds' clips, each caption judged by the others (models/training/EXPERIMENTS.md).
 SPREAD = 0.05
 LOWEST = 1e-5  # of the mean power: what is fainter is not told apart
 _FFT = 1024
@@ -102,7 +102,7 @@ class Likes(NamedTuple):
 
     Attributes:
         sayings: (S, width) cues of how kinds are said.
-        kinds: (S,) which kind each says, a whole number.
+        kinds: (S,) which kind each says, int64.
         clips: (K, width) the mean cue of each kind's clips, of length 1; zeros where it has none.
     """
 
@@ -115,10 +115,10 @@ class Likes(NamedTuple):
         if not len(self.sayings):
             return cues
         shares = torch.softmax(cues @ self.sayings.T / SPREAD, dim=1)
-        return F.normalize(cues + shares @ self.clips[self.kinds.long()], dim=-1)
+        return F.normalize(cues + shares @ self.clips[self.kinds], dim=-1)
 
 
-NO_LIKES = Likes(torch.zeros(0, WIDTH), torch.zeros(0), torch.zeros(0, WIDTH))
+NO_LIKES = Likes(torch.zeros(0, WIDTH), torch.zeros(0, dtype=torch.int64), torch.zeros(0, WIDTH))
 
 
 class TextCueTable(nn.Module):

@@ -10,6 +10,7 @@ from scipy import signal
 
 Audio = NDArray[np.float32]
 
+COLOUR_DB = 5.0  # standard deviation of an octave's gain
 TRACT_S = 0.0016  # an envelope's finest ripple; the shortest pitch period is 0.0025
 
 
@@ -84,9 +85,9 @@ def random_room(rng: np.random.Generator, response: Audio, rate: int) -> Audio:
 
 
 def random_colour(rng: np.random.Generator, audio: Audio, rate: int) -> Audio:
-    """Raise and lower octaves by some decibels, as another thing of its kind may sound."""
+    """Raise and lower octaves of (T,) audio, as another thing of its kind may sound."""
     octaves = np.arange(np.log2(60), np.log2(rate / 2) + 1)
-    gains = rng.normal(0.0, 5.0, len(octaves))
+    gains = rng.normal(0.0, COLOUR_DB, len(octaves))
     spectrum = np.fft.rfft(audio)
     hertz = np.fft.rfftfreq(len(audio), 1 / rate)
     spectrum *= 10.0 ** (np.interp(np.log2(hertz + 1.0), octaves, gains) / 20.0)

@@ -78,7 +78,14 @@ def save_table(folder: Path, table: TextCueTable, vocabulary: Vocabulary) -> Non
 
 
 def open_likes(folder: Path) -> Likes:
-    return Likes(**_floats(folder / "likes.safetensors"))
+    """Raises: ValueError if an earlier version wrote it."""
+    parts = _floats(file := folder / "likes.safetensors")
+    if set(parts) != set(Likes._fields):
+        raise ValueError(
+            f"wanted {', '.join(Likes._fields)} in {file}, found {', '.join(sorted(parts))}: "
+            "make it again with `fit-cues`"
+        )
+    return Likes(**parts | {"kinds": parts["kinds"].long()})
 
 
 def save_likes(folder: Path, likes: Likes) -> None:

@@ -98,9 +98,12 @@ def likes_of(
     means = [heard[[one is kind for one in its]].flatten(0, 1).sum(0) for kind in kinds.kinds]
     numbers = [number for number, kind in enumerate(kinds.kinds) for _ in kind.sayings]
     order = {kind: number for number, kind in enumerate(kinds.kinds)}
-    captions = {text: row for row, text in enumerate(_told(known))}  # each once
+    captions = {text: row for row, text in enumerate(_told(known))}  # each once: the last clip's
     rows = list(captions.values())
-    numbers += [order[kind] for row in rows if (kind := its[row])]
+    for row in rows:
+        kind = its[row]
+        assert kind is not None  # they are known
+        numbers.append(order[kind])
     return Likes(
         torch.cat([said, told[rows]]),
         torch.tensor(numbers),
@@ -125,7 +128,7 @@ def measure(
         "dev captions, MiniLM": str(retrieval(dev.captions, dev.kinds, dev.sayings, owners)),
         "dev captions, table": str(retrieval(told, dev.kinds, said, owners)),
         "dev captions, table, beside training clips' captions": str(
-            retrieval(told, dev.kinds, likes.sayings, likes.kinds.long())
+            retrieval(told, dev.kinds, likes.sayings, likes.kinds)
         ),
         "dev captions, cosine of table and MiniLM": f"{(told * dev.captions).sum(1).mean():.3f}",
         "sayings, cosine of table and MiniLM": f"{(said * dev.sayings).sum(1).mean():.3f}",

@@ -33,8 +33,8 @@ class SoundRecipe:
         scatter: length of the Gaussian noise beside a cue of length 1.
         without_negative, without_positive: how often that side of a cue is left out. Without
             the positive one, all but the negative sound is the target.
-        beside: how often the negative side is what all that sounds beside the target is like, as
-            it can be heard in a recording once the target was taken out of it, not quite.
+        beside: how often the negative side, of cues with both, is what all that sounds beside the
+            target is like, as it is heard in what is left of a recording, with some of the target.
     """
 
     seconds: float = 3.0

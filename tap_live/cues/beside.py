@@ -10,13 +10,14 @@ from tap_live.cues.audio import SILENT, AudioCues
 from tap_live.processor import Audio, Embedding
 from tap_live.voices.encoder import unit
 
+# ALIKE of 0.1, 0.2 and 0.3 were tried (models/training/EXPERIMENTS.md), the others were not varied.
 LEAST = 0.1  # of the mixture's energy: a fainter rest tells nothing
 ALIKE = 0.2  # cosine; a rest that is so much like the sound holds too much of it
 FADING = 0.8  # of what was heard before, at the next hearing
 
 
 class SoundBeside:
-    """Whatever sounds beside a target, as of the stretch that was heard last.
+    """Whatever sounds beside a target; it stays known until something else is heard.
 
     Args:
         sound: (128,) cue of what was taken out.

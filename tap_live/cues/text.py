@@ -41,7 +41,7 @@ class Understood(NamedTuple):
 
     Attributes:
         saying: how the nearest kind of sound is said.
-        likeness: cosine to it.
+        likeness: cosine to the nearest of all ways to say it.
         words: how many were given.
     """
 
@@ -113,9 +113,11 @@ class TextCues:
                 clips = likes["clips"].astype(np.float32)
         except (OSError, ValueError, KeyError) as error:
             raise BundleError(f"cannot read the tables in {folder}: {error}") from error
-        if not len(sayings) or not sayings.shape[1] == clips.shape[1] == vectors.shape[1]:
+        width = (vectors.shape[1],)
+        if clips.ndim != 2 or not len(sayings) or not sayings.shape[1:] == clips.shape[1:] == width:
             raise BundleError(f"{folder} has kinds of sound of another width than its words")
-        if not len(sayings) == len(kinds) or not kinds.max() < len(clips) == len(said):
+        named = kinds.dtype.kind == "i" and set(kinds.ravel().tolist()) <= set(range(len(said)))
+        if kinds.shape != (len(sayings),) or not named or len(clips) != len(said):
             raise BundleError(f"{folder} has sayings of other kinds of sound than it has clips of")
         if len(vectors) != len(pieces):
             raise BundleError(f"{folder} has {len(pieces)} word pieces and {len(vectors)} vectors")
@@ -125,7 +127,7 @@ class TextCues:
         """Embed words: (D,), a unit vector.
 
         Args:
-            any_word: take what pieces there are of a word that is not known.
+            any_word: take words that are not known, too, if there are pieces of them.
         Raises: CueError if there are no words, far too many, or some that are not known.
         """
         cue = self._summed(text, any_word)
@@ -155,7 +157,7 @@ class TextCues:
         return _unit(total)
 
     def _pieces(self, word: str, any_word: bool) -> list[int]:
-        """The pieces of a word; none if it is not known, or, but for any, as a heap of crumbs."""
+        """The pieces of a word; none if it has none or, unless any word is taken, only crumbs."""
         if not word.isascii():
             return []
         found = self._model.tokenize(word)

@@ -26,7 +26,7 @@ from tap_live.voices.beside import VoiceBeside
 from tap_live.voices.encoder import SpeakerEncoder
 
 HOPS = 250  # of a stretch, where no network says otherwise: 4 s
-SAME = 0.9  # cosine; who speaks beside a voice is still who was known before
+SAME = 0.9  # cosine; what is beside a target is still what was known before
 
 
 class Beside(Protocol):
@@ -56,6 +56,7 @@ class OfflineExtractor(CompactExtractor):
     Args:
         networks, rate: as `CompactExtractor`.
         divide: between a voice and who speaks beside it; else the network is only told who that is.
+            A sound is divided from what a user asked away, and from nothing else.
     Raises: as that, but for what hears what follows; ConfigError if stretches differ; BundleError,
         RuntimeMissingError.
     """
@@ -116,14 +117,19 @@ class OfflineExtractor(CompactExtractor):
 
     def _masks_of(self, asked: Followed, heard: Spectrum) -> Spectrum:
         """(hops, bins) of the stretch that begins what was heard and not given."""
-        network = asked.network
-        if asked.cue.positive.any() if network.kind == "sound" else self._divide or network.told:
+        if self._is_kept_apart(asked):
             return self._apart(asked, heard)
-        masks, asked.state = self._asked_for(network, asked.cue, heard, asked.state)
+        self._others.pop(asked.name, None)
+        masks, asked.state = self._asked_for(asked.network, asked.cue, heard, asked.state)
         return masks
 
+    def _is_kept_apart(self, asked: Followed) -> bool:
+        if asked.network.kind == "voice":
+            return self._divide or asked.network.told
+        return bool(asked.cue.positive.any())
+
     def _apart(self, asked: Followed, heard: Spectrum) -> Spectrum:
-        """The same of a target that is kept apart from what is beside it."""
+        """(hops, bins) of a target that is kept apart from what is beside it."""
         network, target, before = asked.network, asked.cue.positive, asked.state
         other = self._others.get(asked.name)
         if other is None or not other.is_of(asked.cue):

@@ -34,7 +34,9 @@ def test_the_cue_encoders_give_the_cues_that_ship(written: Path) -> None:
         torch.testing.assert_close(encoders.audio(mel), audio_cue_net()(mel), rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("words", ["a dog barking", "rain on a tin roof"])
+@pytest.mark.parametrize(
+    "words", ["a dog barking", "rain on a tin roof", "the sound of dogbark", "the sound"]
+)
 def test_the_table_gives_the_cues_of_words_that_ship(written: Path, words: str) -> None:
     ours = CueEncoders.open(written / "cues").of_text(words)
     shipped = torch.from_numpy(TextCues.open().embed(words))

@@ -142,6 +142,17 @@ def test_what_is_beside_a_sound_may_be_told_as_it_is_heard(sounds: Corpora) -> N
     )
 
 
+def test_examples_are_told_what_is_beside_a_sound(sounds: Corpora) -> None:
+    level = replace(PLAIN, level_db=(-20.0, -20.0))
+    plain, told = (
+        SoundMixer(sounds[0], replace(level, beside=beside), seed=0).example(3)
+        for beside in (0.0, 1.0)
+    )
+    np.testing.assert_array_equal(plain.targets[0], told.targets[0])
+    np.testing.assert_array_equal(plain.cues[0, :WIDTH], told.cues[0, :WIDTH])
+    assert np.abs(plain.cues[0, WIDTH:] - told.cues[0, WIDTH:]).max() > 0.01
+
+
 def test_noise_moves_a_cue_by_about_its_length(sounds: Corpora) -> None:
     still, moved = (
         SoundMixer(sounds[0], replace(PLAIN, scatter=scatter), seed=0).cues(200)[:, :WIDTH]

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
-from tap_live.bundle import FORMAT, Manifest, file_spec, write_manifest
+from tap_live.bundle import FORMAT, Manifest, file_spec, read_manifest, write_manifest
 from tap_live.cues.text import BUNDLE, LONGEST, TextCues, words_of
 from tap_live.errors import BundleError, CueError
 
@@ -118,7 +119,7 @@ def test_what_is_not_known_is_named(cues, text):
 
 
 def test_lists_may_have_words_that_nobody_knows(cues):
-    assert np.isfinite(cues.embed("dog zxqv", any_word=True)).all()
+    assert cues.embed("dog zxqv", any_word=True) @ cues.embed("dog") < 0.99  # it counts
     for word, any_word in (("zxqv", False), ("犬", True)):  # of which there are no pieces
         with pytest.raises(CueError, match="unknown in"):
             cues.embed(f"dog {word}", any_word=any_word)
@@ -147,6 +148,21 @@ def test_words_lose_their_accents():
 def test_a_table_of_another_length_is_refused(tmp_path):
     with pytest.raises(BundleError, match="11 word pieces and 7 vectors"):
         TextCues.open(write_bundle(tmp_path, rows=7))
+
+
+@pytest.mark.parametrize(
+    "kinds", [np.array([0, 1, 2], np.int16), np.array([0, 1, -1]), np.array([0, 1]), np.zeros(3)]
+)
+def test_sayings_of_kinds_that_there_are_not_are_refused(tmp_path, kinds):
+    folder = write_bundle(tmp_path)
+    with np.load(folder / "likes.npz") as stored:
+        parts = {name: stored[name] for name in stored}
+    np.savez(folder / "likes.npz", **parts | {"kinds": kinds})
+    manifest = read_manifest(folder)
+    files = manifest.files | {"likes.npz": file_spec(folder / "likes.npz")}
+    write_manifest(folder, msgspec.structs.replace(manifest, files=files))
+    with pytest.raises(BundleError, match="sayings of other kinds of sound"):
+        TextCues.open(folder)
 
 
 @pytest.mark.parametrize(

@@ -294,10 +294,10 @@ def test_a_sound_is_asked_for_anew_once_it_is_known_what_is_beside_it(
     assert {length for length, _ in rests} == {APART * round(0.016 * RATE)}
 
 
-def test_what_a_user_asks_away_is_not_listened_for(
+def test_what_is_asked_away_is_not_listened_for(
     overlap: Audio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Asked away alone, it stands; beside a sound that is kept, the two are divided."""
+    """Of a cue of the negative side alone nothing is changed; of both sides the two are divided."""
     monkeypatch.setattr(SoundBeside, "hear", lambda *_: pytest.fail("it was listened for"))
     network = Network.open(BUNDLES / "sound-compact")
     for asked, stands in ((sound(0, 2), True), (sound(1, 2), False)):
@@ -326,6 +326,44 @@ def test_two_sounds_of_which_each_is_asked_away_from_the_other_are_divided(overl
         parts.append(windows.synthesise(kept[None], tails)[0])
     expected = np.concatenate(parts)[windows.fade :]
     np.testing.assert_allclose(found[: len(expected)], expected, atol=1e-6)
+
+
+def test_sounds_are_extracted_alike_however_they_are_cut_and_whoever_else_is_asked_for(
+    overlap: Audio,
+) -> None:
+    network = Network.open(BUNDLES / "sound-offline")
+    one, other = sound(1, 0), replace(sound(2, 0), name="text:other")
+    extractor = extractor_of({"sound": network}, RATE, live=False)
+    extractor.set_cues([one, other])
+    found = run(extractor, overlap, 16_000)
+    np.testing.assert_array_equal(run(extractor, overlap, 255), found)
+    alone = extractor_of({"sound": network}, RATE, live=False)
+    share = np.abs(run(_asked(alone, one), overlap, 4_800)[0] - found[0]).max()
+    assert share < 0.2 * np.abs(found[0]).max()  # they may not take more than there is
+
+
+def test_what_is_asked_away_later_counts_from_the_next_stretch(
+    overlap: Audio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = []
+
+    def hear(_: SoundBeside, rest: Audio, share: float) -> Embedding:
+        heard.append(share)
+        return np.zeros(128, np.float32)
+
+    monkeypatch.setattr(SoundBeside, "hear", hear)
+    network, stretch = Network.open(BUNDLES / "sound-compact"), APART * round(0.016 * RATE)
+    long, half = np.tile(overlap, 3)[: 3 * stretch], stretch + stretch // 2
+    found, plain = (
+        _asked(extractor_of({"sound": network}, RATE, live=False), sound(1, 0)) for _ in range(2)
+    )
+    before = found.push(long[:half])
+    found.set_cues([sound(1, 2)])
+    parts = [before, found.push(long[half:])]
+    assert len(heard) == 1  # in the first stretch; then a user has said what it is
+    others = [plain.push(long[:half]), plain.push(long[half:])]
+    changed = np.abs(np.concatenate(parts, axis=1) - np.concatenate(others, axis=1))[0] > 1e-6
+    assert abs(changed.argmax() - stretch) < 3 * round(0.016 * RATE) and changed.any()
 
 
 def _asked(extractor: CompactExtractor, asked: Cue) -> CompactExtractor:
