@@ -3,6 +3,7 @@
 import math
 import threading
 import time
+import weakref
 from threading import Event
 
 import numpy as np
@@ -14,6 +15,7 @@ from tap_live.live import Live
 from tap_live.recorder import LINES
 
 RATE = 8_000
+_CLOCKS = weakref.WeakKeyDictionary()  # by whose time a thread lives: one may outlast its test
 
 
 class SimClock:
@@ -36,6 +38,7 @@ class SimClock:
 
     def wait(self, stop, seconds):
         me = threading.current_thread()
+        _CLOCKS[me] = self
         with self._moved:
             deadline = self._waiting[me] = self._now + seconds
             self._seen.add(me.name)
@@ -62,7 +65,7 @@ class SimClock:
         return come and all(
             self._waiting.get(thread, self._now) > self._now
             for thread in threading.enumerate()
-            if thread.name.startswith(self._names)
+            if thread.name.startswith(self._names) and _CLOCKS.get(thread, self) is self
         )
 
 
