@@ -123,7 +123,7 @@ def take_apart(
     for part in _shown(parts):
         network = networks[part.kind]
         after = _write(folder, part.file, rate, extracted(audio, rate, part, network))
-        note = f"{part.words}, by {network.name}. When the demo was made, with what ships: "
+        note = f"{part.words}, by {network.name}. When the demo was made, with what shipped: "
         pairs.append(Pair(part.title, note + overlap.measured[part.file], before, after))
     missing = [_without(kind, overlap) for kind in KINDS if kind not in networks]
     for text in missing:

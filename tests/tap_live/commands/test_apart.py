@@ -40,7 +40,7 @@ def test_each_voice_is_written_beside_what_was_heard(
     assert len(kept[0]) == len(kept[1]) == len(before)
     assert np.abs(kept[0] - kept[1]).max() > 1e-3
     assert (
-        "only voice:Maya, by voice-compact. When the demo was made, with what ships: SI-SDR"
+        "only voice:Maya, by voice-compact. When the demo was made, with what shipped: SI-SDR"
         in pairs.pairs[0].note
     )
 
