@@ -33,7 +33,14 @@ VOICE = "voice:asked"
 
 def kept(extractor: Extractor, cues: Sequence[EmbeddedCue], mixture: Audio, rate: int) -> Audio:
     """The targets of a whole mixture and nothing of the rest, (T,), as long as the mixture."""
-    extraction = Extraction(extractor, [*map(Wanted, cues)], rest_gain=0.0, rate=rate)
+    return played(extractor, [*map(Wanted, cues)], 0.0, mixture, rate)
+
+
+def played(
+    extractor: Extractor, wanted: Sequence[Wanted], rest_gain: float, mixture: Audio, rate: int
+) -> Audio:
+    """What is heard of a whole mixture, (T,), as long as the mixture."""
+    extraction = Extraction(extractor, wanted, rest_gain=rest_gain, rate=rate)
     return np.concatenate([extraction.push(mixture).output, extraction.flush().output])
 
 
@@ -76,9 +83,8 @@ def kept_sound(network: Network, sides: Embedding, mixture: Audio, *, live: bool
         away = EmbeddedCue("text:away", "sound", other_side, nothing)
         wanted.append(Wanted(away, gain=0.0))
     extractor = extractor_of({"sound": network}, SOUND_RATE, live=live)
-    rest = 0.0 if kept_side.any() else 1.0
-    extraction = Extraction(extractor, wanted, rest_gain=rest, rate=SOUND_RATE)
-    return np.concatenate([extraction.push(mixture).output, extraction.flush().output])
+    rest_gain = 0.0 if kept_side.any() else 1.0
+    return played(extractor, wanted, rest_gain, mixture, SOUND_RATE)
 
 
 def enrolled(enroller: Enroller, clip: Audio) -> Embedding:
