@@ -58,15 +58,15 @@ def kept_voices(
 def heard_voice(network: Network, embedding: Embedding, mixture: Audio, *, live: bool) -> Audio:
     """What captions hear of the voice of this embedding in a whole mixture, (T,) at 16 kHz."""
     cue = EmbeddedCue(VOICE, "voice", embedding, np.zeros(0, np.float32))
-    extractor = _extractor_of_voices(network, live, divide=False)
+    extractor = _extractor_of_voices(network, live, for_ears=False)
     extraction = Extraction(extractor, [Wanted(cue)], rest_gain=0.0, rate=SPEECH_RATE)
     return np.concatenate(
         [mixed.voice(VOICE) for mixed in (extraction.push(mixture), extraction.flush())]
     )
 
 
-def _extractor_of_voices(network: Network, live: bool, divide: bool = True) -> Extractor:
-    return extractor_of({"voice": network}, SPEECH_RATE, live=live, divide=divide)
+def _extractor_of_voices(network: Network, live: bool, for_ears: bool = True) -> Extractor:
+    return extractor_of({"voice": network}, SPEECH_RATE, live=live, for_ears=for_ears)
 
 
 def kept_sound(network: Network, sides: Embedding, mixture: Audio, *, live: bool) -> Audio:

@@ -103,7 +103,7 @@ def transcribe(
         blocks = stack.enter_context(_Tape(audio, page))
         decoding = DecodingOptions(language=language, beam=beam, temperatures=FALLBACK)
         if plan is not None and listening_to.extracted:
-            extraction = plan.make(audio.rate, page.show, divide=False)
+            extraction = plan.make(audio.rate, page.show, for_ears=False)
             names = [*listener.apart]
             heard = _extracted(blocks.raw(), extraction, names)
             if streaming:

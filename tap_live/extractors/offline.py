@@ -18,9 +18,11 @@ from tap_live.cues.beside import SoundBeside
 from tap_live.errors import ConfigError
 from tap_live.extractors.compact import CompactExtractor, Followed
 from tap_live.extractors.network import Network
+from tap_live.extractors.refined import Refined
 from tap_live.extractors.spectra import Spectrum, divided, widened
 from tap_live.processor import Audio, Cue, Embedding, TargetKind
 from tap_live.runtime import State
+from tap_live.signs import Telling
 from tap_live.targets import EmbeddedCue
 from tap_live.voices.beside import VoiceBeside
 from tap_live.voices.encoder import SpeakerEncoder
@@ -192,14 +194,15 @@ def _cue(kind: TargetKind, target: Embedding, beside: Embedding) -> EmbeddedCue:
 
 
 def extractor_of(
-    networks: Mapping[TargetKind, Network], rate: int, *, live: bool = True, divide: bool = True
-) -> CompactExtractor:
+    networks: Mapping[TargetKind, Network], rate: int, *, live: bool = True, for_ears: bool = True
+) -> Telling:
     """The extractor that goes with networks.
 
     Args:
         live: for a stream; a recording's targets are kept apart from what is beside them.
-        divide: as `OfflineExtractor`.
+        for_ears: of a recording, somebody listens to what is kept: it is divided, and refined.
     """
-    if not live or any(network.ahead for network in networks.values()):
-        return OfflineExtractor(networks, rate, divide=divide)
-    return CompactExtractor(networks, rate)
+    if live and not any(network.ahead for network in networks.values()):
+        return CompactExtractor(networks, rate)
+    extractor = OfflineExtractor(networks, rate, divide=for_ears)
+    return Refined(extractor, rate) if for_ears else extractor

@@ -190,9 +190,9 @@ def test_files_are_extracted_as_recordings(
 ):
     made = []
 
-    def extractor_of(networks, rate, *, live, divide):
-        made.append((live, divide))
-        return offline.extractor_of(networks, rate, live=live, divide=divide)
+    def extractor_of(networks, rate, *, live, for_ears):
+        made.append((live, for_ears))
+        return offline.extractor_of(networks, rate, live=live, for_ears=for_ears)
 
     monkeypatch.setattr("tap_live.commands.extracting.extractor_of", extractor_of)
     words = ("extract", clip, "-o", tmp_path / "out.wav", "--json", "--target", target)
@@ -224,7 +224,11 @@ def test_how_long_somebody_is_there_does_not_depend_on_how_late_it_is_known(
     assert json.loads(out)["present"]["voice:ana"] == pytest.approx(2.0, abs=0.6)
 
 
-def test_run_keeps_a_voice_and_says_so(tap_live, voice_bundle, store, clip, tmp_path, extract):
+def test_run_keeps_a_voice_and_says_so(
+    tap_live, voice_bundle, store, clip, tmp_path, extract, monkeypatch
+):
+    """A stream is not refined; else what nobody speaks in is kept as of a file."""
+    monkeypatch.setattr("tap_live.extractors.offline.Refined", lambda extractor, rate: extractor)
     out = tmp_path / "live.wav"
     words = ("run", "--input", clip, "--no-caption", "-o", out, "--json", "--target", "voice:ana")
     code, printed, err = tap_live(*words, "--extractor", voice_bundle)

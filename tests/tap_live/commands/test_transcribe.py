@@ -198,7 +198,7 @@ def test_captions_hear_what_is_extracted_if_the_network_is_good_enough(
     heard, rate = soundfile.read(speech, dtype="float32")
     if captions:
         cue = EmbeddedCue("voice:ana", "voice", np.array(numbers, np.float32), np.zeros(0))
-        extractor = extractor_of({"voice": Network.open(bundle)}, rate)
+        extractor = extractor_of({"voice": Network.open(bundle)}, rate, for_ears=False)
         extraction = Extraction(extractor, [Wanted(cue)], rest_gain=0.0, rate=rate)
         parts = extraction.push(heard), extraction.flush()
         heard = np.concatenate([part.voice("voice:ana") for part in parts])
@@ -226,8 +226,8 @@ def test_a_voice_of_a_file_is_read_whole_from_what_is_extracted(
     assert beam == 3 and alone.prompt is None
     assert not alone.knows(np.zeros(16_000, np.float32), np.zeros(31, np.float32))
 
-    def undivided(networks, rate, *, live, divide):
-        return extractor_of(networks, rate, live=live, divide=False)
+    def undivided(networks, rate, *, live, for_ears):
+        return extractor_of(networks, rate, live=live, for_ears=False)
 
     monkeypatch.setattr("tap_live.commands.extracting.extractor_of", undivided)
     tap_live("extract", *words, "-o", tmp_path / "ana.wav")

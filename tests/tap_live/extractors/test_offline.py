@@ -27,6 +27,7 @@ from tap_live.extractors.compact import CompactExtractor
 from tap_live.extractors.network import Network, installed
 from tap_live.extractors.offline import HOPS as APART
 from tap_live.extractors.offline import SAME, OfflineExtractor, extractor_of
+from tap_live.extractors.refined import Refined
 from tap_live.extractors.spectra import Spectrum, Windows, divided, widened
 from tap_live.models.compact import CompactExtractor as Net
 from tap_live.models.spectra import Spectra
@@ -74,7 +75,7 @@ def network(offline_bundle: Path) -> Network:
 
 
 def made(network: Network, *cues: Cue, rate: int = RATE) -> CompactExtractor:
-    extractor = extractor_of({"voice": network}, rate)
+    extractor = OfflineExtractor({"voice": network}, rate)
     extractor.set_cues(cues)
     return extractor
 
@@ -122,7 +123,6 @@ def test_as_much_comes_out_as_went_in(network: Network, samples: int) -> None:
 
 def test_a_sample_is_given_when_its_stretch_and_what_follows_are_there(network: Network) -> None:
     extractor = made(network, cue(1))
-    assert isinstance(extractor, OfflineExtractor)
     assert extractor.lookahead == (HOPS + AHEAD) * 256 + 64
     audio = noise((HOPS + AHEAD) * 0.016)
     assert extractor.push(audio[:-1]).shape == (1, 0)
@@ -186,10 +186,12 @@ def test_networks_that_do_not_go_with_an_extractor_are_refused(
 ) -> None:
     with pytest.raises(ConfigError, match="found one that hears what follows"):
         CompactExtractor({"voice": network}, RATE)
-    assert isinstance(extractor_of({"voice": network}, RATE), OfflineExtractor)
+    assert isinstance(extractor_of({"voice": network}, RATE), Refined)
     causal = Network.open(voice_bundle)
-    assert not isinstance(extractor_of({"voice": causal}, RATE), OfflineExtractor)
-    assert isinstance(extractor_of({"voice": causal}, RATE, live=False), OfflineExtractor)
+    assert isinstance(extractor_of({"voice": causal}, RATE), CompactExtractor)
+    for_ears = extractor_of({"voice": causal}, RATE, live=False)
+    for_captions = extractor_of({"voice": causal}, RATE, live=False, for_ears=False)
+    assert isinstance(for_ears, Refined) and isinstance(for_captions, OfflineExtractor)
 
 
 def test_what_fails_passes_the_mixture_from_where_it_was(network: Network) -> None:
@@ -221,7 +223,7 @@ def test_where_nobody_speaks_a_recording_is_extracted_as_a_stream(
     voice_bundle: Path, rate: int
 ) -> None:
     causal, audio = Network.open(voice_bundle), noise(5.0, rate)
-    file, stream = (extractor_of({"voice": causal}, rate, live=live) for live in (False, True))
+    file, stream = (sort({"voice": causal}, rate) for sort in (OfflineExtractor, CompactExtractor))
     for extractor in (file, stream):
         extractor.set_cues([cue(1)])
     assert file.lookahead - stream.lookahead == (APART - 1) * round(0.016 * rate)
@@ -253,7 +255,7 @@ def test_who_is_beside_is_not_looked_for_where_nobody_asks(
     """By a network that is not told, and whose mask stands."""
     monkeypatch.setattr(VoiceBeside, "hear", lambda *_: pytest.fail("who is beside was looked for"))
     causal = Network.open(voice_bundle)
-    whole = extractor_of({"voice": causal}, RATE, live=False, divide=False)
+    whole = OfflineExtractor({"voice": causal}, RATE, divide=False)
     extractors = [whole, CompactExtractor({"voice": causal}, RATE)]
     for extractor in extractors:
         extractor.set_cues([cue(1)])
@@ -283,7 +285,7 @@ def test_a_sound_is_asked_for_anew_once_it_is_known_what_is_beside_it(
     found, alone, told = (
         run(_asked(extractor, asked), overlap, 1_600)
         for extractor, asked in (
-            (extractor_of({"sound": network}, RATE, live=False), sound(1, 0)),
+            (OfflineExtractor({"sound": network}, RATE), sound(1, 0)),
             (CompactExtractor({"sound": network}, RATE), sound(1, 0)),
             (CompactExtractor({"sound": network}, RATE), sound(1, 2)),
         )
@@ -301,7 +303,7 @@ def test_what_is_asked_away_is_not_listened_for(
     monkeypatch.setattr(SoundBeside, "hear", lambda *_: pytest.fail("it was listened for"))
     network = Network.open(BUNDLES / "sound-compact")
     for asked, stands in ((sound(0, 2), True), (sound(1, 2), False)):
-        whole = extractor_of({"sound": network}, RATE, live=False)
+        whole = OfflineExtractor({"sound": network}, RATE)
         stream = CompactExtractor({"sound": network}, RATE)
         found = [run(_asked(extractor, asked), overlap, 4_800) for extractor in (whole, stream)]
         assert (np.abs(found[0] - found[1]).max() < 1e-6) == stands
@@ -309,9 +311,7 @@ def test_what_is_asked_away_is_not_listened_for(
 
 def test_two_sounds_of_which_each_is_asked_away_from_the_other_are_divided(overlap: Audio) -> None:
     network = Network.open(BUNDLES / "sound-compact")
-    (found,) = run(
-        _asked(extractor_of({"sound": network}, RATE, live=False), sound(1, 2)), overlap, 1_600
-    )
+    (found,) = run(_asked(OfflineExtractor({"sound": network}, RATE), sound(1, 2)), overlap, 1_600)
     windows, tails = Windows(0.016, 0.004, RATE), np.zeros((1, 64), np.float32)
     padded, parts = np.pad(overlap, (windows.hop, 0)), []
     sides = [network.vector(sound(1, 2)), network.vector(sound(2, 1))]
@@ -333,11 +333,11 @@ def test_sounds_are_extracted_alike_however_they_are_cut_and_whoever_else_is_ask
 ) -> None:
     network = Network.open(BUNDLES / "sound-offline")
     one, other = sound(1, 0), replace(sound(2, 0), name="text:other")
-    extractor = extractor_of({"sound": network}, RATE, live=False)
+    extractor = OfflineExtractor({"sound": network}, RATE)
     extractor.set_cues([one, other])
     found = run(extractor, overlap, 16_000)
     np.testing.assert_array_equal(run(extractor, overlap, 255), found)
-    alone = extractor_of({"sound": network}, RATE, live=False)
+    alone = OfflineExtractor({"sound": network}, RATE)
     share = np.abs(run(_asked(alone, one), overlap, 4_800)[0] - found[0]).max()
     assert share < 0.2 * np.abs(found[0]).max()  # they may not take more than there is
 
@@ -355,7 +355,7 @@ def test_what_is_asked_away_later_counts_from_the_next_stretch(
     network, stretch = Network.open(BUNDLES / "sound-compact"), APART * round(0.016 * RATE)
     long, half = np.tile(overlap, 3)[: 3 * stretch], stretch + stretch // 2
     found, plain = (
-        _asked(extractor_of({"sound": network}, RATE, live=False), sound(1, 0)) for _ in range(2)
+        _asked(OfflineExtractor({"sound": network}, RATE), sound(1, 0)) for _ in range(2)
     )
     before = found.push(long[:half])
     found.set_cues([sound(1, 2)])
