@@ -123,7 +123,7 @@ class ShippedCues:
         return torch.from_numpy(self._words.embed(text, any_word=self._any))
 
     def of_clip(self, audio: Tensor) -> Tensor:
-        return torch.from_numpy(self._clips.embed(audio.numpy(), SOUND_RATE))
+        return torch.from_numpy(self._words.moved(self._clips.embed(audio.numpy(), SOUND_RATE)))
 
 
 class BundleSounds(SoundMeter):

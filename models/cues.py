@@ -98,7 +98,7 @@ class Likes(NamedTuple):
     """What known kinds of sound are like, by how they are said.
 
     Words that lie near sayings are moved towards the clips of their kinds: a network that hears
-    finds more in what a kind sounds like than in where its name lies.
+    finds more in what a kind sounds like than in where its name lies. So are example clips.
 
     Attributes:
         sayings: (S, width) cues of how kinds are said.
@@ -111,7 +111,7 @@ class Likes(NamedTuple):
     clips: Tensor
 
     def move(self, cues: Tensor) -> Tensor:
-        """(N, width) cues of words -> the same, moved; unit vectors."""
+        """(N, width) cues of words or of clips -> the same, moved; unit vectors."""
         if not len(self.sayings):
             return cues
         shares = torch.softmax(cues @ self.sayings.T / SPREAD, dim=1)

@@ -127,7 +127,7 @@ class Cues:
     ) -> None:
         self._store = store or VoiceStore()
         self._of_text = of_text
-        self._of_clip = of_clip or (lambda audio, rate: self._audio.embed(audio, rate))
+        self._of_clip = of_clip or self._of_audio
 
     def of(self, asked: Sequence[Asked]) -> list[EmbeddedCue]:
         """Embed cues, in order; sounds asked away are the negative side of those that are kept.
@@ -179,6 +179,9 @@ class Cues:
             return _Found(self._of_text(text))
         remark = self._text.understand(text).remark
         return _Found(self._text.embed(text), remarks=[remark] if remark else [])
+
+    def _of_audio(self, audio: Audio, rate: int) -> Embedding:
+        return self._text.moved(self._audio.embed(audio, rate))
 
     @cached_property
     def _text(self) -> TextCues:

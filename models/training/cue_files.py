@@ -44,8 +44,8 @@ class CueEncoders:
 
     @torch.no_grad()
     def of_clip(self, audio: Tensor) -> Tensor:
-        """(T,) audio at 32 kHz -> (width,) cue."""
-        return self.audio.embed(self.audio.mel(audio))
+        """(T,) audio at 32 kHz -> (width,) cue, moved as words are."""
+        return self.likes.move(self.audio.embed(self.audio.mel(audio))[None])[0]
 
 
 def open_audio(folder: Path) -> AudioCueEncoder:

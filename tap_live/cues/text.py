@@ -1,7 +1,8 @@
 """Words as a cue: a table of word pieces, whose weighted sum lies where MiniLM's sentence would.
 
 That sum is then moved towards clips of the kinds of sound whose names lie near it: a network that
-hears finds more in what a kind sounds like than in where its name lies.
+hears finds more in what a kind sounds like than in where its name lies. So are example clips, one
+of which says less of its kind than many do.
 
 cues = TextCues.open()
 cues.embed("a dog barking")    (128,), a unit vector
@@ -130,7 +131,13 @@ class TextCues:
             any_word: take words that are not known, too, if there are pieces of them.
         Raises: CueError if there are no words, far too many, or some that are not known.
         """
-        cue = self._summed(text, any_word)
+        return self.moved(self._summed(text, any_word))
+
+    def moved(self, cue: Embedding) -> Embedding:
+        """Move a cue, (D,) of words or of a clip, towards clips of the kinds that it lies near.
+
+        Returns: (D,), a unit vector.
+        """
         near = self._sayings @ cue
         shares = np.exp((near - near.max()) / SPREAD)
         return _unit(cue + shares @ self._clips[self._kinds] / shares.sum())

@@ -64,8 +64,9 @@ def test_a_clip_has_the_cue_that_it_has_in_training(encoders: CueEncoders, folde
     audio = 0.1 * np.random.default_rng(0).standard_normal(32_000 * 5, np.float32)
     audio[:40_000] *= 1e-3
     expected = encoders.of_clip(torch.from_numpy(audio)).numpy()
-    found = AudioCues.open(folder / "audio-cue").embed(audio, 32_000)
-    assert found @ expected > 0.9999
+    heard = AudioCues.open(folder / "audio-cue").embed(audio, 32_000)
+    found = TextCues.open(folder / "text-cue").moved(heard)
+    assert found @ expected > 0.9999 and heard @ expected < 0.999
     mel = encoders.audio.mel(torch.from_numpy(audio))
     assert windows(mel).shape[1:] == (150, 64)
 

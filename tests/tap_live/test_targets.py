@@ -96,11 +96,14 @@ def sounds(monkeypatch):
         def understand(self, text):
             return Understood("a bell", 0.3 if text == "rain" else 0.9, 1)
 
+        def moved(self, cue):
+            return cue[::-1]
+
     class Clips:
         def embed(self, audio, rate):
             if not audio.any():
                 raise CueError("the clip is silent")
-            return known["bell"].astype(np.float32)
+            return known["bell"][::-1].astype(np.float32)  # moved to a bell
 
     monkeypatch.setattr("tap_live.targets.TextCues.open", Words)
     monkeypatch.setattr("tap_live.targets.AudioCues.open", Clips)

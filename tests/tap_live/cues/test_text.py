@@ -68,6 +68,14 @@ def test_words_are_moved_half_of_the_way_to_the_clips_of_the_kinds_they_lie_near
     )
 
 
+def test_a_clip_is_moved_as_words_are(cues):
+    like_a_dog = np.eye(8, dtype=np.float32)[0]
+    np.testing.assert_allclose(cues.moved(like_a_dog), like_a_dog, atol=1e-6)  # no clips of dogs
+    like_a_bell = 0.6 * np.eye(8, dtype=np.float32)[1] + 0.8 * np.eye(8, dtype=np.float32)[5]
+    expected = (like_a_bell + np.eye(8)[3]) / np.sqrt(2)
+    np.testing.assert_allclose(cues.moved(like_a_bell), expected, atol=1e-3)
+
+
 def test_words_that_tell_no_sound_from_another_are_left_out(cues):
     np.testing.assert_array_equal(cues.embed("a dog"), cues.embed("dog"))
     assert np.isfinite(cues.embed("a")).all()  # unless there are no others
