@@ -20,7 +20,7 @@ def fit_cues(
 ) -> None:
     """Train the encoders of cues: words and clips to one space; embed training clips.
 
-    A table of words that `out` has already is kept.
+    A table of words, and what kinds are like, that `out` has already are kept.
     """
     if start is not None:
         check_encoders(start)

@@ -20,6 +20,9 @@ from ..cues import NO_LIKES, AudioCueEncoder, AudioDims, Likes, TextCueTable
 from .present import check_encoders
 from .text_cue import Vocabulary, embed
 
+TABLE = "text.safetensors"
+LIKES = "likes.safetensors"
+
 
 @dataclass(frozen=True)
 class CueEncoders:
@@ -67,19 +70,19 @@ def save_audio(folder: Path, audio: AudioCueEncoder, about: dict[str, Any]) -> N
 def open_table(folder: Path) -> tuple[TextCueTable, Vocabulary]:
     pieces = (folder / "pieces.txt").read_text().splitlines()
     table = TextCueTable(len(pieces))
-    table.load_state_dict(_floats(folder / "text.safetensors"))
+    table.load_state_dict(_floats(folder / TABLE))
     return table.eval(), Vocabulary(tuple(pieces), ())
 
 
 def save_table(folder: Path, table: TextCueTable, vocabulary: Vocabulary) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "pieces.txt").write_text("\n".join(vocabulary.pieces) + "\n")
-    save_file(table.state_dict(), folder / "text.safetensors")
+    save_file(table.state_dict(), folder / TABLE)
 
 
 def open_likes(folder: Path) -> Likes:
     """Raises: ValueError if an earlier version wrote it."""
-    parts = _floats(file := folder / "likes.safetensors")
+    parts = _floats(file := folder / LIKES)
     if set(parts) != set(Likes._fields):
         raise ValueError(
             f"wanted {', '.join(Likes._fields)} in {file}, found {', '.join(sorted(parts))}: "
@@ -90,7 +93,7 @@ def open_likes(folder: Path) -> Likes:
 
 def save_likes(folder: Path, likes: Likes) -> None:
     save_file({name: part.contiguous() for name, part in likes._asdict().items()},
-              folder / "likes.safetensors")  # fmt: skip
+              folder / LIKES)  # fmt: skip
 
 
 def _floats(file: Path) -> dict[str, Tensor]:

@@ -13,7 +13,17 @@ from torch.nn import functional as F
 from ..cues import AudioCueEncoder, Likes, windows
 from .audio_cue import Mel, Sounds, embed_all, open_mels, open_sounds, train
 from .captions import caption_bank
-from .cue_files import CueEncoders, open_audio, open_table, save_audio, save_likes, save_table
+from .cue_files import (
+    LIKES,
+    TABLE,
+    CueEncoders,
+    open_audio,
+    open_likes,
+    open_table,
+    save_audio,
+    save_likes,
+    save_table,
+)
 from .data import Clip, read_clips
 from .labels import Kinds
 from .retrieval import retrieval
@@ -47,7 +57,7 @@ def fit_encoders(
         open_sounds([c for c in clips if c.split == split], kinds, teacher, space, cache)
         for split in ("train", "dev")
     )
-    if not (out / "text.safetensors").exists():
+    if not (out / TABLE).exists():
         captions = sorted({c.caption for c in clips if c.split == "train"})
         chosen = Vocabulary.choose([*bank, *captions, *kinds.sayings()], teacher, bank)
         save_table(out, distil(chosen, bank, captions, teacher, space, seed=seed), chosen)
@@ -65,8 +75,10 @@ def fit_encoders(
     said = embed(table, vocabulary, list(kinds.sayings()))
     known, _ = training_sounds(clips, kinds)
     heard = torch.stack([parts(audio, mel) for mel in open_mels(known, cache)])
-    likes = likes_of(kinds, known, heard, said, embed(table, vocabulary, _told(known)))
-    save_likes(out, likes)
+    if not (out / LIKES).exists():
+        told = embed(table, vocabulary, _told(known))
+        save_likes(out, likes_of(kinds, known, heard, said, told))
+    likes = open_likes(out)
     figures = measure(audio, dev, said, embed(table, vocabulary, dev.texts), likes)
     save_audio(out, audio, {"kinds": len(kinds.kinds), "figures": figures})
     encoders = CueEncoders(audio, table, vocabulary, likes)

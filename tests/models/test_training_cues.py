@@ -1,6 +1,7 @@
 """Cue encoders learn: words lie where sentences do, clips where the words about them lie."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ from tap_live.models.cues import WIDTH, AudioCueEncoder, AudioDims, windows
 from tap_live.models.training import cue_fitting, text_cue
 from tap_live.models.training.audio_cue import cue_loss, draw, embed_all, open_sounds, train
 from tap_live.models.training.commands import app
-from tap_live.models.training.cue_files import CueEncoders
+from tap_live.models.training.cue_files import LIKES, TABLE, CueEncoders
 from tap_live.models.training.data import read_clips
 from tap_live.models.training.labels import Kinds
 from tap_live.models.training.retrieval import retrieval
@@ -145,3 +146,16 @@ def test_the_command_makes_encoders_and_cues_that_open_again(
     assert bank.clips.shape == (66, 4, WIDTH)
     np.testing.assert_allclose(np.linalg.norm(bank.clips, axis=-1), 1.0, atol=1e-2)
     assert "dev clips, table" in json.loads((out / "audio.json").read_text())["figures"]
+
+    other = tmp_path / "other"
+    other.mkdir()
+    for name in (TABLE, "pieces.txt", LIKES):
+        shutil.copy(out / name, other)
+    result = CliRunner().invoke(
+        app, ["fit-cues", str(sounds_folder), str(other), *arguments[3:], "--seed", "1"]
+    )
+    assert result.exit_code == 0, result.output
+    again = CueEncoders.open(other)
+    for part, kept in zip(again.likes, encoders.likes, strict=True):
+        torch.testing.assert_close(part, kept, rtol=0, atol=0)
+    assert not np.array_equal(CueBank.open(other / "sound.npz").clips, bank.clips)
