@@ -83,7 +83,7 @@ SOUND = Recipe(
     "is kept, 128 numbers, and what is not, 128 more, zeros where nothing is said.",
     limits="Some thousands of short clips were all that it heard: what is not like one of them "
     "it does\n  not know, and like sounds it cannot tell apart. It is told English words only.",
-    presence=Thresholds(on=-6.0, off=-8.0, like=0.5, appears=0.2, leaves=1.0),
+    presence=Thresholds(on=-6.0, off=-8.0, like=0.4, appears=0.2, leaves=1.0),
 )
 RECORDED_SOUND = replace(
     SOUND,
