@@ -1,12 +1,14 @@
 """How often it is said rightly, and wrongly, that a target is there: thresholds, and what they do.
 
     python -m tap_live.export.presence_eval BUNDLE --data DATA [--speaker pretrained.pt]   choose
+    ... --data DATA --lists LISTS                       both; sounds: without the clips of the lists
     python -m tap_live.export.presence_eval BUNDLE --lists LISTS                           measure
     ... --like 0.5 --on -20 --off -22                                                      others
     ... --write                                         keep them, with these figures in the card
 
-Thresholds are chosen on scenes of clips that were held out of training, never on the lists. A
-bundle that is made anew has those of its kind (`compact_card.py`) until they are chosen again.
+Thresholds are chosen on scenes of voices that were held out of training and of clips of split
+`dev`, never on the lists. A bundle that is made anew has those of its kind (`compact_card.py`)
+until they are chosen again.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +26,13 @@ from numpy.typing import NDArray
 
 from tap_live.bundle import file_spec, read_manifest, write_manifest
 from tap_live.export.compact_card import told_presence, with_presence
-from tap_live.export.presence_scenes import Scene, listed_scenes, sound_scenes, voice_scenes
+from tap_live.export.presence_scenes import (
+    Scene,
+    listed_files,
+    listed_scenes,
+    sound_scenes,
+    voice_scenes,
+)
 from tap_live.extraction import Extraction, Mixed, Wanted
 from tap_live.extractors.network import Network, liken_of
 from tap_live.extractors.offline import extractor_of
@@ -161,10 +169,16 @@ def write(folder: Path, thresholds: Thresholds, table: str) -> None:
 
 
 def _scenes(
-    kind: TargetKind, data: Path, count: int, speaker: Path | None, cache: Path
+    kind: TargetKind,
+    data: Path,
+    count: int,
+    speaker: Path | None,
+    cache: Path,
+    lists: Path | None,
 ) -> Iterator[Scene]:
     if kind == "sound":
-        return sound_scenes(data / "sounds", count)
+        listed = listed_files(open_render(lists), LISTS[kind]) if lists else set[str]()
+        return sound_scenes(data / "sounds", count, listed)
     from tap_live.models.speaker import SpeakerEncoder
     from tap_live.models.training.corpus import open_corpus
 
@@ -196,7 +210,7 @@ def main(
     liken = liken_of(network.kind)
     lines = [HEAD]
     if data:
-        scenes = _scenes(network.kind, data, count, speaker, cache)
+        scenes = _scenes(network.kind, data, count, speaker, cache, lists)
         played = [play(network, scene, liken) for scene in scenes]
         for number, thresholds in enumerate(swept(chosen)):
             name = f"held out ({count})" if number == 0 else "to choose from"

@@ -1,10 +1,11 @@
 """Short scenes in which a target comes and goes, to tell whether the light of it is right.
 
-Scenes to choose thresholds on are made of training material that no network learned from; those
-to measure on are the cases of lists (`render.py` beside them).
+Scenes to choose thresholds on are made of voices that were held out of training, and of clips of
+split `dev`, from which the encoder of clips did not learn either. Those to measure on are the cases
+of lists (`render.py` beside them).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from tap_live.models.training.augment import fit
 from tap_live.models.training.corpus import RATE as SPEECH_RATE
 from tap_live.models.training.data import Clip, read_clips
 from tap_live.models.training.labels import Kind, Kinds
-from tap_live.models.training.sounds import is_held_out, training_sounds
+from tap_live.models.training.sounds import SHORTEST_S
 from tap_live.models.training.store import load
 from tap_live.models.training.voices import OWN, Voices
 from tap_live.processor import Audio
@@ -55,15 +56,20 @@ def voice_scenes(voices: Voices, count: int) -> Iterator[Scene]:
         yield _scene(rng, cue, SPEECH_RATE, heard, asked)
 
 
-def sound_scenes(folder: Path, count: int) -> Iterator[Scene]:
-    """Scenes of held-out clips below `folder`, asked for as one says their kind."""
+def sound_scenes(folder: Path, count: int, listed: Set[str] = frozenset()) -> Iterator[Scene]:
+    """Scenes of clips of split `dev` below `folder`, asked for as one says their kind.
+
+    Args:
+        listed: names of files that are left out: what is chosen here is measured on them.
+    """
     kinds, words = Kinds.open(), TextCues.open()
-    known, _ = training_sounds(read_clips(folder), kinds)
     clips: dict[Kind, list[Clip]] = {}
-    for clip in filter(is_held_out, known):
+    for clip in read_clips(folder):
         kind = kinds.find(clip.name, clip.caption)
-        assert kind is not None  # it is known
-        clips.setdefault(kind, []).append(clip)
+        if kind is None or clip.split != "dev" or clip.seconds < SHORTEST_S:
+            continue
+        if clip.file.name not in listed:
+            clips.setdefault(kind, []).append(clip)
     for number in range(count):
         rng = np.random.default_rng(number)
         chosen = _apart(rng, list(clips))
@@ -73,6 +79,12 @@ def sound_scenes(folder: Path, count: int) -> Iterator[Scene]:
         cue = words.embed(said)
         asking = EmbeddedCue(f"text:{said}", "sound", cue, np.zeros_like(cue))
         yield _scene(rng, asking, SOUND_RATE, heard, asked)
+
+
+def listed_files(render: Any, names: Sequence[str]) -> set[str]:
+    """The names of all files that the cases of lists are made of."""
+    cells = {cell for name in names for row in render.rows(name) for cell in row.values()}
+    return {Path(cell).name for cell in cells if cell}
 
 
 def listed_scenes(render: Any, name: str) -> Iterator[Scene]:

@@ -1,10 +1,15 @@
 """How often it is said rightly that a target is there, on scenes whose truth is known."""
 
+import json
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+import soundfile
 
+from tap_live.export import presence_scenes
 from tap_live.export.presence_eval import Played, figures, remembered, row
-from tap_live.export.presence_scenes import PLAN, Scene, _scene
+from tap_live.export.presence_scenes import PLAN, Scene, _scene, listed_files, sound_scenes
 from tap_live.extraction import Mixed
 from tap_live.signs import Signs, Thresholds
 from tap_live.targets import EmbeddedCue
@@ -69,3 +74,29 @@ def test_a_scene_holds_its_target_only_where_the_plan_has_it():
         at += seconds
     assert np.abs(scene.mixture).max() <= 0.99 and len(scene.mixture) == length
     assert not _scene(rng, CUE, RATE, voices, "d").target.any()
+
+
+def test_scenes_to_choose_on_are_of_dev_clips_that_are_in_no_list(tmp_path, monkeypatch):
+    rng, lines = np.random.default_rng(0), []
+    for label in ("dog bark", "cough", "rain", "door slam", "sneeze"):
+        for name, split in (("learned", "train"), ("listed", "dev"), ("free", "dev")):
+            file = f"{label} {name}.flac"
+            soundfile.write(tmp_path / file, 0.1 * rng.standard_normal(16_000), 16_000)
+            line = {"file": file, "seconds": 1.0, "label": label, "caption": label, "split": split}
+            lines.append(json.dumps(line))
+    (tmp_path / "manifest.jsonl").write_text("\n".join(lines))
+    heard, load = [], presence_scenes.load
+
+    def loaded(file, rate):
+        heard.append(file.stem.split()[-1])
+        return load(file, rate)
+
+    monkeypatch.setattr(presence_scenes, "load", loaded)
+    rows = [{"id": "s000", "target": f"set/{json.loads(line)['file']}"} for line in lines[1::3]]
+    listed = listed_files(SimpleNamespace(rows=lambda name: rows), ["sound_2mix"])
+    there, absent = sound_scenes(tmp_path, 2, listed)
+    assert set(heard) == {"free"} and len(heard) == 8
+    assert there.target.any() and not absent.target.any() and there.cue.name.startswith("text:")
+    heard.clear()
+    list(sound_scenes(tmp_path, 6))
+    assert set(heard) == {"free", "listed"}
